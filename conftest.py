@@ -1,0 +1,41 @@
+"""What all tests share: seeds and a cache of what JAX has compiled."""
+
+import os
+import random
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+# JAX compiles the same small models in every process. All workers, and the programs
+# the tests start, share one cache on disk; set before anything imports jax.
+os.environ.setdefault(
+    "JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parent / ".cache" / "jax")
+)
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    """Starts each test from the same random state.
+
+    `keras.utils.set_random_seed` imports TensorFlow where it is installed; Keras draws
+    the seeds of its initializers and layers from `random`.
+    """
+    random.seed(0)
+    np.random.seed(0)
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.manual_seed(0)
+    if (tensorflow := sys.modules.get("tensorflow")) is not None:
+        tensorflow.random.set_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def names_for_docstrings(doctest_namespace):
+    """Lets examples in docstrings use `np` and `keras` without importing them."""
+    import keras
+
+    doctest_namespace["np"] = np
+    doctest_namespace["keras"] = keras

@@ -1,0 +1,31 @@
+"""Finds packages on the same machine that would overwrite ours."""
+
+from importlib import metadata
+
+
+def forbid_upstream(distribution: str, ours: str) -> None:
+    """Raises when upstream's distribution is installed beside ours.
+
+    `keras-nlp` and `keras-cv` on PyPI write into the import folders that `kerasnlp`
+    and `kerascv` use. With both installed a folder holds a mixture of the two, and
+    uninstalling either removes files of the other; so nothing is imported then.
+
+    Args:
+        distribution: Upstream's name on PyPI, for example `"keras-nlp"`.
+        ours: The name of our distribution with the same import folder, for example
+            `"kerasnlp"`.
+
+    Raises:
+        ImportError: If the metadata of `distribution` is found on `sys.path`.
+    """
+    try:
+        found = metadata.distribution(distribution)
+    except metadata.PackageNotFoundError:
+        return
+    raise ImportError(
+        f"`{distribution}` is installed in {found.locate_file('')}. It uses the same "
+        f"import folder as `{ours}`, so only one of the two can be installed. To use "
+        f"`{ours}`, run:\n\n"
+        f"    pip uninstall -y {distribution}\n"
+        f"    pip install --force-reinstall --no-deps {ours}\n"
+    )

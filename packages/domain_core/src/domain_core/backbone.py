@@ -1,0 +1,140 @@
+"""The base class of every pretrained model body."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+import keras
+
+from domain_core.preset import Preset
+from domain_core.registry import presets_of
+from domain_core.serialization import dtype_name, revive
+from domain_core.weight_paths import weight_paths
+
+
+class PresetsProperty:
+    """The presets that a class can load, as a class attribute."""
+
+    def __get__(self, instance: Any, owner: type) -> Mapping[str, Preset]:
+        return presets_of(owner)
+
+
+class Backbone(keras.Model):
+    """A functional Keras model without a head, built from plain arguments.
+
+    A subclass writes its constructor in three parts and `get_config`:
+
+    ```python
+    @domain_core.register_backbone
+    class Bag(domain_core.Backbone):
+        def __init__(self, vocabulary_size, dim, *, name=None, dtype=None):
+            # layers
+            table = keras.layers.Embedding(vocabulary_size, dim, dtype=dtype)
+            # functional model
+            ids = keras.Input((None,), dtype="int32", name="token_ids")
+            super().__init__({"token_ids": ids}, table(ids), name=name, dtype=dtype)
+            # config
+            self.table = table
+            self.vocabulary_size, self.dim = vocabulary_size, dim
+
+        def get_config(self):
+            own = {"vocabulary_size": self.vocabulary_size, "dim": self.dim}
+            return {**self.base_config(), **own}
+    ```
+
+    Layers become attributes after `super().__init__`; the attribute is the name of
+    their weights in saved presets.
+
+    Args:
+        inputs: a dict of `keras.Input`, each named by its key.
+        outputs: one tensor, or a dict of tensors.
+        name: name of the model.
+        trainable: whether its weights train.
+        dtype: dtype policy; the layers must have been made under the same one.
+    """
+
+    presets: ClassVar[PresetsProperty] = PresetsProperty()
+
+    def __init__(
+        self,
+        inputs: Any,
+        outputs: Any,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(inputs=inputs, outputs=outputs, name=name, trainable=trainable)
+        if dtype is not None:
+            self.dtype_policy = keras.dtype_policies.get(dtype)
+
+    @property
+    def token_embedding(self) -> Any:
+        """The layer that embeds token ids, or None."""
+        return None
+
+    def base_config(self) -> dict[str, Any]:
+        """Returns the arguments that every backbone has, for `get_config`."""
+        return {
+            "name": self.name,
+            "trainable": self.trainable,
+            "dtype": dtype_name(self.dtype_policy),
+        }
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments, those of the subclass included."""
+        raise NotImplementedError(
+            f"Expected {type(self).__name__} to write `get_config`: return "
+            "{**self.base_config(), ...} with the arguments of its constructor."
+        )
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
+        return cls(**revive(config))
+
+    def weight_paths(self) -> dict[str, keras.Variable]:
+        """Maps attribute paths to weights; see `domain_core.weight_paths`."""
+        return weight_paths(self)
+
+    @classmethod
+    def from_preset(
+        cls,
+        preset: str | os.PathLike[str],
+        load_weights: bool = True,
+        **kwargs: Any,
+    ) -> Self:
+        """Builds the backbone of a preset.
+
+        Args:
+            preset: path of a preset directory (this library's layout or Hugging
+                Face's), or the name of a declared preset.
+            load_weights: if False, weights are drawn at random and a declared preset
+                needs no file at all.
+            **kwargs: constructor arguments that override the preset's, `dtype` among
+                them.
+
+        Raises:
+            ValueError: if the preset is unknown, belongs to another class, or its
+                weights do not fit.
+        """
+        from domain_core.presets import load_backbone
+
+        return load_backbone(cls, preset, load_weights, **kwargs)
+
+    def save_to_preset(
+        self, preset_dir: str | os.PathLike[str], *, overwrite: bool = False
+    ) -> None:
+        """Writes config and weights as a preset directory.
+
+        Args:
+            preset_dir: directory to make; its parent must exist.
+            overwrite: replace a preset that is there.
+
+        Raises:
+            ValueError: if the directory is not empty and `overwrite` is False.
+        """
+        from domain_core.presets import save_preset
+
+        save_preset(preset_dir, backbone=self, overwrite=overwrite)

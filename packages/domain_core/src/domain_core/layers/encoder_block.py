@@ -1,0 +1,102 @@
+"""A transformer encoder block as one Keras layer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from domain_core import ops
+from domain_core.layers.projection import normalize
+from domain_core.serialization import layer_config, revive, serializable
+
+
+@serializable("domain_core")
+class EncoderBlock(keras.layers.Layer):
+    """Self-attention and feed-forward, each with dropout, residual and norm.
+
+    One `Layer.__call__` per block: the parts run through their `call`, which is safe
+    because they hold no policy, regularizer or quantization of their own; the dense
+    layers inside them are guarded by `project`.
+
+    Args:
+        attention: a layer with `call(x, context, training)`, such as `SelfAttention`.
+        feedforward: a layer with `call(x)`, such as `FeedForward`.
+        dropout: share to drop after each part in training.
+        layer_norm_epsilon: added to the variance.
+        normalize_first: norm before each part (pre-norm) instead of after it.
+
+    Call arguments:
+        x: tensor `(B, T, D)`.
+        context: what the attention needs; see `AttentionContext`.
+
+    Returns:
+        Tensor `(B, T, D)`.
+    """
+
+    def __init__(
+        self,
+        attention: keras.layers.Layer,
+        feedforward: keras.layers.Layer,
+        *,
+        dropout: float = 0.0,
+        layer_norm_epsilon: float = 1e-5,
+        normalize_first: bool = False,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(name=name, trainable=trainable, dtype=dtype)
+        self.attention = attention
+        self.feedforward = feedforward
+        self.dropout = dropout
+        self.layer_norm_epsilon = layer_norm_epsilon
+        self.normalize_first = normalize_first
+        self.seed_generator = keras.random.SeedGenerator()
+        self.attention_norm, self.feedforward_norm = (
+            keras.layers.LayerNormalization(
+                epsilon=layer_norm_epsilon, dtype=self.dtype_policy, name=part
+            )
+            for part in ("attention_norm", "feedforward_norm")
+        )
+
+    def build(self, x_shape: Any, context_shape: Any = None) -> None:
+        self.attention.build(x_shape, context_shape)
+        self.feedforward.build(x_shape)
+        self.attention_norm.build(x_shape)
+        self.feedforward_norm.build(x_shape)
+
+    def call(self, x: Any, context: dict[str, Any], training: bool = False) -> Any:
+        if self.normalize_first:
+            y = normalize(self.attention_norm, x, self.dtype_policy)
+            x = x + self._drop(self.attention.call(y, context, training), training)
+            y = normalize(self.feedforward_norm, x, self.dtype_policy)
+            return x + self._drop(self.feedforward.call(y), training)
+        y = self._drop(self.attention.call(x, context, training), training)
+        x = normalize(self.attention_norm, x + y, self.dtype_policy)
+        y = self._drop(self.feedforward.call(x), training)
+        return normalize(self.feedforward_norm, x + y, self.dtype_policy)
+
+    def compute_output_spec(
+        self, x: Any, context: dict[str, Any], training: bool = False
+    ) -> Any:
+        return keras.KerasTensor(x.shape, dtype=self.compute_dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **layer_config(self),
+            "attention": self.attention,
+            "feedforward": self.feedforward,
+            "dropout": self.dropout,
+            "layer_norm_epsilon": self.layer_norm_epsilon,
+            "normalize_first": self.normalize_first,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> EncoderBlock:
+        return cls(**revive(config))
+
+    def _drop(self, x: Any, training: bool) -> Any:
+        if training and self.dropout:
+            return ops.dropout(x, self.dropout, self.seed_generator)
+        return x

@@ -1,0 +1,32 @@
+"""Layer normalization over the last axis; native on torch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+if keras.config.backend() == "torch":
+    import torch
+
+    def layer_norm(x: Any, gamma: Any, beta: Any, epsilon: float) -> Any:
+        """Normalizes the last axis to mean 0 and variance 1, then scales and shifts.
+
+        Args:
+            x: tensor `(..., D)`.
+            gamma: scale `(D,)`.
+            beta: shift `(D,)`.
+            epsilon: added to the variance.
+
+        Returns:
+            Tensor of the shape and dtype of `x`; sums run in float32.
+        """
+        return torch.nn.functional.layer_norm(x, gamma.shape, gamma, beta, epsilon)
+
+else:
+
+    def layer_norm(x: Any, gamma: Any, beta: Any, epsilon: float) -> Any:
+        """Normalizes the last axis; see the torch form."""
+        return keras.ops.layer_normalization(
+            x, gamma=gamma, beta=beta, axis=-1, epsilon=epsilon
+        )

@@ -1,0 +1,28 @@
+"""Rows of a table by index; native on torch, where Keras also handles negative ids."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+if keras.config.backend() == "torch":
+    import torch
+
+    def take_rows(table: Any, ids: Any) -> Any:
+        """Looks up rows of a table.
+
+        Args:
+            table: tensor `(V, D)`.
+            ids: int tensor of any shape, values in `[0, V)`.
+
+        Returns:
+            Tensor of shape `ids.shape + (D,)`.
+        """
+        return torch.nn.functional.embedding(ids, table)
+
+else:
+
+    def take_rows(table: Any, ids: Any) -> Any:
+        """Looks up rows of a table; see the torch form."""
+        return keras.ops.take(table, ids, axis=0)

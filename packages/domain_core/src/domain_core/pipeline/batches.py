@@ -1,0 +1,99 @@
+"""What Keras' training loop reads: prepared batches, made one step ahead."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+
+from domain_core.pipeline.prefetch import Prefetcher
+from domain_core.pipeline.samples import Samples
+from domain_core.pipeline.sources import Source
+
+# Batches that are being made or wait, besides the one the model works on.
+PREFETCH = 2
+
+# How many batches Keras looks at before it trains (two for a TensorFlow signature).
+_LOOKED_AT = 2
+
+
+class BatchDataset(keras.utils.PyDataset):
+    """A source turned into a `PyDataset` that is read once from front to back per pass.
+
+    Keras asks for batches by index, and for the first ones more than once: to check
+    them, to build metrics and to derive a signature. So the first pass stays open until
+    the first epoch has taken it over, and gives its first batches again on demand.
+
+    Args:
+        source: batches of raw samples.
+        prepare: turns a raw batch `(x, y, sample_weight)` into what the model gets.
+
+    Attributes:
+        error: the exception a background thread ended with, or None.
+    """
+
+    def __init__(
+        self, source: Source, prepare: Callable[[Samples, Samples, Samples], tuple]
+    ) -> None:
+        # One worker: Keras then asks from its own loop, without queues of its own.
+        super().__init__(workers=1)
+        self.source = source
+        self.error: BaseException | None = None
+        self._prepare = prepare
+        self._lock = threading.Lock()
+        self._pass: Prefetcher | None = None
+        self._position = 0
+        self._first_batches: list[Any] = []
+        self._training_began = False
+        self._may_repeat = False
+
+    @property
+    def num_batches(self) -> int | None:
+        return self.source.num_batches
+
+    def __getitem__(self, index: int) -> Any:
+        with self._lock:
+            if index == 0:
+                self._begin_pass()
+            if index < len(self._first_batches):
+                return self._first_batches[index]
+            if index != self._position or self._pass is None:
+                raise RuntimeError(
+                    f"Batches are read in order: expected a request for batch "
+                    f"{self._position}, received one for batch {index}."
+                )
+            try:
+                batch = next(self._pass)
+            except BaseException as error:
+                self.error = error
+                raise
+            self._position += 1
+            if index < _LOOKED_AT:
+                self._first_batches.append(batch)
+            return batch
+
+    def on_epoch_end(self) -> None:
+        # Keras calls it once when it has looked at the data, then after each epoch.
+        self._training_began = True
+
+    def close(self) -> None:
+        """Stops the background thread."""
+        if self._pass is not None:
+            self._pass.close()
+
+    def _begin_pass(self) -> None:
+        if self._pass is not None and self._may_repeat:
+            self._may_repeat = not self._training_began
+            return
+        self.close()
+        self._position = 0
+        self._first_batches = []
+        self._may_repeat = not self._training_began
+        batches = iter(self.source)  # draws the order of the samples
+        self._pass = Prefetcher(self._prepared(batches), depth=PREFETCH)
+
+    def _prepared(self, batches: Iterator[Any]) -> Iterator[tuple]:
+        for batch in batches:
+            yield self._prepare(*batch)

@@ -1,0 +1,168 @@
+"""Datasets that come in batches of their own, recognized without importing anything."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import keras
+import numpy as np
+
+from domain_core.pipeline.samples import is_scalar
+
+# Grain calls a dataset repeated for ever `sys.maxsize` long.
+_ENDLESS = 2**62
+
+
+@dataclasses.dataclass(frozen=True)
+class Stream:
+    """A dataset of batches.
+
+    Attributes:
+        kind: what users call it.
+        open: starts over and returns an iterator of batches.
+        count: returns the number of batches, None if there is no end.
+        is_count_known: whether `count` is at hand; otherwise it reads all data once.
+        can_restart: whether `open` starts over. A generator goes on where it stopped.
+    """
+
+    kind: str
+    open: Callable[[], Iterator[Any]]
+    count: Callable[[], int | None]
+    is_count_known: bool = True
+    can_restart: bool = True
+
+
+def as_stream(data: Any, *, shuffle: bool = False) -> Stream | None:
+    """Returns the stream that an object is, None if it is none.
+
+    Known are `tf.data.Dataset`, `keras.utils.PyDataset`, torch's `DataLoader`, Grain's
+    `MapDataset`, `IterDataset` and `DataLoader`, and iterators (generators).
+
+    Args:
+        data: any object.
+        shuffle: draw a new order of the batches of a `PyDataset` for every pass, as
+            Keras does. Other datasets shuffle themselves.
+    """
+    ancestors = {
+        (ancestor.__module__.partition(".")[0], ancestor.__name__)
+        for ancestor in type(data).__mro__
+    }
+    if ("tensorflow", "DatasetV2") in ancestors:
+        return _tf_data_stream(data)
+    if isinstance(data, keras.utils.PyDataset):
+        return _py_dataset_stream(data, shuffle)
+    if ("torch", "DataLoader") in ancestors:
+        return _torch_stream(data)
+    if ("grain", "MapDataset") in ancestors:
+        length = len(data)
+        endless = length >= _ENDLESS
+        return Stream(
+            "Grain MapDataset", lambda: iter(data), lambda: None if endless else length
+        )
+    if ("grain", "IterDataset") in ancestors or ("grain", "DataLoader") in ancestors:
+        return Stream("Grain dataset", lambda: iter(data), lambda: _count(data), False)
+    if isinstance(data, Iterator):
+        return Stream(
+            "generator", lambda: data, lambda: _count(data), False, can_restart=False
+        )
+    return None
+
+
+def _count(data: Iterable[Any]) -> int:
+    return sum(1 for _ in data)
+
+
+def _tf_data_stream(dataset: Any) -> Stream:
+    import tensorflow as tf
+
+    for spec in tf.nest.flatten(dataset.element_spec):
+        if spec.shape.rank == 0:
+            raise ValueError(
+                "Expected a tf.data.Dataset of batches, received one of single "
+                f"samples: element_spec={dataset.element_spec}. Call "
+                "`.batch(batch_size)` on it."
+            )
+    cardinality = int(dataset.cardinality())
+    known = cardinality != tf.data.UNKNOWN_CARDINALITY
+
+    def count() -> int | None:
+        if cardinality == tf.data.INFINITE_CARDINALITY:
+            return None
+        if known:
+            return cardinality
+        return int(dataset.reduce(np.int64(0), lambda total, *_: total + 1))
+
+    return Stream("tf.data.Dataset", dataset.as_numpy_iterator, count, known)
+
+
+def _torch_stream(loader: Any) -> Stream:
+    from torch.utils.data import default_collate
+
+    # The default collate function makes lists where samples had tuples; a collate
+    # function of the user's may mean a list of images.
+    convert = _lists_to_tuples if loader.collate_fn is default_collate else _identity
+    try:
+        length = len(loader)
+    except TypeError:  # the loader's dataset is iterable and has no length
+        return Stream(
+            "torch DataLoader",
+            lambda: map(convert, iter(loader)),
+            lambda: _count(loader),
+            False,
+        )
+    return Stream(
+        "torch DataLoader", lambda: map(convert, iter(loader)), lambda: length
+    )
+
+
+def _identity(batch: Any) -> Any:
+    return batch
+
+
+def _lists_to_tuples(batch: Any) -> Any:
+    if isinstance(batch, dict):
+        return {key: _lists_to_tuples(value) for key, value in batch.items()}
+    if isinstance(batch, list | tuple) and not (batch and is_scalar(batch[0])):
+        return tuple(_lists_to_tuples(value) for value in batch)
+    return batch
+
+
+def _py_dataset_stream(dataset: Any, shuffle: bool) -> Stream:
+    def open_stream() -> Iterator[Any]:
+        length = dataset.num_batches
+        if length is None:
+            return _read(dataset, _count_up())
+        order = np.random.permutation(length) if shuffle else np.arange(length)
+        return _read(dataset, iter(order.tolist()))
+
+    return Stream("keras.utils.PyDataset", open_stream, lambda: dataset.num_batches)
+
+
+def _count_up() -> Iterator[int]:
+    index = 0
+    while True:
+        yield index
+        index += 1
+
+
+def _read(dataset: Any, order: Iterator[int]) -> Iterator[Any]:
+    """Yields the batches of a PyDataset, `dataset.workers` of them read at a time."""
+    dataset.on_epoch_begin()
+    if dataset.workers <= 1:
+        yield from map(dataset.__getitem__, order)
+    else:
+        # Threads even with `use_multiprocessing`: forking a process that runs JAX,
+        # TensorFlow or PyTorch threads is not safe.
+        with ThreadPoolExecutor(dataset.workers) as pool:
+            waiting: collections.deque[Any] = collections.deque()
+            for index in order:
+                waiting.append(pool.submit(dataset.__getitem__, index))
+                if len(waiting) > dataset.workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+    dataset.on_epoch_end()

@@ -1,0 +1,67 @@
+"""The base class of what stands between raw samples and a model."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+from domain_core.serialization import revive
+
+
+class Preprocessor:
+    """Turns batches of raw samples into a model's inputs, on NumPy.
+
+    A subclass writes `__call__` and `get_config`. It is a plain object, not a Keras
+    layer: it runs ahead of the model, in background threads, without TensorFlow.
+
+    Attributes:
+        tokenizer_cls: class of its tokenizer, for `from_preset`; None without one.
+        backbone_cls: class of the backbone it feeds; None if it feeds several.
+    """
+
+    tokenizer_cls: ClassVar[type | None] = None
+    backbone_cls: ClassVar[type | None] = None
+    tokenizer: Any = None
+
+    def __call__(self, x: Any, y: Any = None, sample_weight: Any = None) -> Any:
+        """Preprocesses one batch (or one sample).
+
+        Args:
+            x: raw samples.
+            y: labels, or None.
+            sample_weight: weights of the samples, or None.
+
+        Returns:
+            `x`, `(x, y)` or `(x, y, sample_weight)`, as
+            `keras.utils.pack_x_y_sample_weight` gives them.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must write `__call__`.")
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        raise NotImplementedError(f"{type(self).__name__} must write `get_config`.")
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        return cls(**revive(dict(config)))
+
+    @classmethod
+    def from_preset(cls, preset: str | os.PathLike[str], **kwargs: Any) -> Self:
+        """Builds the preprocessor of a preset.
+
+        Args:
+            preset: path of a preset directory.
+            **kwargs: constructor arguments that override the preset's.
+        """
+        from domain_core.presets import load_preprocessor
+
+        return load_preprocessor(cls, preset, **kwargs)
+
+    def save_to_preset(
+        self, preset_dir: str | os.PathLike[str], *, overwrite: bool = False
+    ) -> None:
+        """Writes the preprocessor and its tokenizer as a preset directory."""
+        from domain_core.presets import save_preset
+
+        save_preset(preset_dir, preprocessor=self, overwrite=overwrite)

@@ -1,0 +1,12 @@
+"""Loading and saving presets: directories that hold a model.
+
+`open_preset` tells layouts apart by their files; everything else asks the layout.
+"""
+
+from domain_core.presets.converter import Converter as Converter
+from domain_core.presets.converter import Head as Head
+from domain_core.presets.loading import load_backbone as load_backbone
+from domain_core.presets.loading import load_preprocessor as load_preprocessor
+from domain_core.presets.loading import load_task as load_task
+from domain_core.presets.loading import load_tokenizer as load_tokenizer
+from domain_core.presets.native import save_preset as save_preset

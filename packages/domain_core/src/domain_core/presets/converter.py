@@ -1,0 +1,49 @@
+"""How a family reads, and writes, a foreign layout."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from domain_core.weight_map import WeightMap
+
+
+@dataclasses.dataclass(frozen=True)
+class Head:
+    """A trained head in a foreign checkpoint.
+
+    Args:
+        task: name of our task class.
+        config: foreign config to constructor arguments of the task.
+        weights: map of the tensors outside the backbone.
+    """
+
+    task: str
+    config: Callable[[Mapping[str, Any]], dict[str, Any]]
+    weights: WeightMap
+
+
+@dataclasses.dataclass(frozen=True)
+class Converter:
+    """A family's side of a foreign layout.
+
+    Args:
+        layout: "transformers" or "keras".
+        model_type: how the foreign config names the family.
+        config: foreign config and the names of the tensors at hand to constructor
+            arguments of our backbone; raises ValueError on a value it can't express.
+        weights: map of the backbone's tensors.
+        tokenizer_cls: our tokenizer's class; None for models without text.
+        tokenizer: preset directory to constructor arguments of the tokenizer.
+        heads: trained heads by the foreign name of the architecture.
+    """
+
+    layout: str
+    model_type: str
+    config: Callable[[Mapping[str, Any], Collection[str]], dict[str, Any]]
+    weights: WeightMap
+    tokenizer_cls: type | None = None
+    tokenizer: Callable[[Path], dict[str, Any]] | None = None
+    heads: Mapping[str, Head] = dataclasses.field(default_factory=dict)

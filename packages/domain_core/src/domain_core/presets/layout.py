@@ -1,0 +1,39 @@
+"""What loading asks of a preset, whatever its layout."""
+
+from __future__ import annotations
+
+import abc
+from typing import Any
+
+
+class Layout(abc.ABC):
+    """One preset, opened. Subclasses write all methods."""
+
+    @abc.abstractmethod
+    def backbone(self) -> tuple[type, dict[str, Any]]:
+        """Returns the class of the backbone and its constructor arguments."""
+
+    @abc.abstractmethod
+    def assign_backbone(self, backbone: Any) -> None:
+        """Writes every weight of a backbone."""
+
+    @abc.abstractmethod
+    def task(self) -> tuple[type, dict[str, Any]] | None:
+        """Returns the class and arguments of a task with a trained head, or None."""
+
+    @abc.abstractmethod
+    def assign_head(self, task: Any) -> None:
+        """Writes every weight outside the backbone."""
+
+    @abc.abstractmethod
+    def tokenizer(self, cls: type, **kwargs: Any) -> Any:
+        """Returns the tokenizer, or None where the preset has none.
+
+        Args:
+            cls: class that the tokenizer must have.
+            **kwargs: constructor arguments that override the preset's.
+        """
+
+    @abc.abstractmethod
+    def preprocessor(self) -> Any:
+        """Returns the stored preprocessor, or None."""

@@ -1,0 +1,80 @@
+"""The layout of Hugging Face `transformers`, from a local directory.
+
+Nothing in it runs: only listed keys of `config.json` are read, weights come from
+safetensors, and a family's own tables say what goes where.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from domain_core.presets.files import TensorFiles, read_json
+from domain_core.presets.layout import Layout
+from domain_core.registry import find_converter
+from domain_core.serialization import registered_class, registered_name
+from domain_core.weight_map import WeightMap
+
+_WEIGHTS = "model.safetensors"
+
+
+class TransformersLayout(Layout):
+    """Reads a directory with `config.json` and `model.safetensors`."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._config = read_json(directory, "config.json")
+        self._entry, self._converter = find_converter(
+            "transformers", self._config["model_type"]
+        )
+        architecture = (self._config.get("architectures") or [None])[0]
+        self._head = self._converter.heads.get(architecture)
+
+    @staticmethod
+    def recognizes(directory: Path) -> bool:
+        """Whether a directory has this layout."""
+        return (directory / "config.json").is_file() and "model_type" in read_json(
+            directory, "config.json"
+        )
+
+    def backbone(self) -> tuple[type, dict[str, Any]]:
+        with TensorFiles(self._directory, _WEIGHTS) as tensors:
+            names = tensors.shapes().keys()
+            return self._entry.cls, self._converter.config(self._config, names)
+
+    def assign_backbone(self, backbone: Any) -> None:
+        self._assign(self._converter.weights, backbone.weight_paths())
+
+    def task(self) -> tuple[type, dict[str, Any]] | None:
+        if self._head is None:
+            return None
+        package = str(registered_name(self._entry.cls)).split(">")[0]
+        cls = registered_class(f"{package}>{self._head.task}")
+        return cls, self._head.config(self._config)
+
+    def assign_head(self, task: Any) -> None:
+        assert self._head is not None, "task() said that there is no head"
+        self._assign(self._head.weights, task.head_weight_paths())
+
+    def tokenizer(self, cls: type, **kwargs: Any) -> Any:
+        tokenizer_cls = self._converter.tokenizer_cls
+        if tokenizer_cls is None or self._converter.tokenizer is None:
+            return None
+        if not issubclass(tokenizer_cls, cls):
+            raise ValueError(
+                f"Expected a preset for {cls.__name__}; {str(self._directory)!r} is "
+                f"for {tokenizer_cls.__name__}. Call its `from_preset` instead."
+            )
+        return tokenizer_cls(**{**self._converter.tokenizer(self._directory), **kwargs})
+
+    def preprocessor(self) -> Any:
+        return None
+
+    def _assign(
+        self, weight_map: WeightMap, variables: Mapping[str, keras.Variable]
+    ) -> None:
+        with TensorFiles(self._directory, _WEIGHTS) as tensors:
+            weight_map.assign(variables, tensors.shapes(), tensors.read)

@@ -1,0 +1,220 @@
+"""The one list of backbones and tasks, filled by explicit calls at import.
+
+Loading looks classes, presets and converters up here. Order is the order of imports;
+two entries that claim the same thing are an error that names both.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from domain_core.preset import Preset
+from domain_core.serialization import serializable
+
+if TYPE_CHECKING:
+    from domain_core.presets.converter import Converter
+
+
+@dataclasses.dataclass(frozen=True)
+class BackboneEntry:
+    """A registered backbone with all that its family declares."""
+
+    cls: type
+    presets: Mapping[str, Preset]
+    converters: tuple[Converter, ...]
+    layout: Mapping[str, Any] | None
+
+
+@dataclasses.dataclass(frozen=True)
+class TaskEntry:
+    """A registered task: of one backbone, or of any that `accepts` approves."""
+
+    cls: type
+    backbone: type | None
+    accepts: Callable[[Any], str | None] | None
+
+
+_BACKBONES: dict[type, BackboneEntry] = {}
+_TASKS: dict[type, TaskEntry] = {}
+
+
+def register_backbone(
+    cls: type,
+    *,
+    presets: Mapping[str, Preset] | None = None,
+    converters: tuple[Converter, ...] = (),
+    layout: Mapping[str, Any] | None = None,
+    package: str = "custom",
+) -> type:
+    """Makes a backbone known to presets and tasks.
+
+    Args:
+        cls: subclass of `Backbone`.
+        presets: declared presets by name.
+        converters: how to read foreign layouts of this family.
+        layout: sharding table, from variable path pattern to logical axes.
+        package: prefix of the registered name.
+
+    Returns:
+        `cls`, so that the call also serves as a decorator.
+
+    Raises:
+        ValueError: if a preset name or a foreign model type is already taken.
+    """
+    serializable(package)(cls)
+    _forget_earlier_definition(cls, _BACKBONES)
+    entry = BackboneEntry(cls, dict(presets or {}), tuple(converters), layout)
+    for other in _BACKBONES.values():
+        taken = sorted(set(other.presets) & set(entry.presets)) + [
+            f"{mine.layout} model type {mine.model_type!r}"
+            for mine in entry.converters
+            for theirs in other.converters
+            if (mine.layout, mine.model_type) == (theirs.layout, theirs.model_type)
+        ]
+        if taken:
+            raise ValueError(
+                f"Expected presets and model types to belong to one backbone. "
+                f"{other.cls.__name__} and {cls.__name__} both claim {taken}."
+            )
+    _BACKBONES[cls] = entry
+    return cls
+
+
+def register_task(
+    cls: type,
+    *,
+    backbone: type | None = None,
+    accepts: Callable[[Any], str | None] | None = None,
+    package: str = "custom",
+) -> type:
+    """Makes a task known to presets.
+
+    Args:
+        cls: subclass of `Task`.
+        backbone: the backbone class of a task of one family.
+        accepts: for a task over any fitting backbone, a function of a backbone that
+            returns None if it fits, else what it lacks.
+        package: prefix of the registered name.
+
+    Returns:
+        `cls`.
+
+    Raises:
+        ValueError: if neither or both of `backbone` and `accepts` are given.
+    """
+    if (backbone is None) == (accepts is None):
+        raise ValueError(
+            f"Expected either `backbone` or `accepts` for {cls.__name__}, received "
+            f"backbone={backbone}, accepts={accepts}."
+        )
+    serializable(package)(cls)
+    _forget_earlier_definition(cls, _TASKS)
+    _TASKS[cls] = TaskEntry(cls, backbone, accepts)
+    return cls
+
+
+def backbones() -> Iterator[BackboneEntry]:
+    """Yields the registered backbones in the order of registration."""
+    yield from _BACKBONES.values()
+
+
+def tasks() -> Iterator[TaskEntry]:
+    """Yields the registered tasks in the order of registration."""
+    yield from _TASKS.values()
+
+
+def presets_of(cls: type) -> dict[str, Preset]:
+    """Returns the declared presets that a backbone or task class can load."""
+    found: dict[str, Preset] = {}
+    for entry in _BACKBONES.values():
+        for name, preset in entry.presets.items():
+            if issubclass(entry.cls, cls) or _task_can_use(cls, entry.cls, preset):
+                found[name] = preset
+    return found
+
+
+def find_preset(name: str) -> tuple[BackboneEntry, Preset]:
+    """Returns the backbone and the declaration of a preset name.
+
+    Raises:
+        ValueError: if no family declares it; the nearest names are listed.
+    """
+    known = {p: entry for entry in _BACKBONES.values() for p in entry.presets}
+    if name in known:
+        return known[name], known[name].presets[name]
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    raise ValueError(
+        "Expected the name of a preset or the path of a preset directory, received "
+        f"{name!r}, which is neither. "
+        + (f"Nearest names: {', '.join(near)}." if near else _no_name_is_near(known))
+    )
+
+
+def find_converter(layout: str, model_type: str) -> tuple[BackboneEntry, Converter]:
+    """Returns who reads a foreign model type.
+
+    Raises:
+        ValueError: if nobody does; the nearest model types are listed.
+    """
+    known = {
+        converter.model_type: (entry, converter)
+        for entry in _BACKBONES.values()
+        for converter in entry.converters
+        if converter.layout == layout
+    }
+    if model_type in known:
+        return known[model_type]
+    near = difflib.get_close_matches(str(model_type), known, n=3, cutoff=0.5)
+    raise ValueError(
+        f"Expected a supported {layout} model type, received {model_type!r}. "
+        f"Supported: {', '.join(near or sorted(known)) or 'none is imported yet'}."
+    )
+
+
+def task_for(cls: type, backbone_cls: type) -> type:
+    """Returns the most specific registered task below `cls` for a backbone class.
+
+    Raises:
+        ValueError: if two tasks of one family fit equally well.
+    """
+    fitting = [
+        entry.cls
+        for entry in _TASKS.values()
+        if entry.backbone is not None
+        and issubclass(entry.cls, cls)
+        and issubclass(backbone_cls, entry.backbone)
+    ]
+    if cls in fitting or not fitting:
+        return cls
+    if len(fitting) > 1:
+        names = ", ".join(c.__name__ for c in fitting)
+        raise ValueError(
+            f"Expected one {cls.__name__} for {backbone_cls.__name__}, found {names}. "
+            "Call `from_preset` on the one you want."
+        )
+    return fitting[0]
+
+
+def _task_can_use(cls: type, backbone_cls: type, preset: Preset) -> bool:
+    entry = _TASKS.get(cls)
+    if entry is None:
+        return False
+    if preset.task is not None and preset.task.split(">")[-1] != cls.__name__:
+        return False
+    return entry.backbone is None or issubclass(backbone_cls, entry.backbone)
+
+
+def _forget_earlier_definition(cls: type, table: dict[type, Any]) -> None:
+    """Drops the class that a notebook cell defined before it was run again."""
+    for known in list(table):
+        if (known.__module__, known.__qualname__) == (cls.__module__, cls.__qualname__):
+            del table[known]
+
+
+def _no_name_is_near(known: Mapping[str, Any]) -> str:
+    if not known:
+        return "No package with presets is imported: `import keras_nlp` or `keras_cv`."
+    return f"There are {len(known)} presets; see the table in the documentation."

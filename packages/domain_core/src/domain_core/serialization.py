@@ -1,0 +1,159 @@
+"""Names and JSON for the objects a preset may hold.
+
+A class is written under a registered name, ``package>ClassName``, and found again in
+our own table: nothing is ever imported because a file says so. The JSON form is
+``{"class": "kerasnlp>BertTokenizer", "config": {...}}``, nested as needed.
+
+The same hand-written ``get_config`` feeds Keras' ``.keras`` files: it returns the
+constructor's arguments, registered objects among them as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import keras
+import numpy as np
+
+T = TypeVar("T", bound=type)
+
+_CLASSES: dict[str, type] = {}
+
+# Which package a user has to import before a name can be found.
+_IMPORTS = {
+    "kerasnlp": "`import keras_nlp`",
+    "kerascv": "`import keras_cv`",
+    "domain_core": "`import domain_core`",
+}
+
+
+def serializable(package: str = "custom") -> Callable[[T], T]:
+    """Registers a class under ``package>ClassName``, here and with Keras.
+
+    Args:
+        package: prefix of the registered name. Leaves use their distribution's name.
+
+    Returns:
+        A class decorator.
+
+    Raises:
+        ValueError: if another class already has the name.
+    """
+
+    def register(cls: T) -> T:
+        name = f"{package}>{cls.__name__}"
+        known = _CLASSES.get(name, cls)
+        # A notebook cell that is run again defines the same class anew.
+        if (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
+            raise ValueError(
+                f"Expected one class per registered name. {name!r} is taken by "
+                f"{known.__module__}.{known.__qualname__}; received "
+                f"{cls.__module__}.{cls.__qualname__}. Rename the class or pass "
+                "another `package`."
+            )
+        _CLASSES[name] = cls
+        keras.saving.register_keras_serializable(package=package)(cls)
+        return cls
+
+    return register
+
+
+def registered_name(cls: type) -> str | None:
+    """Returns the name a class was registered under, or None."""
+    return next((name for name, known in _CLASSES.items() if known is cls), None)
+
+
+def registered_class(name: str) -> type:
+    """Returns the class of a registered name.
+
+    Raises:
+        ValueError: if no class has the name; the message says what to import.
+    """
+    if name in _CLASSES:
+        return _CLASSES[name]
+    advice = _IMPORTS.get(
+        str(name).split(">")[0], "import the module that registers your class"
+    )
+    raise ValueError(
+        f"Expected the name of a registered class, received {name!r}. First {advice}."
+    )
+
+
+def to_json(value: Any) -> Any:
+    """Turns a registered object, or a config of such objects, into plain JSON data.
+
+    Raises:
+        ValueError: if a value has no JSON form.
+    """
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, list | tuple):
+        return [to_json(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): to_json(item) for key, item in value.items()}
+    name = registered_name(type(value))
+    if name is None:
+        raise ValueError(
+            "Expected numbers, strings, lists, dicts and registered objects in a "
+            f"config, received {value!r} of type {type(value).__name__}. Register "
+            "its class with `domain_core.serializable`."
+        )
+    return {"class": name, "config": to_json(value.get_config())}
+
+
+def from_json(value: Any) -> Any:
+    """Rebuilds what `to_json` wrote; the inverse of `to_json`."""
+    if isinstance(value, list):
+        return [from_json(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if set(value) == {"class", "config"}:
+        config = {key: from_json(item) for key, item in value["config"].items()}
+        return registered_class(value["class"]).from_config(config)
+    return {key: from_json(item) for key, item in value.items()}
+
+
+def revive(config: dict[str, Any]) -> dict[str, Any]:
+    """Copies a config, turning objects that Keras serialized back into objects.
+
+    Every `from_config` here calls it, because Keras hands over nested objects in
+    serialized form and our own reader hands them over alive.
+    """
+    return {
+        key: keras.saving.deserialize_keras_object(value)
+        if isinstance(value, dict) and "registered_name" in value
+        else value
+        for key, value in config.items()
+    }
+
+
+def dtype_name(policy: Any) -> str:
+    """Returns the name of a dtype policy, as stored in configs.
+
+    Keras' own serialization of a policy imports TensorFlow; the name is enough, and
+    quantized policies have one too ("int8_from_float32").
+    """
+    return keras.dtype_policies.get(policy).name
+
+
+def layer_config(layer: keras.Layer) -> dict[str, Any]:
+    """Returns the arguments every layer has, without importing TensorFlow."""
+    return {
+        "name": layer.name,
+        "trainable": layer.trainable,
+        "dtype": dtype_name(layer.dtype_policy),
+    }
+
+
+def initializer_config(initializer: keras.initializers.Initializer) -> dict[str, Any]:
+    """Returns an initializer as `keras.initializers.get` reads it back.
+
+    `keras.initializers.serialize` does the same but imports TensorFlow.
+    """
+    return {
+        "class_name": type(initializer).__name__,
+        "config": initializer.get_config(),
+    }

@@ -1,0 +1,92 @@
+import keras
+import pytest
+
+from domain_core.serialization import (
+    from_json,
+    initializer_config,
+    registered_class,
+    registered_name,
+    revive,
+    serializable,
+    to_json,
+)
+
+
+@serializable("testing")
+class Inner:
+    def __init__(self, size, words=()):
+        self.size, self.words = size, list(words)
+
+    def get_config(self):
+        return {"size": self.size, "words": self.words}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**revive(config))
+
+
+@serializable("testing")
+class Outer:
+    def __init__(self, inner, note=None):
+        self.inner, self.note = inner, note
+
+    def get_config(self):
+        return {"inner": self.inner, "note": self.note}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**revive(config))
+
+
+def test_nested_objects_come_back():
+    data = to_json(Outer(Inner(3, ["a", "b"]), note={"x": [1, None, True]}))
+    assert data["class"] == "testing>Outer"
+    assert data["config"]["inner"]["config"] == {"size": 3, "words": ["a", "b"]}
+    again = from_json(data)
+    assert (again.inner.size, again.inner.words) == (3, ["a", "b"])
+    assert again.note == {"x": [1, None, True]}
+
+
+def test_keras_serialization_uses_the_same_config():
+    data = keras.saving.serialize_keras_object(Outer(Inner(4)))
+    again = keras.saving.deserialize_keras_object(data)
+    assert isinstance(again.inner, Inner)
+    assert again.inner.size == 4
+
+
+def test_names():
+    assert registered_name(Inner) == "testing>Inner"
+    assert registered_class("testing>Inner") is Inner
+    assert registered_name(dict) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("kerascv>Nothing", "import keras_cv"),
+        ("kerasnlp>Nothing", "import keras_nlp"),
+        ("os>system", "registers your class"),
+    ],
+)
+def test_unknown_names_say_what_to_import(name, advice):
+    with pytest.raises(ValueError, match=advice):
+        from_json({"class": name, "config": {}})
+
+
+def test_a_name_belongs_to_one_class():
+    with pytest.raises(ValueError, match="testing>Inner"):
+
+        @serializable("testing")
+        class Inner:  # another class of the same name
+            pass
+
+
+def test_values_without_a_json_form():
+    with pytest.raises(ValueError, match="serializable"):
+        to_json({"x": object()})
+
+
+def test_initializers():
+    kept = keras.initializers.TruncatedNormal(stddev=0.3)
+    again = keras.initializers.get(initializer_config(kept))
+    assert again.stddev == 0.3

@@ -1,0 +1,7 @@
+"""Tests that every family inherits; needs pytest."""
+
+from domain_core.testing.backbone_contract import BackboneContract as BackboneContract
+from domain_core.testing.fresh_process import run_python as run_python
+from domain_core.testing.task_contract import TaskContract as TaskContract
+from domain_core.testing.values import assert_close as assert_close
+from domain_core.testing.values import to_numpy as to_numpy

@@ -1,0 +1,193 @@
+"""What every backbone promises.
+
+```python
+class TestBertBackbone(BackboneContract):
+    cls = BertBackbone
+    arguments = {"vocabulary_size": 20, ...}
+    output_shapes = {"sequence_output": (2, 8, 16), "pooled_output": (2, 16)}
+    tensors = 39
+
+    @classmethod
+    def inputs(cls):
+        return {"token_ids": ...}
+```
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+from typing import Any, ClassVar
+from unittest import mock
+
+import keras
+import numpy as np
+import pytest
+
+from domain_core import registry
+from domain_core.initialization import without_initialization
+from domain_core.serialization import from_json, to_json
+from domain_core.testing.values import assert_close, to_numpy
+
+# Where blocks take the short way through their sublayers.
+_SHORT_WAYS = (
+    "domain_core.layers.attention.project",
+    "domain_core.layers.feed_forward.project",
+    "domain_core.layers.first_token_pooler.project",
+    "domain_core.layers.encoder_block.normalize",
+    "domain_core.layers.text_embedding.normalize",
+)
+
+
+class BackboneContract:
+    """Inherited by the test of a backbone; subclasses state the four attributes."""
+
+    cls: ClassVar[type]
+    arguments: ClassVar[dict[str, Any]]
+    output_shapes: ClassVar[dict[str, tuple[int, ...]]]
+    tensors: ClassVar[int]
+
+    @classmethod
+    def inputs(cls) -> dict[str, np.ndarray]:
+        """Returns one batch of valid inputs."""
+        raise NotImplementedError
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def backbone(cls) -> Any:
+        """A built backbone that tests must not change."""
+        return cls.cls(**cls.arguments)
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def outputs(cls, backbone: Any) -> Any:
+        """Its outputs."""
+        return to_numpy(backbone(cls.inputs()))
+
+    def test_output_shapes(self, outputs: Any) -> None:
+        assert {name: x.shape for name, x in outputs.items()} == self.output_shapes
+
+    def test_config_makes_an_equal_model(self, backbone: Any) -> None:
+        config = backbone.get_config()
+        again = type(backbone).from_config(config)
+        assert again.get_config() == config == from_json(to_json(again)).get_config()
+        for name, value in self.arguments.items():
+            assert config[name] == value
+
+    def test_every_weight_has_one_name(self, backbone: Any) -> None:
+        paths = backbone.weight_paths()
+        assert len(paths) == len(backbone.weights) == self.tensors
+        assert len({w.path for w in backbone.weights}) == self.tensors
+        assert not [p for p in paths if re.search(r"(dense|normalization)_\d", p)]
+
+    def test_preset_round_trip(self, backbone: Any, outputs: Any, tmp_path: Any) -> None:
+        backbone.save_to_preset(tmp_path / "preset")
+        again = self.cls.from_preset(tmp_path / "preset")
+        assert_close(again(self.inputs()), outputs, rtol=0, atol=0)
+        assert again.get_config() == backbone.get_config()
+
+    def test_weights_file_round_trip(self, backbone: Any, tmp_path: Any) -> None:
+        backbone.save_weights(tmp_path / "b.weights.h5")
+        again = self.cls(**self.arguments)
+        again.load_weights(tmp_path / "b.weights.h5")
+        for mine, theirs in zip(backbone.weights, again.weights, strict=True):
+            assert_close(mine, theirs, rtol=0, atol=0)
+
+    def test_loading_draws_no_random_weights(self) -> None:
+        constant = ("Zeros", "Ones", "Constant", "Identity", "Initializer")
+        with contextlib.ExitStack() as stack:
+            draws = [
+                stack.enter_context(mock.patch.object(kind, "__call__"))
+                for kind in vars(keras.initializers).values()
+                if isinstance(kind, type) and kind.__name__ not in constant
+            ]
+            with without_initialization():
+                backbone = self.cls(**self.arguments)
+        assert sum(draw.call_count for draw in draws) == 0
+        assert not any(np.any(to_numpy(w)) for w in backbone.weights if _is_kernel(w))
+
+    def test_initialization_differs_between_weights(self, backbone: Any) -> None:
+        kernels = [to_numpy(w) for w in backbone.weights if _is_kernel(w)]
+        assert kernels
+        for index, one in enumerate(kernels):
+            assert one.std() > 0
+            for two in kernels[:index]:
+                assert one.shape != two.shape or not np.array_equal(one, two)
+
+    def test_bfloat16(self, outputs: Any) -> None:
+        for policy, stored in (("bfloat16", "bfloat16"), ("mixed_bfloat16", "float32")):
+            half = self.cls(**self.arguments, dtype=policy)
+            assert {w.dtype for w in half.weights} == {stored}
+            received = half(self.inputs())
+            for name in outputs:
+                assert keras.backend.standardize_dtype(received[name].dtype) == (
+                    "bfloat16"
+                )
+                assert np.isfinite(to_numpy(received[name]).astype("float32")).all()
+            assert half.get_config()["dtype"] == policy
+
+    def test_short_way_equals_layer_calls(self, backbone: Any, outputs: Any) -> None:
+        with _layer_calls():
+            assert_close(backbone(self.inputs()), outputs, rtol=1e-6, atol=1e-6)
+
+    @pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize` method")
+    def test_int8_takes_the_layer_calls(self) -> None:
+        model = self.cls(**self.arguments)
+        before = to_numpy(model(self.inputs()))
+        model.quantize("int8")
+        received = to_numpy(model(self.inputs()))
+        with _layer_calls():
+            assert_close(received, model(self.inputs()), rtol=1e-6, atol=1e-6)
+        for name in before:
+            # 127 steps per row in each of a few layers: a few percent of the range.
+            assert np.abs(received[name] - before[name]).max() < 0.1 * np.ptp(before[name])
+
+    def test_lora_takes_part(self) -> None:
+        model = self.cls(**self.arguments)
+        adapted = list(_dense_layers(model))
+        rng = np.random.default_rng(0)
+        for layer in adapted:
+            layer.enable_lora(2)
+            layer.lora_kernel_b.assign(rng.normal(size=layer.lora_kernel_b.shape) * 0.05)
+        received = to_numpy(model(self.inputs()))
+        with _layer_calls():
+            assert_close(received, model(self.inputs()), rtol=1e-6, atol=1e-6)
+        plain = self.cls(**self.arguments)
+        assert len(model.weights) == len(plain.weights) + 2 * len(adapted)
+
+    def test_layout_rules_match(self, backbone: Any) -> None:
+        entry = next(e for e in registry.backbones() if e.cls is self.cls)
+        paths = backbone.weight_paths()
+        for pattern, axes in (entry.layout or {}).items():
+            matched = [p for p in paths if re.fullmatch(pattern, p)]
+            assert matched, f"the rule {pattern} matches no weight"
+            for path in matched:
+                assert len(paths[path].shape) == len(axes)
+
+
+def _dense_layers(layer: Any) -> Iterator[Any]:
+    """Yields the dense layers inside a model, each once."""
+    for part in layer.layers if isinstance(layer, keras.Model) else []:
+        yield from _dense_parts(part)
+
+
+def _dense_parts(layer: Any) -> Iterator[Any]:
+    if isinstance(layer, keras.layers.Dense):
+        yield layer
+    for name in sorted({**vars(layer), **vars(layer).get("_modules", {})}):
+        part = getattr(layer, name, None)
+        if not name.startswith("_") and isinstance(part, keras.Layer):
+            yield from _dense_parts(part)
+
+
+def _is_kernel(variable: Any) -> bool:
+    return len(variable.shape) > 1
+
+
+def _layer_calls() -> contextlib.ExitStack:
+    """Makes blocks call their sublayers the ordinary way."""
+    stack = contextlib.ExitStack()
+    for name in _SHORT_WAYS:
+        stack.enter_context(mock.patch(name, lambda layer, x, policy: layer(x)))
+    return stack

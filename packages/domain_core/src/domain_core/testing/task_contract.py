@@ -1,0 +1,75 @@
+"""What every task promises."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+
+from domain_core.testing.values import assert_close
+
+
+class TaskContract:
+    """Inherited by the test of a task.
+
+    Attributes:
+        cls: the task's class.
+    """
+
+    cls: ClassVar[type]
+
+    @classmethod
+    def make(cls) -> Any:
+        """Returns a task with a preprocessor, compiled as a user gets it."""
+        raise NotImplementedError
+
+    @classmethod
+    def samples(cls) -> tuple[Any, Any]:
+        """Returns raw samples, an odd number of them, and their labels (or None)."""
+        raise NotImplementedError
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def task(cls) -> Any:
+        """A task that has been fitted for one epoch."""
+        task = cls.make()
+        x, y = cls.samples()
+        history = task.fit(x, y, batch_size=2, verbose=0)
+        assert np.isfinite(history.history["loss"]).all()
+        return task
+
+    def test_predicts_raw_samples(self, task: Any) -> None:
+        x, _ = self.samples()
+        whole = task.predict(x, batch_size=2, verbose=0)
+        inputs, _, _ = task.preprocess_samples(x)
+        assert_close(whole, task(inputs), rtol=1e-4, atol=1e-5)
+
+    def test_config_makes_an_equal_task(self, task: Any) -> None:
+        again = type(task).from_config(task.get_config())
+        assert set(again.get_config()) == set(task.get_config())
+
+    def test_preset_round_trip(self, task: Any, tmp_path: Any) -> None:
+        x, _ = self.samples()
+        task.save_to_preset(tmp_path / "preset")
+        again = self.cls.from_preset(tmp_path / "preset")
+        assert_close(
+            again.predict(x, batch_size=2, verbose=0),
+            task.predict(x, batch_size=2, verbose=0),
+            rtol=1e-6,
+            atol=1e-6,
+        )
+
+    def test_keras_file_round_trip(self, task: Any, tmp_path: Any) -> None:
+        import keras
+
+        x, _ = self.samples()
+        task.save(tmp_path / "task.keras")
+        again = keras.saving.load_model(tmp_path / "task.keras")
+        assert type(again) is type(task)
+        assert_close(
+            again.predict(x, batch_size=2, verbose=0),
+            task.predict(x, batch_size=2, verbose=0),
+            rtol=1e-6,
+            atol=1e-6,
+        )

@@ -1,0 +1,306 @@
+"""The base class of tokenizers."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+import keras
+import numpy as np
+
+from domain_core.serialization import revive
+from domain_core.text.host_call import Spec, host_call, is_symbolic, rank, to_host
+from domain_core.text.inputs import as_rows, as_texts
+from domain_core.text.ragged import Ragged
+
+
+class Tokenizer:
+    """Turns strings into integer ids and back.
+
+    A plain object, not a Keras layer: it works on Python strings and NumPy arrays,
+    without TensorFlow, in any thread. Inside `tf.data` the same code runs behind one
+    host call, so `dataset.map(tokenizer)` gives the same ids.
+
+    A subclass writes `encode_batch`, `decode_batch`, `get_vocabulary`, `id_to_token`,
+    `token_to_id` and `get_config`; where it can tell offsets,
+    `encode_batch_with_offsets`; and for a vocabulary kept in files `save_assets` and
+    `load_assets`. Instead of `encode_batch` it may write `tokenize` itself.
+
+    Args:
+        sequence_length: cut and pad every output to this many tokens; None for outputs
+            as long as their texts.
+        dtype: an integer type, or "string" for tokens instead of ids.
+        name: name of the tokenizer.
+
+    Attributes:
+        named_tokens: special tokens by attribute name, such as
+            `{"pad_token": "[PAD]"}`. The vocabulary must hold them; each also gives an
+            attribute with its id, such as `pad_token_id`.
+        file_assets: names of the files that `save_assets` writes.
+        asset_config_keys: constructor arguments that those files hold.
+    """
+
+    named_tokens: ClassVar[Mapping[str, str]] = {}
+    file_assets: ClassVar[tuple[str, ...]] = ()
+    asset_config_keys: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(
+        self,
+        *,
+        sequence_length: int | None = None,
+        dtype: Any = "int32",
+        name: str | None = None,
+    ) -> None:
+        self.dtype = _checked_dtype(dtype)
+        self.sequence_length = _checked_length(sequence_length)
+        self.name = name or re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).lower()
+        for attribute, token in self.named_tokens.items():
+            setattr(self, attribute, token)
+            setattr(self, f"{attribute}_id", None)
+
+    def __call__(self, inputs: Any) -> Any:
+        """Does what `tokenize` does."""
+        return self.tokenize(inputs)
+
+    def tokenize(self, inputs: Any) -> Any:
+        """Turns text into ids, or into tokens with `dtype="string"`.
+
+        Args:
+            inputs: a string, or a flat collection of strings: list, tuple, NumPy array,
+                pandas Series. Bytes are read as UTF-8. Or a TensorFlow tensor of them.
+
+        Returns:
+            With `sequence_length`, an array `(B, sequence_length)`, or
+            `(sequence_length,)` for a single string. Without, a list of lists, or an
+            array `(T,)` for a single string. Tokens come as lists. For symbolic
+            tensors, as in `tf.data`: a tensor, and a ragged one instead of a list of
+            lists.
+
+        Raises:
+            ValueError: if `inputs` is anything else, or a text is no valid Unicode.
+        """
+        if is_symbolic(inputs):
+            return self._tokenize_in_graph(inputs)
+        rows, single = self._encode(to_host(inputs))
+        rows = self._typed(rows)
+        if self.sequence_length is not None:
+            dense = self._padded(rows)[0] if single else self._padded(rows)
+            return dense.tolist() if self.dtype == "string" else dense
+        if not single:
+            return rows.to_list()
+        return rows.values.tolist() if self.dtype == "string" else rows.values
+
+    def detokenize(self, inputs: Any) -> Any:
+        """Turns ids into text.
+
+        Args:
+            inputs: ids `(T,)` or `(B, T)`, as arrays, nested lists or TensorFlow
+                tensors.
+
+        Returns:
+            A string, or a list of strings. For symbolic tensors, a tensor.
+
+        Raises:
+            ValueError: if an id is outside the vocabulary.
+        """
+        if is_symbolic(inputs):
+            single = rank(inputs, "inputs") == 1
+            shape = () if single else (inputs.shape[0],)
+            return host_call(self.detokenize, (inputs,), Spec("string", shape))
+        rows, single = as_rows(to_host(inputs))
+        if rows.values.dtype == object:
+            raise ValueError(
+                "Expected ids to detokenize, received strings. Pass what `tokenize` "
+                "gives with an integer `dtype`."
+            )
+        texts = self.decode_batch(rows)
+        return texts[0] if single else texts
+
+    def tokenize_with_offsets(self, inputs: Any) -> tuple[Any, Any]:
+        """Turns text into ids and tells which characters each id stands for.
+
+        `sequence_length` and `dtype` are not applied.
+
+        Args:
+            inputs: as in `tokenize`, but no TensorFlow tensors of a graph.
+
+        Returns:
+            Ids, as a list of int32 arrays `(T,)`; and offsets, as a list of int32
+            arrays `(T, 2)`: the token came from `text[start:end]`. For a single string
+            no lists, but the arrays.
+        """
+        texts, single = as_texts(to_host(inputs))
+        ids, offsets = self.encode_batch_with_offsets(texts)
+        if single:
+            return ids.values, offsets.values
+        return ids.rows(), offsets.rows()
+
+    def encode_batch(self, texts: list[str]) -> Ragged:
+        """Returns the ids of each text, whatever `sequence_length` and `dtype` say."""
+        if type(self).tokenize is Tokenizer.tokenize:
+            raise NotImplementedError(f"{type(self).__name__} must write `encode_batch`.")
+        return as_rows(self.tokenize(texts), "tokens")[0]
+
+    def encode_batch_with_offsets(self, texts: list[str]) -> tuple[Ragged, Ragged]:
+        """Returns ids, and `(start, end)` in characters of the text for each."""
+        raise NotImplementedError(
+            f"{type(self).__name__} does not tell offsets. Use a tokenizer that writes "
+            "`encode_batch_with_offsets`, such as a WordPieceTokenizer."
+        )
+
+    def decode_batch(self, rows: Ragged) -> list[str]:
+        """Returns the text of each row of ids."""
+        raise NotImplementedError(f"{type(self).__name__} must write `decode_batch`.")
+
+    def get_vocabulary(self) -> Any:
+        """Returns the vocabulary in the form in which the constructor takes it."""
+        raise NotImplementedError(f"{type(self).__name__} must write `get_vocabulary`.")
+
+    def vocabulary_size(self) -> int:
+        """Returns the number of ids."""
+        return len(self.get_vocabulary())
+
+    def id_to_token(self, id: int) -> str:
+        """Returns the token of an id."""
+        raise NotImplementedError(f"{type(self).__name__} must write `id_to_token`.")
+
+    def token_to_id(self, token: str) -> int:
+        """Returns the id of a token."""
+        raise NotImplementedError(f"{type(self).__name__} must write `token_to_id`.")
+
+    @property
+    def special_tokens(self) -> list[str]:
+        """Tokens that stand for no text, such as padding."""
+        return list(dict.fromkeys(self.named_tokens.values()))
+
+    @property
+    def special_token_ids(self) -> list[int]:
+        """Ids of `special_tokens`."""
+        return [self.token_to_id(token) for token in self.special_tokens]
+
+    def save_assets(self, directory: str | os.PathLike[str]) -> None:
+        """Writes `file_assets` into an existing directory."""
+
+    def load_assets(self, directory: str | os.PathLike[str]) -> None:
+        """Reads what `save_assets` wrote."""
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments, the vocabulary among them."""
+        return {
+            "sequence_length": self.sequence_length,
+            "dtype": self.dtype,
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        # A file may say what to build, never which other file to read.
+        for key in cls.asset_config_keys:
+            if isinstance(config.get(key), str | os.PathLike):
+                raise ValueError(
+                    f"Expected {key!r} of a {cls.__name__} config to be data, received "
+                    f"{config[key]!r}. Pass paths to the constructor instead."
+                )
+        return cls(**revive(dict(config)))
+
+    @classmethod
+    def from_preset(cls, preset: str | os.PathLike[str], **kwargs: Any) -> Self:
+        """Builds the tokenizer of a preset.
+
+        Args:
+            preset: path of a preset directory, or name of a preset.
+            **kwargs: constructor arguments that override the preset's.
+        """
+        from domain_core.presets import load_tokenizer
+
+        return load_tokenizer(cls, preset, **kwargs)
+
+    def save_to_preset(
+        self, preset_dir: str | os.PathLike[str], *, overwrite: bool = False
+    ) -> None:
+        """Writes the tokenizer as a preset directory."""
+        from domain_core.presets import save_preset
+
+        save_preset(preset_dir, preprocessor=self, overwrite=overwrite)
+
+    def _set_special_token_ids(self) -> None:
+        """To be called by subclasses once they have a vocabulary."""
+        missing = []
+        for attribute, token in self.named_tokens.items():
+            try:
+                setattr(self, f"{attribute}_id", self.token_to_id(token))
+            except ValueError:
+                missing.append(token)
+        if missing:
+            raise ValueError(
+                f"Expected the vocabulary of {type(self).__name__} to hold the special "
+                f"tokens {self.special_tokens}; it lacks {missing}. Add them, or use "
+                "the vocabulary the model was trained with."
+            )
+
+    def _encode(self, inputs: Any) -> tuple[Ragged, bool]:
+        texts, single = as_texts(inputs)
+        return self.encode_batch(texts), single
+
+    def _is_single(self, tensor: Any) -> bool:
+        """Whether a tensor is one text rather than a batch."""
+        axes = rank(tensor, "inputs")
+        if axes > 1:
+            raise ValueError(
+                "Expected a string or a flat batch of strings, received a tensor of "
+                f"shape {tensor.shape}. Flatten it, or split it into columns."
+            )
+        return axes == 0
+
+    def _typed(self, rows: Ragged) -> Ragged:
+        """Puts ids into `dtype`: looks tokens up, or casts."""
+        if self.dtype != "string":
+            return Ragged(rows.values.astype(self.dtype, copy=False), rows.lengths)
+        tokens = np.empty(len(rows.values), object)
+        tokens[:] = [self.id_to_token(i) for i in rows.values.tolist()]
+        return Ragged(tokens, rows.lengths)
+
+    def _padded(self, rows: Ragged) -> np.ndarray:
+        assert self.sequence_length is not None
+        if self.dtype == "string":
+            return rows.to_dense(self.sequence_length, "")
+        pad_value = self.pad_token_id if "pad_token" in self.named_tokens else 0
+        return rows.to_dense(self.sequence_length, pad_value)
+
+    def _tokenize_in_graph(self, inputs: Any) -> Any:
+        single = self._is_single(inputs)
+
+        def run(inputs: Any) -> Any:
+            rows = self._typed(self._encode(inputs)[0])
+            if self.sequence_length is not None:
+                return self._padded(rows)[0] if single else self._padded(rows)
+            return rows.values if single else rows
+
+        shape: Sequence[int | None] = (self.sequence_length,)
+        if self.sequence_length is not None and not single:
+            shape = (inputs.shape[0], self.sequence_length)
+        ragged = self.sequence_length is None and not single
+        return host_call(run, (inputs,), Spec(self.dtype, tuple(shape), ragged))
+
+
+def _checked_dtype(dtype: Any) -> str:
+    name = str(keras.backend.standardize_dtype(dtype))
+    if name != "string" and not name.startswith(("int", "uint")):
+        raise ValueError(
+            "Expected `dtype` to be an integer type or 'string', received "
+            f"{dtype!r}. Use 'int32' for ids."
+        )
+    return name
+
+
+def _checked_length(length: Any) -> int | None:
+    if length is None:
+        return None
+    if not isinstance(length, int | np.integer) or isinstance(length, bool) or length < 1:
+        raise ValueError(
+            "Expected `sequence_length` to be a positive integer or None, received "
+            f"{length!r}. Pass None for outputs as long as their texts."
+        )
+    return int(length)

@@ -1,0 +1,37 @@
+"""Text models: backbones, tasks, and what feeds them."""
+
+from domain_core import Backbone as Backbone
+from domain_core import Preprocessor as Preprocessor
+from domain_core import Task as Task
+from domain_core import Tokenizer as Tokenizer
+from keras_nlp.aliases import BertPreprocessor as BertPreprocessor
+from keras_nlp.aliases import BertTextClassifier as BertTextClassifier
+from keras_nlp.aliases import (
+    BertTextClassifierPreprocessor as BertTextClassifierPreprocessor,
+)
+from keras_nlp.aliases import Classifier as Classifier
+from keras_nlp.models.bert import BertBackbone as BertBackbone
+from keras_nlp.models.bert import BertClassifier as BertClassifier
+from keras_nlp.models.bert import (
+    BertClassifierPreprocessor as BertClassifierPreprocessor,
+)
+from keras_nlp.models.bert import BertMaskedLM as BertMaskedLM
+from keras_nlp.models.bert import BertMaskedLMPreprocessor as BertMaskedLMPreprocessor
+from keras_nlp.models.bert import BertQuestionAnswerer as BertQuestionAnswerer
+from keras_nlp.models.bert import (
+    BertQuestionAnswererPreprocessor as BertQuestionAnswererPreprocessor,
+)
+from keras_nlp.models.bert import BertTokenizer as BertTokenizer
+from keras_nlp.models.masked_lm import MaskedLM as MaskedLM
+from keras_nlp.models.masked_lm_preprocessor import (
+    MaskedLMPreprocessor as MaskedLMPreprocessor,
+)
+from keras_nlp.models.question_answerer import Answer as Answer
+from keras_nlp.models.question_answerer import QuestionAnswerer as QuestionAnswerer
+from keras_nlp.models.question_answerer_preprocessor import (
+    QuestionAnswererPreprocessor as QuestionAnswererPreprocessor,
+)
+from keras_nlp.models.text_classifier import TextClassifier as TextClassifier
+from keras_nlp.models.text_classifier_preprocessor import (
+    TextClassifierPreprocessor as TextClassifierPreprocessor,
+)

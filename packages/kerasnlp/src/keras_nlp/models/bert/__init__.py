@@ -1,0 +1,38 @@
+"""BERT: what it is made of and what it can load."""
+
+from domain_core import register_backbone, register_task, serializable
+from keras_nlp.models.bert.backbone import BertBackbone as BertBackbone
+from keras_nlp.models.bert.classifier import BertClassifier as BertClassifier
+from keras_nlp.models.bert.convert_transformers import FROM_TRANSFORMERS
+from keras_nlp.models.bert.layout import LAYOUT
+from keras_nlp.models.bert.masked_lm import BertMaskedLM as BertMaskedLM
+from keras_nlp.models.bert.preprocessors import (
+    BertClassifierPreprocessor as BertClassifierPreprocessor,
+)
+from keras_nlp.models.bert.preprocessors import (
+    BertMaskedLMPreprocessor as BertMaskedLMPreprocessor,
+)
+from keras_nlp.models.bert.preprocessors import (
+    BertQuestionAnswererPreprocessor as BertQuestionAnswererPreprocessor,
+)
+from keras_nlp.models.bert.presets import PRESETS
+from keras_nlp.models.bert.question_answerer import (
+    BertQuestionAnswerer as BertQuestionAnswerer,
+)
+from keras_nlp.models.bert.tokenizer import BertTokenizer as BertTokenizer
+
+register_backbone(
+    BertBackbone,
+    presets=PRESETS,
+    converters=(FROM_TRANSFORMERS,),
+    layout=LAYOUT,
+    package="kerasnlp",
+)
+for _task in (BertClassifier, BertMaskedLM, BertQuestionAnswerer):
+    register_task(_task, backbone=BertBackbone, package="kerasnlp")
+for _preprocessor in (
+    BertClassifierPreprocessor,
+    BertMaskedLMPreprocessor,
+    BertQuestionAnswererPreprocessor,
+):
+    serializable("kerasnlp")(_preprocessor)

@@ -1,0 +1,169 @@
+"""BERT, a bidirectional transformer encoder.
+
+Paper: Devlin et al., "BERT: Pre-training of Deep Bidirectional Transformers for Language
+Understanding", 2018, https://arxiv.org/abs/1810.04805.
+Original code: https://github.com/google-research/bert.
+Unusual: the norm follows each residual sum; embeddings are normalized before the first
+block; published Keras weights use the tanh form of GELU, most others the exact one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from domain_core import Backbone
+from domain_core.layers import (
+    AttentionContext,
+    EncoderBlock,
+    FeedForward,
+    FirstTokenPooler,
+    SelfAttention,
+    TextEmbedding,
+)
+
+
+class BertBackbone(Backbone):
+    """A BERT encoder: token ids to features per token and per text.
+
+    Inputs: "token_ids", "segment_ids" and "padding_mask", int `(B, T)`. Outputs:
+    "sequence_output" `(B, T, D)` and "pooled_output" `(B, D)`.
+
+    Args:
+        vocabulary_size: number of token ids.
+        num_layers: number of blocks.
+        num_heads: attention heads per block; divides `hidden_dim`.
+        hidden_dim: width `D` of the features.
+        intermediate_dim: width inside the feed-forward parts.
+        dropout: share of features to drop in training, in `[0, 1)`.
+        max_sequence_length: number of positions `T` at most.
+        num_segments: number of segment ids.
+        activation: "gelu_approximate" (tanh form) or "gelu" (exact), or another name
+            that Keras knows.
+        attention_dropout: share of attention probabilities to drop; None for
+            `dropout`.
+        layer_norm_epsilon: added to variances.
+        include_pooler: whether there is a "pooled_output".
+        name: name of the model.
+        trainable: whether its weights train.
+        dtype: dtype policy.
+
+    Raises:
+        ValueError: if a size is below 1 or `num_heads` does not divide `hidden_dim`.
+
+    Example:
+        >>> backbone = keras_nlp.models.BertBackbone(
+        ...     vocabulary_size=100, num_layers=2, num_heads=2, hidden_dim=16,
+        ...     intermediate_dim=32, max_sequence_length=12,
+        ... )
+        >>> ones = np.ones((3, 12), "int32")
+        >>> inputs = {"token_ids": ones, "segment_ids": 0 * ones, "padding_mask": ones}
+        >>> tuple(backbone(inputs)["pooled_output"].shape)
+        (3, 16)
+    """
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        num_layers: int,
+        num_heads: int,
+        hidden_dim: int,
+        intermediate_dim: int,
+        dropout: float = 0.1,
+        max_sequence_length: int = 512,
+        num_segments: int = 2,
+        *,
+        activation: str = "gelu_approximate",
+        attention_dropout: float | None = None,
+        layer_norm_epsilon: float = 1e-12,
+        include_pooler: bool = True,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: Any = None,
+    ) -> None:
+        # layers
+        policy = keras.dtype_policies.get(dtype)
+        kernel = keras.initializers.TruncatedNormal(stddev=0.02)
+        shared = {"kernel_initializer": kernel, "dtype": policy}
+        embeddings = TextEmbedding(
+            vocabulary_size,
+            max_sequence_length,
+            hidden_dim=hidden_dim,
+            num_segments=num_segments,
+            dropout=dropout,
+            layer_norm_epsilon=layer_norm_epsilon,
+            embeddings_initializer=kernel,
+            dtype=policy,
+            name="embeddings",
+        )
+        context = AttentionContext(dtype=policy, name="context")
+        blocks = [
+            EncoderBlock(
+                SelfAttention(
+                    num_heads,
+                    dropout=dropout if attention_dropout is None else attention_dropout,
+                    name="attention",
+                    **shared,
+                ),
+                FeedForward(intermediate_dim, activation, name="feedforward", **shared),
+                dropout=dropout,
+                layer_norm_epsilon=layer_norm_epsilon,
+                dtype=policy,
+                name=f"blocks_{index}",
+            )
+            for index in range(num_layers)
+        ]
+        # functional model
+        inputs = {
+            key: keras.Input((None,), dtype="int32", name=key)
+            for key in ("token_ids", "segment_ids", "padding_mask")
+        }
+        x = embeddings(inputs["token_ids"], inputs["segment_ids"])
+        shared_context = context(inputs["padding_mask"])
+        for block in blocks:
+            x = block(x, shared_context)
+        outputs = {"sequence_output": x}
+        if include_pooler:
+            pooler = FirstTokenPooler(name="pooler", **shared)
+            outputs["pooled_output"] = pooler(x)
+        super().__init__(inputs, outputs, name=name, trainable=trainable, dtype=dtype)
+        # config
+        self.embeddings = embeddings
+        self.context = context
+        self.blocks = blocks
+        if include_pooler:
+            self.pooler = pooler
+        self.vocabulary_size = vocabulary_size
+        self.num_layers = num_layers
+        self.num_heads = num_heads
+        self.hidden_dim = hidden_dim
+        self.intermediate_dim = intermediate_dim
+        self.dropout = dropout
+        self.max_sequence_length = max_sequence_length
+        self.num_segments = num_segments
+        self.activation = activation
+        self.attention_dropout = attention_dropout
+        self.layer_norm_epsilon = layer_norm_epsilon
+        self.include_pooler = include_pooler
+
+    @property
+    def token_embedding(self) -> keras.layers.Layer:
+        return self.embeddings.token_embedding
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **self.base_config(),
+            "vocabulary_size": self.vocabulary_size,
+            "num_layers": self.num_layers,
+            "num_heads": self.num_heads,
+            "hidden_dim": self.hidden_dim,
+            "intermediate_dim": self.intermediate_dim,
+            "dropout": self.dropout,
+            "max_sequence_length": self.max_sequence_length,
+            "num_segments": self.num_segments,
+            "activation": self.activation,
+            "attention_dropout": self.attention_dropout,
+            "layer_norm_epsilon": self.layer_norm_epsilon,
+            "include_pooler": self.include_pooler,
+        }

@@ -1,0 +1,155 @@
+"""BERT in Hugging Face's layout."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from domain_core import TRANSPOSE, Converter, Head, WeightMap
+from domain_core.presets.files import read_json, require
+from keras_nlp.models.bert.tokenizer import BertTokenizer
+
+_ACTIVATIONS = {
+    "gelu": "gelu",
+    "gelu_new": "gelu_approximate",
+    "gelu_pytorch_tanh": "gelu_approximate",
+    "relu": "relu",
+    "silu": "silu",
+}
+
+
+def _dense(foreign: str, ours: str) -> dict[str, Any]:
+    return {
+        f"{foreign}.weight": (f"{ours}.kernel", TRANSPOSE),
+        f"{foreign}.bias": f"{ours}.bias",
+    }
+
+
+def _norm(foreign: str, ours: str) -> dict[str, Any]:
+    return {f"{foreign}.weight": f"{ours}.gamma", f"{foreign}.bias": f"{ours}.beta"}
+
+
+_LAYER, _BLOCK = "encoder.layer.{i}", "blocks.{i}"
+_BACKBONE = {
+    "embeddings.word_embeddings.weight": "embeddings.token_embedding.embeddings",
+    "embeddings.position_embeddings.weight": "embeddings.positions",
+    "embeddings.token_type_embeddings.weight": "embeddings.segments",
+    **_norm("embeddings.LayerNorm", "embeddings.norm"),
+    **_dense(f"{_LAYER}.attention.self.query", f"{_BLOCK}.attention.query"),
+    **_dense(f"{_LAYER}.attention.self.key", f"{_BLOCK}.attention.key"),
+    **_dense(f"{_LAYER}.attention.self.value", f"{_BLOCK}.attention.value"),
+    **_dense(f"{_LAYER}.attention.output.dense", f"{_BLOCK}.attention.out"),
+    **_norm(f"{_LAYER}.attention.output.LayerNorm", f"{_BLOCK}.attention_norm"),
+    **_dense(f"{_LAYER}.intermediate.dense", f"{_BLOCK}.feedforward.up"),
+    **_dense(f"{_LAYER}.output.dense", f"{_BLOCK}.feedforward.down"),
+    **_norm(f"{_LAYER}.output.LayerNorm", f"{_BLOCK}.feedforward_norm"),
+    **_dense("pooler.dense", "pooler.dense"),
+}
+_POSITION_IDS = r"(bert\.)?embeddings\.position_ids"
+_HEADS = r"(cls|classifier|qa_outputs)\..*"
+_BODY = r"bert\..*"
+
+
+def _backbone_config(
+    config: Mapping[str, Any], names: Collection[str]
+) -> dict[str, Any]:
+    if config.get("position_embedding_type", "absolute") != "absolute":
+        raise ValueError(
+            "Expected 'position_embedding_type' to be 'absolute', received "
+            f"{config['position_embedding_type']!r}: this BERT has no place here."
+        )
+    if config.get("is_decoder") or config.get("add_cross_attention"):
+        raise ValueError(
+            "Expected a BERT encoder, received 'is_decoder' or 'add_cross_attention'."
+        )
+    return {
+        "vocabulary_size": config["vocab_size"],
+        "num_layers": config["num_hidden_layers"],
+        "num_heads": config["num_attention_heads"],
+        "hidden_dim": config["hidden_size"],
+        "intermediate_dim": config["intermediate_size"],
+        "dropout": config.get("hidden_dropout_prob", 0.1),
+        "attention_dropout": config.get("attention_probs_dropout_prob", 0.1),
+        "max_sequence_length": config.get("max_position_embeddings", 512),
+        "num_segments": config.get("type_vocab_size", 2),
+        "activation": _activation(config),
+        "layer_norm_epsilon": config.get("layer_norm_eps", 1e-12),
+        "include_pooler": any(n.endswith("pooler.dense.weight") for n in names),
+    }
+
+
+def _activation(config: Mapping[str, Any]) -> str:
+    name = config.get("hidden_act", "gelu")
+    if name not in _ACTIVATIONS:
+        raise ValueError(
+            f"Expected 'hidden_act' to be one of {sorted(_ACTIVATIONS)}, received "
+            f"{name!r}."
+        )
+    return _ACTIVATIONS[name]
+
+
+def _tokenizer_config(directory: Path) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    if (directory / "tokenizer_config.json").is_file():
+        options = read_json(directory, "tokenizer_config.json")
+    return {
+        "vocabulary": str(require(directory, "vocab.txt")),
+        "lowercase": options.get("do_lower_case", True),
+        "strip_accents": options.get("strip_accents"),
+        "split_on_cjk": options.get("tokenize_chinese_chars", True),
+    }
+
+
+def _classes(config: Mapping[str, Any]) -> dict[str, Any]:
+    if config.get("problem_type") not in (None, "single_label_classification"):
+        raise ValueError(
+            "Expected a single-label classifier, received 'problem_type' "
+            f"{config['problem_type']!r}."
+        )
+    labels = config.get("id2label")
+    dropout = config.get("classifier_dropout")
+    return {
+        "num_classes": len(labels) if labels else config.get("num_labels", 2),
+        "dropout": config.get("hidden_dropout_prob", 0.1) if dropout is None else dropout,
+    }
+
+
+FROM_TRANSFORMERS = Converter(
+    layout="transformers",
+    model_type="bert",
+    config=_backbone_config,
+    weights=WeightMap(
+        _BACKBONE, ignored=(_POSITION_IDS, _HEADS), optional_prefix="bert."
+    ),
+    tokenizer_cls=BertTokenizer,
+    tokenizer=_tokenizer_config,
+    heads={
+        "BertForSequenceClassification": Head(
+            "BertClassifier",
+            _classes,
+            WeightMap(_dense("classifier", "logits"), ignored=(_BODY,)),
+        ),
+        "BertForMaskedLM": Head(
+            "BertMaskedLM",
+            lambda config: {
+                "intermediate_activation": _activation(config),
+                "layer_norm_epsilon": config.get("layer_norm_eps", 1e-12),
+            },
+            WeightMap(
+                {
+                    **_dense("cls.predictions.transform.dense", "mlm_head.transform"),
+                    **_norm("cls.predictions.transform.LayerNorm", "mlm_head.norm"),
+                    "cls.predictions.bias": "mlm_head.output_bias",
+                },
+                # The output projection is the token embedding; its bias is tied.
+                ignored=(_BODY, r"cls\.predictions\.decoder\..*"),
+            ),
+        ),
+        "BertForQuestionAnswering": Head(
+            "BertQuestionAnswerer",
+            lambda config: {},
+            WeightMap(_dense("qa_outputs", "span_logits"), ignored=(_BODY,)),
+        ),
+    },
+)

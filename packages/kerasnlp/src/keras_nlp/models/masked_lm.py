@@ -1,0 +1,109 @@
+"""Masked language modelling with any encoder."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from domain_core import register_task
+from domain_core.backbone_outputs import gives, require_outputs
+from domain_core.layers import MaskedLMHead
+from domain_core.task import Task
+from keras_nlp.models.masked_lm_preprocessor import MaskedLMPreprocessor
+from keras_nlp.models.text_inputs import check_preprocessor_fits
+
+
+class MaskedLM(Task):
+    """Predicts the tokens behind masked positions; trains on unlabelled text.
+
+    Inputs are the backbone's and "mask_positions" int `(B, M)`; the output is logits
+    `(B, M, vocabulary_size)`, projected by the token embedding's own table.
+
+    Args:
+        backbone: a `Backbone` with a `token_embedding` that gives "sequence_output".
+        preprocessor: masks raw texts; None if inputs come preprocessed.
+        intermediate_activation: activation of the head's transform.
+        layer_norm_epsilon: added to the variance in the head.
+        name: name of the model.
+
+    Raises:
+        ValueError: if the backbone lacks what the head needs.
+    """
+
+    preprocessor_cls = MaskedLMPreprocessor
+
+    def __init__(
+        self,
+        backbone: keras.Model,
+        preprocessor: Any = None,
+        *,
+        intermediate_activation: Any = "gelu",
+        layer_norm_epsilon: float = 1e-5,
+        name: str | None = None,
+    ) -> None:
+        # layers
+        require_outputs("MaskedLM", backbone, "sequence_output")
+        if backbone.token_embedding is None:
+            raise ValueError(
+                f"Expected a backbone with a `token_embedding` for MaskedLM; "
+                f"{type(backbone).__name__} has none."
+            )
+        check_preprocessor_fits(preprocessor, backbone)
+        mlm_head = MaskedLMHead(
+            token_embedding=backbone.token_embedding,
+            intermediate_activation=intermediate_activation,
+            layer_norm_epsilon=layer_norm_epsilon,
+            kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02),
+            dtype=backbone.dtype_policy,
+            name="mlm_head",
+        )
+        # functional model
+        positions = keras.Input((None,), dtype="int32", name="mask_positions")
+        outputs = backbone(backbone.input)
+        if isinstance(outputs, dict):
+            outputs = outputs["sequence_output"]
+        super().__init__(
+            backbone,
+            {**backbone.input, "mask_positions": positions},
+            mlm_head(outputs, positions),
+            preprocessor=preprocessor,
+            name=name,
+        )
+        # config
+        self.mlm_head = mlm_head
+        self.intermediate_activation = intermediate_activation
+        self.layer_norm_epsilon = layer_norm_epsilon
+        self.compile()
+
+    def compile(
+        self, optimizer: Any = "auto", loss: Any = "auto", **kwargs: Any
+    ) -> None:
+        """Configures training; everything has a default.
+
+        Args:
+            optimizer: "auto" for `Adam(5e-5)`.
+            loss: "auto" for sparse categorical cross-entropy on logits.
+            **kwargs: as in `keras.Model.compile`; `weighted_metrics="auto"` (the
+                default) is sparse categorical accuracy over masked positions.
+        """
+        if optimizer == "auto":
+            optimizer = keras.optimizers.Adam(5e-5)
+        if isinstance(loss, str) and loss == "auto":
+            loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        metrics = kwargs.pop("weighted_metrics", "auto")
+        if isinstance(metrics, str) and metrics == "auto":
+            metrics = [keras.metrics.SparseCategoricalAccuracy()]
+        super().compile(
+            optimizer=optimizer, loss=loss, weighted_metrics=metrics, **kwargs
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **self.base_config(),
+            "intermediate_activation": self.intermediate_activation,
+            "layer_norm_epsilon": self.layer_norm_epsilon,
+        }
+
+
+register_task(MaskedLM, accepts=gives("sequence_output"), package="kerasnlp")

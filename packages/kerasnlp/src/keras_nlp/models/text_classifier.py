@@ -1,0 +1,147 @@
+"""Text classification with any encoder."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from domain_core import register_task
+from domain_core.backbone_outputs import gives, outputs_of, require_outputs
+from domain_core.classifier import Classifier, make_logits
+from domain_core.initialization import initializer
+from keras_nlp.models.text_classifier_preprocessor import TextClassifierPreprocessor
+from keras_nlp.models.text_inputs import check_preprocessor_fits
+
+_FEATURES = ("pooled_output", "sequence_output")
+_POOLINGS = ("pooled", "first", "mean")
+
+
+class TextClassifier(Classifier):
+    """Gives each text one of `num_classes` labels.
+
+    Works with every backbone that gives "pooled_output" `(B, D)` or "sequence_output"
+    `(B, T, D)`, one of the user's own too.
+
+    Args:
+        backbone: a `Backbone`.
+        num_classes: number of labels.
+        preprocessor: turns texts into the backbone's inputs; None if inputs come
+            preprocessed.
+        activation: activation of the output; None gives logits.
+        hidden_dim: width of a tanh layer before the output; None for none.
+        dropout: share of the features to drop in training.
+        pooling: "pooled" takes the backbone's own summary, "first" the first token,
+            "mean" the mean over real tokens; None takes "pooled" where there is one,
+            else "first".
+        name: name of the model.
+
+    Raises:
+        ValueError: if the backbone lacks the outputs, or does not fit the
+            preprocessor.
+
+    Example:
+        >>> vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "bad"]
+        >>> tokenizer = keras_nlp.models.BertTokenizer(vocabulary)
+        >>> classifier = keras_nlp.models.TextClassifier(
+        ...     keras_nlp.models.BertBackbone(7, 1, 2, 8, 16, max_sequence_length=8),
+        ...     num_classes=2,
+        ...     preprocessor=keras_nlp.models.TextClassifierPreprocessor(tokenizer, 8),
+        ... )
+        >>> classifier.predict(["good", "bad bad"], verbose=0).shape
+        (2, 2)
+    """
+
+    preprocessor_cls = TextClassifierPreprocessor
+
+    def __init__(
+        self,
+        backbone: keras.Model,
+        num_classes: int,
+        preprocessor: Any = None,
+        activation: Any = None,
+        hidden_dim: int | None = None,
+        dropout: float = 0.0,
+        *,
+        pooling: str | None = None,
+        name: str | None = None,
+    ) -> None:
+        # layers
+        require_outputs("TextClassifier", backbone, *_FEATURES)
+        check_preprocessor_fits(preprocessor, backbone)
+        logits = make_logits(backbone, num_classes, activation)
+        hidden = None
+        if hidden_dim is not None:
+            hidden = keras.layers.Dense(
+                hidden_dim,
+                activation="tanh",
+                kernel_initializer=initializer("glorot_uniform"),
+                dtype=backbone.dtype_policy,
+                name="hidden",
+            )
+        # functional model
+        inputs = backbone.input
+        x = _pool(backbone, inputs, pooling)  # (B, D)
+        if hidden is not None:
+            x = hidden(_drop(x, dropout, backbone, "hidden_dropout"))
+        x = _drop(x, dropout, backbone, "logits_dropout")
+        super().__init__(
+            backbone,
+            inputs,
+            logits(x),
+            num_classes=num_classes,
+            preprocessor=preprocessor,
+            activation=activation,
+            name=name,
+        )
+        # config
+        self.logits = logits
+        if hidden is not None:
+            self.hidden = hidden
+        self.hidden_dim = hidden_dim
+        self.dropout = dropout
+        self.pooling = pooling
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **self.base_config(),
+            "num_classes": self.num_classes,
+            "activation": self.activation,
+            "hidden_dim": self.hidden_dim,
+            "dropout": self.dropout,
+            "pooling": self.pooling,
+        }
+
+
+def _pool(backbone: keras.Model, inputs: Any, pooling: str | None) -> Any:
+    outputs = backbone(inputs)
+    if not isinstance(outputs, dict):
+        outputs = {"sequence_output": outputs}
+    if pooling is None:
+        pooling = "pooled" if "pooled_output" in outputs_of(backbone) else "first"
+    if pooling not in _POOLINGS:
+        raise ValueError(
+            f"Expected `pooling` to be one of {_POOLINGS} or None, received "
+            f"{pooling!r}."
+        )
+    if pooling == "pooled":
+        require_outputs("pooling='pooled'", backbone, "pooled_output")
+        return outputs["pooled_output"]
+    require_outputs(f"pooling={pooling!r}", backbone, "sequence_output")
+    sequence = outputs["sequence_output"]
+    if pooling == "first":
+        return sequence[:, 0]
+    if "padding_mask" not in inputs:
+        return keras.ops.mean(sequence, axis=1)
+    weights = keras.ops.cast(inputs["padding_mask"], sequence.dtype)[:, :, None]
+    total = keras.ops.maximum(keras.ops.sum(weights, axis=1), 1)
+    return keras.ops.sum(sequence * weights, axis=1) / total
+
+
+def _drop(x: Any, rate: float, backbone: keras.Model, name: str) -> Any:
+    if not rate:
+        return x
+    return keras.layers.Dropout(rate, dtype=backbone.dtype_policy, name=name)(x)
+
+
+register_task(TextClassifier, accepts=gives(*_FEATURES), package="kerasnlp")
