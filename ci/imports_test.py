@@ -9,17 +9,21 @@ import pytest
 LEAVES = ["keras_nlp", "keras_cv"]
 MOST_SECONDS_ABOVE_KERAS = 0.5
 
-# Records the attempt as well as refusing it: code that tries TensorFlow and goes on
-# without it has asked for it all the same.
+# Records the import as well as refusing it: code that tries TensorFlow and goes on
+# without it has asked for it all the same. Looking whether it is there is allowed:
+# torch does so.
 REFUSE_TENSORFLOW = """
-import importlib.abc, sys
+import importlib.abc, importlib.machinery, sys, traceback
 attempts = []
-class Refuse(importlib.abc.MetaPathFinder):
+class Refuse(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def find_spec(self, name, path=None, target=None):
         if name == "tensorflow":
-            import traceback
-            attempts.append("".join(traceback.format_stack()))
-            raise ModuleNotFoundError("No module named 'tensorflow'", name=name)
+            return importlib.machinery.ModuleSpec(name, self)
+    def create_module(self, spec):
+        attempts.append("".join(traceback.format_stack()))
+        raise ModuleNotFoundError(f"No module named {spec.name!r}", name=spec.name)
+    def exec_module(self, module):
+        pass
 sys.meta_path.insert(0, Refuse())
 """
 
@@ -42,6 +46,15 @@ def run_python(code, backend):
 def test_importing_does_not_ask_for_tensorflow(leaf, backend):
     code = f"{REFUSE_TENSORFLOW}\nimport {leaf}\nprint(''.join(attempts))"
     assert run_python(code, backend).strip() == ""
+
+
+@pytest.mark.parametrize("code", ["import tensorflow", "from tensorflow import nn"])
+def test_asking_for_tensorflow_is_noticed(code):
+    code = (
+        f"{REFUSE_TENSORFLOW}\n"
+        f"try:\n    {code}\nexcept ImportError:\n    print(len(attempts))"
+    )
+    assert run_python(code, "jax").strip() == "1"
 
 
 @pytest.mark.parametrize("leaf", LEAVES)

@@ -128,10 +128,20 @@ def run_at_import(node: ast.AST) -> Iterator[ast.AST]:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
             continue
-        if isinstance(child, ast.If) and dotted(child.test).endswith("TYPE_CHECKING"):
+        if isinstance(child, ast.If) and is_answered(child.test):
             continue
         yield child
         yield from run_at_import(child)
+
+
+def is_answered(test: ast.expr) -> bool:
+    """Returns whether what stands below an `if` needs nothing that isn't there.
+
+    Below `TYPE_CHECKING` nothing runs; below a question for the active backend that
+    backend has been imported by Keras.
+    """
+    calls = {dotted(node.func) for node in ast.walk(test) if isinstance(node, ast.Call)}
+    return dotted(test).endswith("TYPE_CHECKING") or "keras.config.backend" in calls
 
 
 def broken(files: list[Path], rule) -> str:
@@ -197,6 +207,7 @@ def test_library_imports_the_rest_where_it_is_used():
             "try:\n  import h5py\nfinally: 0",
         ),
         (lambda tree: early_imports(tree, {"keras"}), "class A:\n  import h5py"),
+        (lambda tree: early_imports(tree, {"keras"}), "if fast:\n  import torch"),
     ],
 )
 def test_rules_notice(rule, code):
@@ -213,6 +224,10 @@ def test_rules_notice(rule, code):
         (
             lambda tree: early_imports(tree, {"typing"}),
             "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n  import torch",
+        ),
+        (
+            lambda tree: early_imports(tree, {"keras"}),
+            "if keras.config.backend() == 'torch':\n  import torch",
         ),
     ],
 )

@@ -26,9 +26,9 @@ def table(package):
 
 
 @functools.cache
-def our_signatures(package):
-    """Returns our signatures of the same names, read in a process of its own."""
-    process = subprocess.run(
+def report(package):
+    """Returns the process, run once, that prints our signatures of the same names."""
+    return subprocess.run(
         [sys.executable, "-m", "ci.api_report", package, *table(package)],
         cwd=ROOT,
         env=os.environ | {"KERAS_BACKEND": "jax"},
@@ -36,8 +36,6 @@ def our_signatures(package):
         text=True,
         check=False,
     )
-    assert process.returncode == 0, process.stderr
-    return json.loads(process.stdout)["signatures"]
 
 
 def parse(signature):
@@ -100,7 +98,9 @@ def differences(theirs, ours):
     [(package, name) for package in PACKAGES for name in table(package)],
 )
 def test_signature(package, name):
-    ours = our_signatures(package)[name]
+    process = report(package)
+    assert process.returncode == 0, process.stderr
+    ours = json.loads(process.stdout)["signatures"][name]
     assert ours is not None, f"{name} is missing"
     found = list(differences(table(package)[name], ours))
     assert not found, "\n".join([f"{name}{table(package)[name]}", *found])

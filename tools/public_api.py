@@ -143,7 +143,7 @@ def public_methods(cls: type) -> Iterator[tuple[str, type | None, Callable]]:
         if listed_elsewhere or not is_ours(base):
             continue
         for name, member in vars(base).items():
-            if name.startswith("_") or name in DEFINED_BY_KERAS:
+            if name.startswith(("_", "test_")) or name in DEFINED_BY_KERAS:
                 continue
             if isinstance(member, property) and member.fget is not None:
                 found[name] = (property, member.fget)
@@ -191,6 +191,8 @@ def default_text(value: Any) -> str:
     """Returns a default as it would be written, the same in every run."""
     if inspect.isclass(value) or inspect.isfunction(value):
         return f"<{value.__qualname__}>"
+    if repr(value) == "<factory>":  # Of a field of a dataclass.
+        return "<factory>"
     if value is None or isinstance(
         value, bool | int | float | str | tuple | list | dict
     ):

@@ -1,4 +1,4 @@
-"""Finds packages on the same machine that would overwrite ours."""
+"""What is installed beside us: packages that would overwrite ours, and leaves."""
 
 from importlib import metadata
 
@@ -29,3 +29,13 @@ def forbid_upstream(distribution: str, ours: str) -> None:
         f"    pip uninstall -y {distribution}\n"
         f"    pip install --force-reinstall --no-deps {ours}\n"
     )
+
+
+def packages_with_presets() -> list[str]:
+    """Returns the import names of the installed packages that declare presets.
+
+    They say so by an entry point of the group `domain_core.presets`, so that a message
+    about an unknown preset can name what to import. Nothing is imported here.
+    """
+    found = metadata.entry_points(group="domain_core.presets")
+    return sorted({entry.module.partition(".")[0] for entry in found})

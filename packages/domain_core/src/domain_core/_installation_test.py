@@ -1,10 +1,8 @@
-import subprocess
-import sys
 import time
 
 import pytest
 
-from domain_core._installation import forbid_upstream
+from domain_core._installation import forbid_upstream, packages_with_presets
 
 PAIRS = [("keras-nlp", "kerasnlp"), ("keras-cv", "kerascv")]
 SPELLINGS = ["keras_nlp-0.15.1.dist-info", "Keras.NLP-0.15.1.dist-info"]
@@ -50,3 +48,12 @@ def test_the_check_is_cheap():
         forbid_upstream("keras-nlp", "kerasnlp")
         seconds.append(time.perf_counter() - start)
     assert min(seconds) < 0.005
+
+
+def test_packages_with_presets_are_named_without_importing_them(tmp_path, monkeypatch):
+    pretend_installed(tmp_path, "their_models-1.0.dist-info", "their-models")
+    (tmp_path / "their_models-1.0.dist-info" / "entry_points.txt").write_text(
+        "[domain_core.presets]\ntheir-models = their_models.zoo\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    assert "their_models" in packages_with_presets()

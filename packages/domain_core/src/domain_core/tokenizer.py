@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 import keras
@@ -83,14 +83,10 @@ class Tokenizer:
         """
         if is_symbolic(inputs):
             return self._tokenize_in_graph(inputs)
-        rows, single = self._encode(to_host(inputs))
-        rows = self._typed(rows)
-        if self.sequence_length is not None:
-            dense = self._padded(rows)[0] if single else self._padded(rows)
-            return dense.tolist() if self.dtype == "string" else dense
-        if not single:
-            return rows.to_list()
-        return rows.values.tolist() if self.dtype == "string" else rows.values
+        outputs = self._tokenize_on_host(to_host(inputs))
+        if isinstance(outputs, Ragged):
+            return outputs.to_list()
+        return outputs.tolist() if self.dtype == "string" else outputs
 
     def detokenize(self, inputs: Any) -> Any:
         """Turns ids into text.
@@ -140,7 +136,9 @@ class Tokenizer:
     def encode_batch(self, texts: list[str]) -> Ragged:
         """Returns the ids of each text, whatever `sequence_length` and `dtype` say."""
         if type(self).tokenize is Tokenizer.tokenize:
-            raise NotImplementedError(f"{type(self).__name__} must write `encode_batch`.")
+            raise NotImplementedError(
+                f"{type(self).__name__} must write `encode_batch`."
+            )
         return as_rows(self.tokenize(texts), "tokens")[0]
 
     def encode_batch_with_offsets(self, texts: list[str]) -> tuple[Ragged, Ragged]:
@@ -271,18 +269,19 @@ class Tokenizer:
 
     def _tokenize_in_graph(self, inputs: Any) -> Any:
         single = self._is_single(inputs)
+        batch = () if single else (inputs.shape[0],)
+        if self.sequence_length is not None:
+            out = Spec(self.dtype, (*batch, self.sequence_length))
+        else:
+            out = Spec(self.dtype, (None,), ragged=not single)
+        return host_call(self._tokenize_on_host, (inputs,), out)
 
-        def run(inputs: Any) -> Any:
-            rows = self._typed(self._encode(inputs)[0])
-            if self.sequence_length is not None:
-                return self._padded(rows)[0] if single else self._padded(rows)
+    def _tokenize_on_host(self, inputs: Any) -> Any:
+        rows, single = self._encode(inputs)
+        rows = self._typed(rows)
+        if self.sequence_length is None:
             return rows.values if single else rows
-
-        shape: Sequence[int | None] = (self.sequence_length,)
-        if self.sequence_length is not None and not single:
-            shape = (inputs.shape[0], self.sequence_length)
-        ragged = self.sequence_length is None and not single
-        return host_call(run, (inputs,), Spec(self.dtype, tuple(shape), ragged))
+        return self._padded(rows)[0] if single else self._padded(rows)
 
 
 def _checked_dtype(dtype: Any) -> str:
@@ -298,7 +297,11 @@ def _checked_dtype(dtype: Any) -> str:
 def _checked_length(length: Any) -> int | None:
     if length is None:
         return None
-    if not isinstance(length, int | np.integer) or isinstance(length, bool) or length < 1:
+    if (
+        not isinstance(length, int | np.integer)
+        or isinstance(length, bool)
+        or length < 1
+    ):
         raise ValueError(
             "Expected `sequence_length` to be a positive integer or None, received "
             f"{length!r}. Pass None for outputs as long as their texts."

@@ -9,11 +9,21 @@ from typing import Any
 import keras
 
 if keras.config.backend() == "torch":
+    import torch
     import torch.nn.functional as F
+
+    def _gelu_approximate(x: Any) -> Any:
+        """GELU's tanh form, x * sigmoid(2 sqrt(2 / pi) (x + 0.044715 x^3))."""
+        if torch.is_grad_enabled() or x.device.type != "cpu":
+            return F.gelu(x, approximate="tanh")
+        # torch's own kernel is 1.8 times slower on CPU; this form only without
+        # gradients, where its steps can overwrite each other.
+        gate = (x * x).mul_(0.0713548162726).add_(1.5957691216057308).mul_(x)
+        return gate.sigmoid_().mul_(x)
 
     _NATIVE: dict[str, Callable[[Any], Any]] = {
         "gelu": F.gelu,
-        "gelu_approximate": functools.partial(F.gelu, approximate="tanh"),
+        "gelu_approximate": _gelu_approximate,
         "relu": F.relu,
         "silu": F.silu,
     }

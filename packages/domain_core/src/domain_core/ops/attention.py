@@ -37,14 +37,18 @@ if keras.config.backend() == "torch":
         Returns:
             Tensor `(B, T, H, h)`.
         """
-        del seed
-        mixed = torch.nn.functional.scaled_dot_product_attention(
-            query.transpose(1, 2),  # (B, H, T, h)
-            key.transpose(1, 2),
-            value.transpose(1, 2),
-            attn_mask=bias,
-            dropout_p=dropout,
-        )
+        query, key, value = (x.transpose(1, 2) for x in (query, key, value))
+        if dropout:
+            # With dropout the fused kernel falls back to a slower form of this on CPU.
+            scale = 1.0 / math.sqrt(query.shape[-1])
+            scores = torch.matmul(query * scale, key.transpose(-1, -2))  # (B, H, T, S)
+            if bias is not None:
+                scores = scores + bias
+            mixed = torch.matmul(drop(torch.softmax(scores, -1), dropout, seed), value)
+        else:
+            mixed = torch.nn.functional.scaled_dot_product_attention(
+                query, key, value, attn_mask=bias
+            )  # (B, H, T, h)
         return mixed.transpose(1, 2)
 
 else:

@@ -128,10 +128,11 @@ class StateGuard:
 
     def _variables(self) -> dict[str, list[Any]]:
         model = self._model
+        optimizer = getattr(model, "optimizer", None)  # not there before `compile`
         return {
             "trainable_variables": model.trainable_variables,
             "non_trainable_variables": model.non_trainable_variables,
-            "optimizer_variables": getattr(model.optimizer, "variables", []),
+            "optimizer_variables": getattr(optimizer, "variables", []),
             "metrics_variables": model.metrics_variables,
         }
 

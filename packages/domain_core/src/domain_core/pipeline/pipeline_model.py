@@ -35,8 +35,8 @@ class PipelineModel(FaultSafeModel):
     `fit`, `evaluate`, `predict` and the `_on_batch` methods take what Keras takes, in
     the same arguments, and also Python lists (of strings, numbers, or images of
     different sizes), dicts and tuples of lists and arrays, and `tf.data`, `PyDataset`,
-    torch and Grain datasets of raw batches. Batches go through `preprocess_samples` in a
-    background thread, ahead of the model.
+    torch and Grain datasets of raw batches. Batches go through `preprocess_samples` in
+    a background thread, ahead of the model.
 
     Training and evaluation see the batches as they are, so losses, metrics and batch
     statistics are those of Keras on preprocessed arrays. `predict` fills small batches

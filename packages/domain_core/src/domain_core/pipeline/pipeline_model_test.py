@@ -264,28 +264,26 @@ class TestSteps:
 
 
 class TestShuffle:
-    def epochs(self, model, texts, **options):
+    def epochs(self, model, batch_size=BATCH_SIZE, **options):
         """Returns the samples of each epoch in the order the model saw them."""
         model.calls = []
-        labels = LABELS[: len(texts)]
-        model.fit(texts, labels, BATCH_SIZE, epochs=3, verbose=0, **options)
+        model.fit(TEXTS, LABELS, batch_size, epochs=3, verbose=0, **options)
         seen = [text for batch in model.calls for text in batch]
-        assert len(seen) == 3 * len(texts)
-        return [seen[i : i + len(texts)] for i in range(0, len(seen), len(texts))]
+        assert len(seen) == 3 * len(TEXTS)
+        return [seen[i : i + len(TEXTS)] for i in range(0, len(seen), len(TEXTS))]
 
-    @pytest.mark.parametrize("count", [3, 8, 11])  # one, two, three batches
-    def test_each_epoch_has_an_order_of_its_own(self, model, count):
-        texts = [f"{'a' * i}b" for i in range(count)]
+    @pytest.mark.parametrize("batch_size", [11, 6, 4])  # one, two, three batches
+    def test_each_epoch_has_an_order_of_its_own(self, model, batch_size):
         np.random.seed(1)
-        first = self.epochs(model, texts)
-        assert all(sorted(epoch) == sorted(texts) for epoch in first)
+        first = self.epochs(model, batch_size)
+        assert all(sorted(epoch) == sorted(TEXTS) for epoch in first)
         assert len({tuple(epoch) for epoch in first}) == 3
         np.random.seed(1)
-        assert self.epochs(model, texts) == first
+        assert self.epochs(model, batch_size) == first
 
     def test_within_batches_or_not_at_all(self, model):
-        assert self.epochs(model, TEXTS, shuffle=False) == [TEXTS] * 3
-        epochs = self.epochs(model, TEXTS, shuffle="batch")
+        assert self.epochs(model, shuffle=False) == [TEXTS] * 3
+        epochs = self.epochs(model, shuffle="batch")
         assert sorted(epochs[0][:BATCH_SIZE]) == sorted(TEXTS[:BATCH_SIZE])
         assert epochs[0] != epochs[1]
 
@@ -339,10 +337,9 @@ class TestTraces:
         model = compiled(TextModel())
         model.fit(TEXTS[:8], LABELS[:8], BATCH_SIZE, verbose=0)
         model.counter.count = 0
-        model.fit(TEXTS, LABELS, BATCH_SIZE, epochs=2, verbose=0)
-        assert model.counter.count == 1
-        model.fit(TEXTS, LABELS, BATCH_SIZE, epochs=2, verbose=0)
-        assert model.counter.count == 1
+        for _ in range(2):
+            model.fit(TEXTS, LABELS, BATCH_SIZE, epochs=2, verbose=0)
+            assert model.counter.count <= 1
 
 
 def test_preprocessing_may_make_targets_and_weights():
@@ -404,7 +401,7 @@ class TestTargetsAreChecked:
         ("sample_weight: 1", {"x": ["a"] * 2, "y": [0, 1], "sample_weight": [1.0]}),
         ("single sample, 'some text'", {"x": "some text", "y": [0]}),
         ("single sample, 3", {"x": 3, "y": [0]}),
-        ("`x` is None", {"y": [0]}),
+        ("`x` is None", {"x": None, "y": None}),
         ("no batch of samples", {"x": object(), "y": [0]}),
         ("`batch_size` to be an integer >= 1", {"batch_size": 0}),
         ("`batch_size` to be an integer >= 1", {"batch_size": 2.5}),
@@ -428,9 +425,6 @@ class TestTargetsAreChecked:
 )
 def test_bad_input(model, message, arguments):
     arguments = {"x": TEXTS, "y": LABELS, **arguments}
-    if "y" in arguments and arguments["y"] == [0] and "x" in arguments:
-        if arguments["x"] is TEXTS:
-            del arguments["x"]
     with pytest.raises(ValueError, match=message):
         model.fit(**arguments, verbose=0)
     assert not pipeline_threads()
@@ -442,7 +436,7 @@ def test_strings_that_reach_the_model_are_an_error():
 
     inputs = keras.Input((4,))
     model = Unprepared(inputs=inputs, outputs=keras.layers.Dense(1)(inputs))
-    with pytest.raises(Exception, match="string|holds <U"):
+    with pytest.raises(ValueError, match="holds <U1 values after preprocessing"):
         model.predict(["a", "b"], verbose=0)
     with pytest.raises(ValueError, match="different shapes"):
         model.predict([np.ones(4), np.ones(3)], verbose=0)

@@ -56,8 +56,7 @@ def as_arrays(samples: Samples, name: str) -> Samples:
     Floating point arrays get `keras.config.floatx()`, as Keras does with arrays.
 
     Raises:
-        ValueError: if the samples of a leaf have different shapes, or are strings
-            where the backend knows none.
+        ValueError: if the samples of a leaf have different shapes or are no numbers.
     """
     return map_leaves(lambda leaf, path: _as_model_array(leaf, path), samples, name)
 
@@ -119,12 +118,16 @@ def take(samples: Samples, rows: slice | np.ndarray) -> Samples:
 def unpack(element: Any) -> tuple[Any, Any, Any]:
     """Splits `x`, `(x,)`, `(x, y)` or `(x, y, sample_weight)` as Keras does.
 
-    A list counts as a tuple here, unless it is a list of strings or numbers.
+    A list counts as a tuple here; one of strings or numbers, and a tuple of strings
+    (what torch's `DataLoader` makes of a batch of strings), is `x`.
 
     Raises:
         ValueError: if there are more than three parts.
     """
-    if not isinstance(element, list | tuple) or (element and is_scalar(element[0])):
+    if not isinstance(element, list | tuple) or not element:
+        return element, None, None
+    of_strings = all(isinstance(part, str | bytes) for part in element)
+    if of_strings or (isinstance(element, list) and is_scalar(element[0])):
         return element, None, None
     if not 1 <= len(element) <= 3:
         raise ValueError(
@@ -198,7 +201,7 @@ def _as_model_array(leaf: Any, name: str) -> np.ndarray:
         array = np.asarray(
             [as_numpy(row) if hasattr(row, "shape") else row for row in leaf]
         )
-    if array.dtype.kind in "OSU" and keras.backend.backend() != "tensorflow":
+    if array.dtype.kind in "OSU":
         raise ValueError(
             f"`{name}` holds {array.dtype} values after preprocessing, and a model "
             f"takes numbers. Received {array.ravel()[0]!r:.80}. Give the model a "

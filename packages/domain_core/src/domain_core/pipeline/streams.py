@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -135,34 +136,39 @@ def _py_dataset_stream(dataset: Any, shuffle: bool) -> Stream:
     def open_stream() -> Iterator[Any]:
         length = dataset.num_batches
         if length is None:
-            return _read(dataset, _count_up())
+            return _read(dataset, itertools.count())
         order = np.random.permutation(length) if shuffle else np.arange(length)
-        return _read(dataset, iter(order.tolist()))
+        return _read(dataset, order.tolist())
 
     return Stream("keras.utils.PyDataset", open_stream, lambda: dataset.num_batches)
 
 
-def _count_up() -> Iterator[int]:
-    index = 0
-    while True:
-        yield index
-        index += 1
+def _read(dataset: Any, order: Iterable[int]) -> Iterator[Any]:
+    """Yields the batches of a PyDataset, and tells it where an epoch begins and ends.
 
-
-def _read(dataset: Any, order: Iterator[int]) -> Iterator[Any]:
-    """Yields the batches of a PyDataset, `dataset.workers` of them read at a time."""
+    Its `workers` are threads even if it asks for processes: forking a process that runs
+    JAX, TensorFlow or PyTorch threads is not safe.
+    """
     dataset.on_epoch_begin()
+    left = dataset.num_batches
+    with ThreadPoolExecutor(dataset.workers) as pool:
+        for batch in _read_ahead(dataset, order, pool):
+            left = None if left is None else left - 1
+            if left == 0:  # nobody comes back after the last batch
+                dataset.on_epoch_end()
+            yield batch
+
+
+def _read_ahead(
+    dataset: Any, order: Iterable[int], pool: ThreadPoolExecutor
+) -> Iterator[Any]:
     if dataset.workers <= 1:
         yield from map(dataset.__getitem__, order)
-    else:
-        # Threads even with `use_multiprocessing`: forking a process that runs JAX,
-        # TensorFlow or PyTorch threads is not safe.
-        with ThreadPoolExecutor(dataset.workers) as pool:
-            waiting: collections.deque[Any] = collections.deque()
-            for index in order:
-                waiting.append(pool.submit(dataset.__getitem__, index))
-                if len(waiting) > dataset.workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-    dataset.on_epoch_end()
+        return
+    waiting: collections.deque[Any] = collections.deque()
+    for index in order:
+        waiting.append(pool.submit(dataset.__getitem__, index))
+        if len(waiting) > dataset.workers:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()

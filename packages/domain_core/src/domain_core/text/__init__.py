@@ -1,0 +1,14 @@
+"""Engines under tokenizers and text preprocessors, on NumPy and compiled code."""
+
+from domain_core.text.bert_word_piece import BertWordPieceEngine as BertWordPieceEngine
+from domain_core.text.keras_word_piece import (
+    KerasWordPieceEngine as KerasWordPieceEngine,
+)
+from domain_core.text.masking import MaskedLMMaskGenerator as MaskedLMMaskGenerator
+from domain_core.text.packers import MultiSegmentPacker as MultiSegmentPacker
+from domain_core.text.packers import Packed as Packed
+from domain_core.text.packers import StartEndPacker as StartEndPacker
+from domain_core.text.ragged import Ragged as Ragged
+from domain_core.text.windows import Windows as Windows
+from domain_core.text.windows import pack_windows as pack_windows
+from domain_core.text.word_piece import WordPieceEngine as WordPieceEngine

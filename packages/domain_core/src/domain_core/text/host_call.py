@@ -38,6 +38,38 @@ class _Slot:
     ragged: bool
 
 
+@dataclasses.dataclass(frozen=True)
+class _HostFunction:
+    """From flat arrays to flat arrays, around a function of structures.
+
+    An object, because TensorFlow would rewrite the source of a nested function.
+    """
+
+    function: Callable[..., Any]
+    places: Any
+    specs: list[Spec]
+
+    def __call__(self, *arrays: Any) -> list[np.ndarray]:
+        arguments = _map(lambda leaf: self._fill(leaf, arrays), self.places)
+        results = list(_leaves(self.function(*arguments)))
+        parts: list[np.ndarray] = []
+        for spec, result in zip(self.specs, results, strict=True):
+            dtype = object if spec.dtype == "string" else spec.dtype
+            if spec.ragged:
+                parts += [np.asarray(result.values, dtype), result.lengths]
+            else:
+                parts.append(np.asarray(result, dtype))
+        return parts
+
+    @staticmethod
+    def _fill(leaf: Any, arrays: tuple[Any, ...]) -> Any:
+        if not isinstance(leaf, _Slot):
+            return leaf
+        if leaf.ragged:
+            return Ragged(arrays[leaf.index], arrays[leaf.index + 1]).to_list()
+        return arrays[leaf.index]
+
+
 def is_tensorflow(*structures: Any) -> bool:
     """Tells whether any leaf is a TensorFlow tensor; ragged ones are."""
     return any(
@@ -89,7 +121,24 @@ def rank(tensor: Any, name: str) -> int:
     return int(tensor.shape.rank)
 
 
-def host_call(function: Callable[..., Any], arguments: tuple[Any, ...], out: Any) -> Any:
+def leading_shape(structure: Any) -> tuple[int | None, ...]:
+    """Returns the batch axis of a structure of samples: `(B,)`, or `()` without one.
+
+    Raises:
+        ValueError: if the samples are no scalars, one per sample.
+    """
+    tensor = next(leaf for leaf in _leaves(structure) if is_tensorflow(leaf))
+    if rank(tensor, "x") > 1:
+        raise ValueError(
+            "Expected a scalar per sample, in a tensor with at most one axis; received "
+            f"one of shape {tensor.shape}. Split it into a tuple of columns."
+        )
+    return tuple(tensor.shape)
+
+
+def host_call(
+    function: Callable[..., Any], arguments: tuple[Any, ...], out: Any
+) -> Any:
     """Calls `function` on the host whenever the graph runs.
 
     Args:
@@ -123,26 +172,11 @@ def host_call(function: Callable[..., Any], arguments: tuple[Any, ...], out: Any
     places = _map(place, arguments)
     specs = list(_leaves(out))
 
-    def run(*arrays: Any) -> list[np.ndarray]:
-        def fill(leaf: Any) -> Any:
-            if not isinstance(leaf, _Slot):
-                return leaf
-            if leaf.ragged:
-                return Ragged(arrays[leaf.index], arrays[leaf.index + 1]).to_list()
-            return arrays[leaf.index]
-
-        results = list(_leaves(function(*_map(fill, places))))
-        parts: list[np.ndarray] = []
-        for spec, result in zip(specs, results, strict=True):
-            kind = object if spec.dtype == "string" else spec.dtype
-            if spec.ragged:
-                parts += [np.asarray(result.values, kind), result.lengths]
-            else:
-                parts.append(np.asarray(result, kind))
-        return parts
-
+    run = _HostFunction(function, places, specs)
     dtypes = [
-        dtype for s in specs for dtype in ([s.dtype, "int64"] if s.ragged else [s.dtype])
+        dtype
+        for s in specs
+        for dtype in ([s.dtype, "int64"] if s.ragged else [s.dtype])
     ]
     parts = list(tf.numpy_function(run, tensors, [tf.as_dtype(d) for d in dtypes]))
 

@@ -58,10 +58,12 @@ def _as_text(text: Any, name: str) -> str:
                 "Decode it yourself, e.g. "
                 "`data.decode('latin-1')` or `data.decode('utf-8', 'replace')`."
             ) from None
-    raise _not_text(text, name)
+    raise _not_text(text, name, "a string")
 
 
-def _not_text(value: Any, name: str) -> ValueError:
+def _not_text(
+    value: Any, name: str, expected: str = "a string or a flat collection of strings"
+) -> ValueError:
     shown = repr(value)
     if len(shown) > 80:
         shown = f"{shown[:77]}..."
@@ -71,9 +73,42 @@ def _not_text(value: Any, name: str) -> ValueError:
         else "Convert it with `str()` if it is meant as text."
     )
     return ValueError(
-        f"Expected `{name}` to be a string or a flat collection of strings, received "
-        f"{shown} of type {type(value).__name__}. {advice}"
+        f"Expected `{name}` to be {expected}, received {shown} of type "
+        f"{type(value).__name__}. {advice}"
     )
+
+
+def as_segments(inputs: Any, name: str = "x") -> tuple[list[list[str]], bool]:
+    """Reads one text per sample, or several that belong together.
+
+    Args:
+        inputs: what `as_texts` reads; or a tuple or dict of such, one per segment, as
+            in `(first, second)`.
+        name: what to call `inputs` in errors.
+
+    Returns:
+        The texts of each segment, and whether `inputs` was a single sample.
+
+    Raises:
+        ValueError: if anything else is found, or segments differ in length.
+    """
+    if isinstance(inputs, dict):
+        named = {f"{name}[{key!r}]": value for key, value in inputs.items()}
+    elif isinstance(inputs, tuple):
+        named = {f"{name}[{i}]": value for i, value in enumerate(inputs)}
+    else:
+        named = {name: inputs}
+    read = {key: as_texts(value, key) for key, value in named.items()}
+    sizes = {
+        key: "a single string" if single else f"{len(texts)} texts"
+        for key, (texts, single) in read.items()
+    }
+    if len(set(sizes.values())) != 1:
+        raise ValueError(
+            f"Expected segments with one text per sample each, received {sizes}. Pass "
+            "a list of texts, or a tuple of equally long lists for pairs."
+        )
+    return [texts for texts, _ in read.values()], next(iter(read.values()))[1]
 
 
 def as_rows(inputs: Any, name: str = "inputs") -> tuple[Ragged, bool]:
@@ -107,22 +142,24 @@ def as_rows(inputs: Any, name: str = "inputs") -> tuple[Ragged, bool]:
         flat = list(chain.from_iterable(rows))
     except TypeError:
         raise _not_rows(inputs, name) from None
-    values = np.empty(len(flat), object) if _has_text(flat) else np.asarray(flat)
-    if values.dtype == object:
-        values[:] = flat
-    return Ragged(_as_tokens(values, inputs, name), lengths), single
+    if flat and not isinstance(flat[0], str | bytes):
+        return Ragged(_as_tokens(np.asarray(flat), inputs, name), lengths), single
+    return Ragged(_as_tokens(flat, inputs, name), lengths), single
 
 
-def _has_text(flat: list[Any]) -> bool:
-    return bool(flat) and isinstance(flat[0], str | bytes)
-
-
-def _as_tokens(values: np.ndarray, inputs: Any, name: str) -> np.ndarray:
-    if not values.size or values.dtype.kind in "iu":
-        return values.astype(np.object_ if values.dtype.kind in "OU" else np.int32)
-    if values.dtype.kind not in "OSUT":
-        raise _not_rows(inputs, name)
-    return np.array([_as_text(value, name) for value in values.tolist()], object)
+def _as_tokens(values: Any, inputs: Any, name: str) -> np.ndarray:
+    """Returns flat tokens as int32, or as objects where they are strings."""
+    if len(values) == 0:
+        return np.empty(0, np.int32)
+    if isinstance(values, np.ndarray):
+        if values.dtype.kind in "iu":
+            return values.astype(np.int32)
+        if values.dtype.kind not in "OSUT":
+            raise _not_rows(inputs, name)
+        values = values.tolist()
+    tokens = np.empty(len(values), object)
+    tokens[:] = [_as_text(value, f"{name}[{i}]") for i, value in enumerate(values)]
+    return tokens
 
 
 def _not_rows(inputs: Any, name: str) -> ValueError:

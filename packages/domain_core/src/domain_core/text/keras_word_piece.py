@@ -73,7 +73,9 @@ class KerasWordPieceEngine(WordPieceEngine):
             words, is_pretokenized=True, add_special_tokens=False
         )
         pairs = []
-        for word, (start, stop) in zip(encoding.word_ids, encoding.offsets, strict=True):
+        for word, (start, stop) in zip(
+            encoding.word_ids, encoding.offsets, strict=True
+        ):
             first, last = spans[word]
             begin, end = _unfolded(stripped[first:last], words[word], start, stop)
             pairs.append((int(source[first + begin]), int(source[first + end - 1]) + 1))

@@ -40,35 +40,33 @@ class Ragged:
         """Index of each row's first value, int64 `(B,)`."""
         return np.cumsum(self.lengths) - self.lengths
 
+    @property
+    def row_indices(self) -> np.ndarray:
+        """The row of each value, int64 `(N,)`."""
+        return np.repeat(np.arange(len(self)), self.lengths)
+
     def rows(self) -> list[np.ndarray]:
         """Returns one array per row; they share memory with `values`."""
         return np.split(self.values, np.cumsum(self.lengths)[:-1]) if len(self) else []
 
     def to_list(self) -> list[list[Any]]:
         """Returns the rows as Python lists."""
-        return [row.tolist() for row in self.rows()]
+        values, ends = self.values.tolist(), np.cumsum(self.lengths).tolist()
+        starts = self.starts.tolist()
+        return [values[i:j] for i, j in zip(starts, ends, strict=True)]
 
-    def positions(self) -> tuple[np.ndarray, np.ndarray]:
-        """Returns the row and the place in the row of each value, int64 `(N,)`."""
-        row = np.repeat(np.arange(len(self)), self.lengths)
-        return row, np.arange(len(row)) - self.starts[row]
+    def cut(self, lengths: int | np.ndarray) -> Ragged:
+        """Keeps at most so many values of each row, the first ones."""
+        kept = np.minimum(self.lengths, lengths)
+        if (kept == self.lengths).all():
+            return self
+        return self.take(np.arange(len(self)), np.zeros_like(kept), kept)
 
-    def slice(self, starts: np.ndarray, lengths: np.ndarray) -> Ragged:
-        """Takes a stretch of each row.
-
-        Args:
-            starts: int `(B,)`, place in the row where its stretch begins.
-            lengths: int `(B,)`, length of the stretch; it must lie within the row.
-        """
-        return self.take(np.arange(len(self)), starts, lengths)
-
-    def take(
-        self, indices: np.ndarray, starts: np.ndarray, lengths: np.ndarray
-    ) -> Ragged:
+    def take(self, rows: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> Ragged:
         """Takes stretches of rows; a row may give several or none.
 
         Args:
-            indices: int `(R,)`, the row of each stretch.
+            rows: int `(R,)`, the row of each stretch.
             starts: int `(R,)`, place in that row where it begins.
             lengths: int `(R,)`, how many values it has; it must lie within the row.
 
@@ -76,10 +74,24 @@ class Ragged:
             The stretches as `R` rows.
         """
         lengths = np.asarray(lengths, np.int64)
-        row = np.repeat(np.arange(len(lengths)), lengths)
-        place = np.arange(len(row)) - (np.cumsum(lengths) - lengths)[row]
-        first = self.starts[indices] + starts
-        return Ragged(self.values[first[row] + place], lengths)
+        index = _runs(self.starts[rows] + starts, lengths)
+        return Ragged(self.values[index], lengths)
+
+    def write(self, dense: np.ndarray, columns: int | np.ndarray) -> np.ndarray:
+        """Writes each row into the same row of an array, which must have room.
+
+        Args:
+            dense: contiguous `(B, width)` or `(B, width, ...)`, changed in place.
+            columns: int or `(B,)`, where each row begins.
+
+        Returns:
+            Where the values went: int `(N,)`, indices into the flattened first two
+            axes.
+        """
+        width = dense.shape[1]
+        index = _runs(np.arange(len(self)) * width + columns, self.lengths)
+        dense.reshape(-1, *dense.shape[2:])[index] = self.values
+        return index
 
     def to_dense(self, width: int, pad_value: Any = 0) -> np.ndarray:
         """Cuts and pads each row on the right.
@@ -89,7 +101,16 @@ class Ragged:
         """
         shape = (len(self), width, *self.values.shape[1:])
         dense = np.full(shape, pad_value, self.values.dtype)
-        row, place = self.positions()
-        fits = place < width
-        dense[row[fits], place[fits]] = self.values[fits]
+        self.cut(width).write(dense, 0)
         return dense
+
+    def padded(self, width: int, pad_value: Any = 0) -> Ragged:
+        """Cuts and pads each row to the same length."""
+        dense = self.to_dense(width, pad_value)
+        return Ragged(dense.reshape(-1), np.full(len(self), width))
+
+
+def _runs(first: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Returns `first[i], first[i] + 1, ...` of each length, one after another."""
+    before = np.cumsum(lengths) - lengths
+    return np.arange(int(lengths.sum())) + np.repeat(first - before, lengths)

@@ -9,6 +9,7 @@ import keras
 from domain_core import register_task
 from domain_core.backbone_outputs import gives, require_outputs
 from domain_core.layers import MaskedLMHead
+from domain_core.ops import FusedAdam
 from domain_core.task import Task
 from keras_nlp.models.masked_lm_preprocessor import MaskedLMPreprocessor
 from keras_nlp.models.text_inputs import check_preprocessor_fits
@@ -82,13 +83,13 @@ class MaskedLM(Task):
         """Configures training; everything has a default.
 
         Args:
-            optimizer: "auto" for `Adam(5e-5)`.
+            optimizer: "auto" for Adam at 5e-5.
             loss: "auto" for sparse categorical cross-entropy on logits.
             **kwargs: as in `keras.Model.compile`; `weighted_metrics="auto"` (the
                 default) is sparse categorical accuracy over masked positions.
         """
         if optimizer == "auto":
-            optimizer = keras.optimizers.Adam(5e-5)
+            optimizer = FusedAdam(5e-5)
         if isinstance(loss, str) and loss == "auto":
             loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         metrics = kwargs.pop("weighted_metrics", "auto")

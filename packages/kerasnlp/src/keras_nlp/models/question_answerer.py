@@ -12,6 +12,7 @@ import numpy as np
 from domain_core import register_task
 from domain_core.backbone_outputs import gives, require_outputs
 from domain_core.classifier import make_logits
+from domain_core.ops import FusedAdam
 from domain_core.task import Task
 from keras_nlp.models.question_answerer_preprocessor import QuestionAnswererPreprocessor
 from keras_nlp.models.text_inputs import check_preprocessor_fits
@@ -83,12 +84,12 @@ class QuestionAnswerer(Task):
         """Configures training; everything has a default.
 
         Args:
-            optimizer: "auto" for `Adam(5e-5)`.
+            optimizer: "auto" for Adam at 5e-5.
             loss: "auto" for cross-entropy over positions, of starts and of ends.
             **kwargs: as in `keras.Model.compile`.
         """
         if optimizer == "auto":
-            optimizer = keras.optimizers.Adam(5e-5)
+            optimizer = FusedAdam(5e-5)
         if isinstance(loss, str) and loss == "auto":
             loss = {
                 end: keras.losses.SparseCategoricalCrossentropy(from_logits=True)

@@ -57,6 +57,7 @@ class WordPieceTokenizer(Tokenizer):
             `oov_token` or a special token.
 
     Example:
+        >>> import keras_nlp
         >>> vocabulary = ["[UNK]", "the", "qu", "##ick", "br", "##own", "fox", "."]
         >>> tokenizer = keras_nlp.tokenizers.WordPieceTokenizer(
         ...     vocabulary, sequence_length=10, lowercase=True
@@ -249,7 +250,7 @@ class WordPieceTokenizer(Tokenizer):
         pieces = self.encode_batch(words.values.tolist())
         # As many pieces as all words of the row together.
         lengths = np.bincount(
-            words.positions()[0], weights=pieces.lengths, minlength=len(words)
+            words.row_indices, weights=pieces.lengths, minlength=len(words)
         )
         return Ragged(pieces.values, lengths.astype(np.int64)), single
 

@@ -36,6 +36,7 @@ class BertTokenizer(WordPieceTokenizer):
             special token.
 
     Example:
+        >>> import keras_nlp
         >>> tokenizer = keras_nlp.models.BertTokenizer(
         ...     ["[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]", "the", "fox"],
         ...     lowercase=True,

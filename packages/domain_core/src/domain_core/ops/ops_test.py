@@ -1,0 +1,93 @@
+"""Each op against NumPy or Keras, and its gradient where torch's is written out."""
+
+import math
+
+import keras
+import numpy as np
+import pytest
+
+from domain_core import ops
+from domain_core.testing import assert_close, to_numpy
+
+
+def random(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype("float32")
+
+
+def tensor(array):
+    return keras.ops.convert_to_tensor(array)
+
+
+def test_linear():
+    x, kernel, bias = random(2, 3, 4), random(4, 5), random(5)
+    assert_close(ops.linear(*map(tensor, (x, kernel, bias))), x @ kernel + bias)
+    assert_close(ops.linear(*map(tensor, (x, kernel))), x @ kernel)
+
+
+def test_layer_norm():
+    x, gamma, beta = random(2, 3, 8) * 3 + 1, random(8), random(8)
+    mean, variance = x.mean(-1, keepdims=True), x.var(-1, keepdims=True)
+    expected = (x - mean) / np.sqrt(variance + 1e-6) * gamma + beta
+    assert_close(ops.layer_norm(*map(tensor, (x, gamma, beta)), 1e-6), expected)
+
+
+def test_take_rows():
+    table, ids = random(6, 3), np.array([[0, 5], [2, 2]], "int32")
+    assert_close(ops.take_rows(tensor(table), tensor(ids)), table[ids])
+
+
+@pytest.mark.parametrize("with_bias", [True, False])
+def test_attention(with_bias):
+    query, key, value = (random(2, 5, 3, 4, seed=i) for i in range(3))
+    bias = np.where(random(2, 1, 1, 5) > 0.5, -1e9, 0).astype("float32")
+    scores = np.einsum("bthd,bshd->bhts", query, key) / math.sqrt(4)
+    scores = scores + bias if with_bias else scores
+    weights = np.exp(scores - scores.max(-1, keepdims=True))
+    weights = weights / weights.sum(-1, keepdims=True)
+    expected = np.einsum("bhts,bshd->bthd", weights, value)
+    tensors = [tensor(x) for x in (query, key, value)]
+    tensors += [tensor(bias)] if with_bias else []
+    assert_close(ops.attention(*tensors), expected)
+    seed = keras.random.SeedGenerator(0)
+    received = ops.attention(*tensors, dropout=1e-6, seed=seed)
+    assert_close(received, expected, rtol=1e-4)
+
+
+def test_attention_drops_probabilities():
+    ones = tensor(np.ones((1, 64, 1, 2), "float32"))
+    seed = keras.random.SeedGenerator(0)
+    received = to_numpy(ops.attention(ones, ones, ones, dropout=0.5, seed=seed))
+    assert received.std() > 0.05
+    assert abs(received.mean() - 1) < 0.1
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5])
+def test_dropout(rate):
+    x = tensor(np.ones((300, 101), "float32"))
+    received = to_numpy(ops.dropout(x, rate, keras.random.SeedGenerator(3)))
+    kept = received != 0
+    assert_close(received[kept], np.full(kept.sum(), 1 / (1 - rate), "float32"))
+    # Five standard deviations of a binomial share.
+    assert abs(kept.mean() - (1 - rate)) < 5 * math.sqrt(rate * (1 - rate) / kept.size)
+    other = to_numpy(ops.dropout(x, rate, keras.random.SeedGenerator(4)))
+    assert (other != received).any()
+
+
+def test_gelu():
+    x = np.linspace(-6, 6, 101).astype("float32")
+    exact = [0.5 * v * (1 + math.erf(v / math.sqrt(2))) for v in x.tolist()]
+    assert_close(ops.activation("gelu")(tensor(x)), np.array(exact, "float32"))
+    inner = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
+    approximate = 0.5 * x * (1 + np.tanh(inner))
+    assert_close(ops.activation("gelu_approximate")(tensor(x)), approximate)
+    if keras.config.backend() == "torch":
+        import torch
+
+        with torch.no_grad():
+            received = ops.activation("gelu_approximate")(tensor(x))
+        assert_close(received, approximate)
+
+
+def test_activation_by_name_and_none():
+    assert ops.activation(None)(3) == 3
+    assert_close(ops.activation("tanh")(tensor(random(3))), np.tanh(random(3)))

@@ -1,0 +1,147 @@
+"""Presets of a user's own backbone: saved, loaded, damaged."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+import domain_core
+from domain_core.testing import assert_close
+
+
+class Bag(domain_core.Backbone):
+    """Embeds token ids; what a user might write."""
+
+    def __init__(self, vocabulary_size, width, *, name=None, trainable=True, dtype=None):
+        table = keras.layers.Embedding(vocabulary_size, width, dtype=dtype)
+        ids = keras.Input((None,), dtype="int32", name="token_ids")
+        super().__init__(
+            {"token_ids": ids}, table(ids), name=name, trainable=trainable, dtype=dtype
+        )
+        self.table = table
+        self.vocabulary_size, self.width = vocabulary_size, width
+
+    def get_config(self):
+        return {
+            **self.base_config(),
+            "vocabulary_size": self.vocabulary_size,
+            "width": self.width,
+        }
+
+
+class Other(Bag):
+    """A second backbone, to be mistaken for the first."""
+
+
+domain_core.register_backbone(Bag, package="testing")
+domain_core.register_backbone(Other, package="testing")
+IDS = {"token_ids": np.array([[0, 4, 2]], "int32")}
+
+
+@pytest.fixture
+def saved(tmp_path):
+    bag = Bag(5, 3)
+    bag.save_to_preset(tmp_path / "bag")
+    return bag, tmp_path / "bag"
+
+
+def test_round_trip(saved):
+    bag, folder = saved
+    for cls in (Bag, domain_core.Backbone):
+        again = cls.from_preset(folder)
+        assert type(again) is Bag
+        assert_close(again(IDS), bag(IDS), rtol=0, atol=0)
+    assert sorted(load_file(folder / "backbone.safetensors")) == ["table.embeddings"]
+
+
+def test_files(saved):
+    _, folder = saved
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert sorted(manifest["files"]) == [
+        "README.md",
+        "backbone.json",
+        "backbone.safetensors",
+    ]
+    stored = json.loads((folder / "backbone.json").read_text())
+    assert stored["class"] == "testing>Bag"
+    assert not list(folder.parent.glob(".bag*")), "nothing is left aside"
+
+
+def test_arguments_override_the_stored_ones(saved):
+    _, folder = saved
+    assert Bag.from_preset(folder, dtype="bfloat16").compute_dtype == "bfloat16"
+    fresh = Bag.from_preset(folder, load_weights=False, width=7)
+    assert fresh(IDS).shape == (1, 3, 7)
+    with pytest.raises(ValueError, match=r"table.embeddings has shape \(5, 7\)"):
+        Bag.from_preset(folder, width=7)
+
+
+def test_wrong_class(saved):
+    with pytest.raises(ValueError, match="Call `Bag.from_preset` instead"):
+        Other.from_preset(saved[1])
+
+
+def test_nothing_is_overwritten_unasked(saved):
+    bag, folder = saved
+    before = (folder / "manifest.json").read_bytes()
+    with pytest.raises(ValueError, match="overwrite=True"):
+        Bag(6, 2).save_to_preset(folder)
+    assert (folder / "manifest.json").read_bytes() == before
+    Bag(6, 2).save_to_preset(folder, overwrite=True)
+    assert Bag.from_preset(folder).vocabulary_size == 6
+
+
+def test_a_failed_save_leaves_the_old_preset(saved, monkeypatch):
+    bag, folder = saved
+
+    def fail(*arguments, **options):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr("safetensors.numpy.save_file", fail)
+    with pytest.raises(OSError, match="No space"):
+        Bag(6, 2).save_to_preset(folder, overwrite=True)
+    monkeypatch.undo()
+    assert_close(Bag.from_preset(folder)(IDS), bag(IDS), rtol=0, atol=0)
+    assert [p.name for p in folder.parent.iterdir()] == ["bag"]
+
+
+@pytest.mark.parametrize("name", ["backbone.json", "backbone.safetensors"])
+def test_a_missing_file_is_named(saved, name):
+    (saved[1] / name).unlink()
+    with pytest.raises(ValueError, match=f"to hold '{name}'; it holds"):
+        Bag.from_preset(saved[1])
+
+
+def test_a_truncated_file_is_named(saved):
+    path = saved[1] / "backbone.safetensors"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(ValueError, match="backbone.safetensors.*bytes, received"):
+        Bag.from_preset(saved[1])
+
+
+def test_a_later_format_says_to_upgrade(saved):
+    path = saved[1] / "manifest.json"
+    path.write_text(path.read_text().replace('"format_version": 1', '"format_version": 9'))
+    with pytest.raises(ValueError, match="pip install -U domain-core"):
+        Bag.from_preset(saved[1])
+
+
+def test_broken_json(saved):
+    path = saved[1] / "manifest.json"
+    path.write_text(path.read_text()[:30])
+    with pytest.raises(ValueError, match=r"Expected JSON in .*manifest\.json"):
+        Bag.from_preset(saved[1])
+
+
+def test_unknown_presets(tmp_path):
+    with pytest.raises(ValueError, match="which is neither"):
+        Bag.from_preset(str(tmp_path / "nowhere"))
+    with pytest.raises(ValueError, match="received 3 of type int"):
+        Bag.from_preset(3)
+    with pytest.raises(ValueError, match="reads local directories"):
+        Bag.from_preset("kaggle://keras/bert/keras/bert_base_en/3")
+    (tmp_path / "letter.txt").write_text("hello")
+    with pytest.raises(ValueError, match=r"holds \['letter.txt'\]"):
+        Bag.from_preset(tmp_path)

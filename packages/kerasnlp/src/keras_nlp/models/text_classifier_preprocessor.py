@@ -1,0 +1,157 @@
+"""Raw texts to the inputs of an encoder."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from domain_core import Preprocessor, serializable
+from domain_core.text.host_call import (
+    Spec,
+    host_call,
+    is_symbolic,
+    leading_shape,
+    to_host,
+)
+from domain_core.text.inputs import as_segments
+from domain_core.text.packers import MultiSegmentPacker, Packed
+
+
+@serializable(package="kerasnlp")
+class TextClassifierPreprocessor(Preprocessor):
+    """Tokenizes texts, joins the segments of a sample, cuts and pads.
+
+    A family that packs its segments in another way writes `make_packer`.
+
+    Call arguments:
+        x: one text per sample: a string, or a list or NumPy array of strings; or
+            several that belong together, as a tuple of those (or a dict of those, in
+            its order), such as `(premises, hypotheses)`.
+        y: labels, passed on as they are.
+        sample_weight: passed on too.
+
+    Returns:
+        A dict of int32 arrays `(B, sequence_length)`, without `B` for a single sample:
+        "token_ids"; "padding_mask", 0 in padding; "segment_ids", the number of the
+        segment a token belongs to. With `y`, `(dict, y)` or `(dict, y, sample_weight)`.
+        Tensors where `x` holds tensors of a TensorFlow graph, as in `tf.data`.
+
+    Args:
+        tokenizer: a `Tokenizer` with `start_token`, `end_token` and `pad_token`.
+        sequence_length: length of the outputs in tokens.
+        truncate: how to share the room between segments that do not fit:
+            "round_robin" or "waterfall"; see `MultiSegmentPacker`.
+
+    Raises:
+        ValueError: if there is no tokenizer or an argument is out of range.
+
+    Example:
+        >>> import keras_nlp
+        >>> tokenizer = keras_nlp.models.BertTokenizer(
+        ...     ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "fox"]
+        ... )
+        >>> preprocessor = keras_nlp.models.TextClassifierPreprocessor(tokenizer, 6)
+        >>> preprocessor(["a fox"])["token_ids"]
+        array([[2, 5, 6, 3, 0, 0]], dtype=int32)
+    """
+
+    def __init__(
+        self,
+        tokenizer: Any,
+        sequence_length: int = 512,
+        truncate: str = "round_robin",
+    ) -> None:
+        require_tokenizer(tokenizer, type(self))
+        # Complains about the arguments now; a vocabulary may come later.
+        MultiSegmentPacker(sequence_length, None, None, truncate=truncate)
+        self.tokenizer = tokenizer
+        self.sequence_length = sequence_length
+        self.truncate = truncate
+
+    def __call__(self, x: Any, y: Any = None, sample_weight: Any = None) -> Any:
+        inputs = run_on_host(self.preprocess, x, self.specs())
+        return keras.utils.pack_x_y_sample_weight(inputs, y, sample_weight)
+
+    def preprocess(self, segments: list[list[str]]) -> dict[str, np.ndarray]:
+        """Turns a batch into arrays; `specs` says which.
+
+        Args:
+            segments: the texts of each segment.
+        """
+        return encoder_inputs(self.pack(segments))
+
+    def specs(self) -> dict[str, Spec]:
+        """Returns dtype and shape, without batch axis, of what `preprocess` gives."""
+        names = ("token_ids", "padding_mask", "segment_ids")
+        return {name: Spec("int32", (self.sequence_length,)) for name in names}
+
+    def pack(self, segments: list[list[str]]) -> Packed:
+        """Tokenizes and packs a batch."""
+        rows = [self.tokenizer.encode_batch(texts) for texts in segments]
+        return self.make_packer().pack(rows)
+
+    def make_packer(self) -> MultiSegmentPacker:
+        """Returns what joins the segments of a sample."""
+        return MultiSegmentPacker(
+            self.sequence_length,
+            start_value=self.tokenizer.start_token_id,
+            end_value=self.tokenizer.end_token_id,
+            pad_value=self.tokenizer.pad_token_id,
+            truncate=self.truncate,
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "tokenizer": self.tokenizer,
+            "sequence_length": self.sequence_length,
+            "truncate": self.truncate,
+        }
+
+
+def encoder_inputs(packed: Packed) -> dict[str, np.ndarray]:
+    """Returns packed rows under the names of an encoder's inputs."""
+    return {
+        "token_ids": packed.token_ids,
+        "padding_mask": packed.padding_mask.astype(np.int32),
+        "segment_ids": packed.segment_ids,
+    }
+
+
+def run_on_host(function: Any, x: Any, specs: dict[str, Spec]) -> Any:
+    """Calls a function of segments on raw samples, behind a host call in a graph.
+
+    Args:
+        function: takes the texts of each segment, gives a dict of batched arrays.
+        x: raw samples as in `TextClassifierPreprocessor`.
+        specs: dtype and shape, without batch axis, of the arrays.
+    """
+
+    if not is_symbolic(x):
+        return _run(function, to_host(x))
+    batch = leading_shape(x)
+    out = {k: Spec(s.dtype, (*batch, *s.shape)) for k, s in specs.items()}
+    return host_call(_run, (function, x), out)
+
+
+def _run(function: Any, x: Any) -> dict[str, Any]:
+    segments, single = as_segments(x)
+    outputs = function(segments)
+    return {k: v[0] for k, v in outputs.items()} if single else outputs
+
+
+def require_tokenizer(tokenizer: Any, cls: type) -> None:
+    """Raises ValueError without a tokenizer that has the tokens packing needs."""
+    advice = "Pass `tokenizer=`, such as a BertTokenizer with its vocabulary."
+    if tokenizer is None:
+        raise ValueError(
+            f"Expected a tokenizer for {cls.__name__}, received None. {advice}"
+        )
+    for name in ("start_token_id", "end_token_id", "pad_token_id"):
+        if not hasattr(tokenizer, name):
+            raise ValueError(
+                f"Expected a tokenizer with `{name}` for {cls.__name__}, received "
+                f"a {type(tokenizer).__name__}. Name it in the tokenizer's "
+                f"`named_tokens`, or use one of a model. {advice}"
+            )
