@@ -103,7 +103,11 @@ def serve(contender: Contender, options: argparse.Namespace) -> None:
 
     try:
         started = time.perf_counter()
-        measurements = contender.build(options)
+        measurements = {
+            name: function
+            for name, function in contender.build(options).items()
+            if fnmatch.fnmatch(name, options.measurements)
+        }
         build_seconds = time.perf_counter() - started
         first_call = {}
         for name, function in measurements.items():
@@ -310,6 +314,11 @@ def main(description: str, contenders: Sequence[Contender], configure=None) -> N
         default="*",
         help="comma separated names or patterns to run, such as 'ours-*,transformers'; "
         "default: all. One that can't be built is reported and left out.",
+    )
+    parser.add_argument(
+        "--measurements",
+        default="*",
+        help="pattern of the measurements to take, such as '*fit'; default: all",
     )
     parser.add_argument(
         "--baseline",

@@ -23,6 +23,7 @@ class Classifier(Task):
         num_classes: number of labels.
         preprocessor: see `Task`.
         activation: activation of the output; None gives logits.
+        features: see `Task`.
         name: name of the model.
     """
 
@@ -35,9 +36,17 @@ class Classifier(Task):
         num_classes: int,
         preprocessor: Any = None,
         activation: Any = None,
+        features: tuple[str, ...] | None = None,
         name: str | None = None,
     ) -> None:
-        super().__init__(backbone, inputs, outputs, preprocessor=preprocessor, name=name)
+        super().__init__(
+            backbone,
+            inputs,
+            outputs,
+            preprocessor=preprocessor,
+            features=features,
+            name=name,
+        )
         self.num_classes = num_classes
         self.activation = activation
         self.compile()

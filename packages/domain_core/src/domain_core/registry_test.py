@@ -44,9 +44,7 @@ def test_presets_are_found_and_the_nearest_are_named():
 
 def test_a_claim_made_twice_names_both():
     converter = Converter("transformers", "one", config=None, weights=None)
-    registry.register_backbone(
-        One, presets={"base": preset()}, converters=(converter,)
-    )
+    registry.register_backbone(One, presets={"base": preset()}, converters=(converter,))
     with pytest.raises(ValueError, match=r"One and Two both claim \['base'\]"):
         registry.register_backbone(Two, presets={"base": preset()})
     with pytest.raises(ValueError, match="transformers model type 'one'"):

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 import keras
 
 from domain_core.backbone import PresetsProperty
+from domain_core.backbone_outputs import outputs_of
 from domain_core.pipeline import PipelineModel
 from domain_core.serialization import revive
 from domain_core.weight_paths import weight_paths
@@ -26,6 +27,8 @@ class Task(PipelineModel):
         outputs: the graph's outputs.
         preprocessor: a `Preprocessor`, any callable `(x, y, sample_weight)`, or None
             if samples come preprocessed.
+        features: names of the backbone's outputs that the head uses; None for all.
+            Weights that only serve others (a pooler) do not train with this task.
         name: name of the model.
 
     Attributes:
@@ -36,6 +39,7 @@ class Task(PipelineModel):
     backbone_cls: ClassVar[type | None] = None
     preprocessor_cls: ClassVar[type | None] = None
     presets: ClassVar[PresetsProperty] = PresetsProperty()
+    _unused: frozenset[int] = frozenset()
 
     def __init__(
         self,
@@ -44,11 +48,14 @@ class Task(PipelineModel):
         outputs: Any,
         *,
         preprocessor: Any = None,
+        features: tuple[str, ...] | None = None,
         name: str | None = None,
     ) -> None:
         super().__init__(inputs=inputs, outputs=outputs, name=name)
         self.backbone = backbone
         self.preprocessor = preprocessor
+        if features is not None:
+            self._unused = _unused_weights(backbone, features)
         # Under the backbone's policy `compile` scales the loss where float16 needs it.
         self.dtype_policy = backbone.dtype_policy
 
@@ -61,6 +68,35 @@ class Task(PipelineModel):
         return keras.utils.unpack_x_y_sample_weight(
             self.preprocessor(x, y=y, sample_weight=sample_weight)
         )
+
+    @property
+    def trainable_variables(self) -> list[keras.Variable]:
+        """The variables that training changes."""
+        variables = super().trainable_variables
+        return [v for v in variables if id(v) not in self._unused]
+
+    @property
+    def non_trainable_variables(self) -> list[keras.Variable]:
+        """All other variables."""
+        trained = {id(v) for v in self.trainable_variables}
+        return [v for v in self.variables if id(v) not in trained]
+
+    @property
+    def trainable_weights(self) -> list[keras.Variable]:
+        """The weights that training changes."""
+        return [w for w in super().trainable_weights if id(w) not in self._unused]
+
+    @property
+    def non_trainable_weights(self) -> list[keras.Variable]:
+        """All other weights."""
+        trained = {id(w) for w in self.trainable_weights}
+        return [w for w in self.weights if id(w) not in trained]
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compiles as a `.keras` file says; tasks have a `compile` of their own."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.optimizer is not None:
+            self.optimizer.build(self.trainable_variables)
 
     def base_config(self) -> dict[str, Any]:
         """Returns the arguments that every task has, for `get_config`."""
@@ -123,3 +159,9 @@ class Task(PipelineModel):
             preprocessor=self.preprocessor,
             overwrite=overwrite,
         )
+
+
+def _unused_weights(backbone: keras.Model, features: tuple[str, ...]) -> frozenset[int]:
+    outputs = outputs_of(backbone)
+    used = keras.Model(backbone.input, [outputs[name] for name in features])
+    return frozenset({id(w) for w in backbone.weights} - {id(w) for w in used.weights})

@@ -264,7 +264,8 @@ class Tokenizer:
         assert self.sequence_length is not None
         if self.dtype == "string":
             return rows.to_dense(self.sequence_length, "")
-        pad_value = self.pad_token_id if "pad_token" in self.named_tokens else 0
+        token = self.named_tokens.get("pad_token")
+        pad_value = 0 if token is None else self.token_to_id(token)
         return rows.to_dense(self.sequence_length, pad_value)
 
     def _tokenize_in_graph(self, inputs: Any) -> Any:

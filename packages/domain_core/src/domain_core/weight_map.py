@@ -106,7 +106,10 @@ class WeightMap:
         for path, (foreign, transform) in sources.items():
             # An array without memory has a shape that a transform can change.
             stand_in = np.broadcast_to(np.float32(0), shapes[foreign])
-            expected, received = variables[path].shape, transform.forward(stand_in).shape
+            expected, received = (
+                variables[path].shape,
+                transform.forward(stand_in).shape,
+            )
             if tuple(expected) != received:
                 problems.append(
                     f"{path} has shape {tuple(expected)}, {foreign} gives {received}"

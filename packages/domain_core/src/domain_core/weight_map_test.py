@@ -44,7 +44,9 @@ def test_both_directions():
     )
     back = dict(MAP.to_foreign(ours))
     assert sorted(back) == ["model.0.weight", "model.11.weight", "norm"]
-    np.testing.assert_array_equal(back["model.0.weight"], tensors["bert.model.0.weight"])
+    np.testing.assert_array_equal(
+        back["model.0.weight"], tensors["bert.model.0.weight"]
+    )
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ class FusedAdam(keras.optimizers.Adam):
                 slots[0::2],  # momentums
                 slots[1::2],  # velocities
                 [],
-                [torch.tensor(step - 1.0) for _ in variables],
+                [torch.tensor(step - 1.0, device=slot.device) for slot in slots[0::2]],
                 fused=True,
                 amsgrad=False,
                 beta1=self.beta_1,

@@ -1,4 +1,4 @@
-"""Affine map of the last axis; on torch one native call instead of three Keras ops."""
+"""Affine map of the last axis, in the form that each backend runs fastest."""
 
 from __future__ import annotations
 
@@ -23,8 +23,17 @@ if keras.config.backend() == "torch":
         return torch.nn.functional.linear(x, kernel.t(), bias)
 
 else:
+    # XLA on CPU is a tenth slower in training when the kernel's gradient contracts
+    # two axes; TensorFlow does not care.
+    _FLATTEN = keras.config.backend() == "jax"
 
     def linear(x: Any, kernel: Any, bias: Any | None = None) -> Any:
         """Returns `x @ kernel + bias`, shapes as on torch."""
-        y = keras.ops.matmul(x, kernel)
+        shape = keras.ops.shape(x)
+        if _FLATTEN and len(shape) > 2:
+            flat = keras.ops.reshape(x, (-1, shape[-1]))
+            y = keras.ops.matmul(flat, kernel)
+            y = keras.ops.reshape(y, (*shape[:-1], kernel.shape[-1]))
+        else:
+            y = keras.ops.matmul(x, kernel)
         return y if bias is None else keras.ops.add(y, bias)

@@ -11,7 +11,6 @@ from domain_core.presets.layout import Layout
 from domain_core.presets.sources import open_preset
 from domain_core.registry import task_for
 
-_DEFAULT_SEQUENCE_LENGTH = 512
 _FROM_PRESET = object()
 
 
@@ -100,9 +99,7 @@ def _task_class(
     return task_for(cls, backbone_cls)
 
 
-def _preprocessor(
-    cls: type | None, layout: Layout, kwargs: dict[str, Any]
-) -> Any:
+def _preprocessor(cls: type | None, layout: Layout, kwargs: dict[str, Any]) -> Any:
     """Returns the stored preprocessor, or a new one around the stored tokenizer."""
     stored = layout.preprocessor()
     if cls is None:
@@ -115,9 +112,12 @@ def _preprocessor(
     tokenizer = layout.tokenizer(tokenizer_cls)
     if tokenizer is None:
         return None
+    arguments = {"tokenizer": tokenizer, **kwargs}
+    usual = inspect.signature(cls).parameters.get("sequence_length")
     positions = layout.backbone()[1].get("max_sequence_length")
-    longest = min(_DEFAULT_SEQUENCE_LENGTH, positions or _DEFAULT_SEQUENCE_LENGTH)
-    return cls(**{"tokenizer": tokenizer, "sequence_length": longest, **kwargs})
+    if usual is not None and positions is not None and positions < usual.default:
+        arguments.setdefault("sequence_length", positions)
+    return cls(**arguments)
 
 
 def _check_arguments(cls: type, preset: Any, config: dict[str, Any]) -> None:

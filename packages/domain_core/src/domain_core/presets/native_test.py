@@ -14,7 +14,9 @@ from domain_core.testing import assert_close
 class Bag(domain_core.Backbone):
     """Embeds token ids; what a user might write."""
 
-    def __init__(self, vocabulary_size, width, *, name=None, trainable=True, dtype=None):
+    def __init__(
+        self, vocabulary_size, width, *, name=None, trainable=True, dtype=None
+    ):
         table = keras.layers.Embedding(vocabulary_size, width, dtype=dtype)
         ids = keras.Input((None,), dtype="int32", name="token_ids")
         super().__init__(
@@ -123,7 +125,9 @@ def test_a_truncated_file_is_named(saved):
 
 def test_a_later_format_says_to_upgrade(saved):
     path = saved[1] / "manifest.json"
-    path.write_text(path.read_text().replace('"format_version": 1', '"format_version": 9'))
+    path.write_text(
+        path.read_text().replace('"format_version": 1', '"format_version": 9')
+    )
     with pytest.raises(ValueError, match="pip install -U domain-core"):
         Bag.from_preset(saved[1])
 

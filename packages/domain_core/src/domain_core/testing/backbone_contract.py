@@ -81,7 +81,9 @@ class BackboneContract:
         assert len({w.path for w in backbone.weights}) == self.tensors
         assert not [p for p in paths if re.search(r"(dense|normalization)_\d", p)]
 
-    def test_preset_round_trip(self, backbone: Any, outputs: Any, tmp_path: Any) -> None:
+    def test_preset_round_trip(
+        self, backbone: Any, outputs: Any, tmp_path: Any
+    ) -> None:
         backbone.save_to_preset(tmp_path / "preset")
         again = self.cls.from_preset(tmp_path / "preset")
         assert_close(again(self.inputs()), outputs, rtol=0, atol=0)
@@ -141,7 +143,9 @@ class BackboneContract:
             assert_close(received, model(self.inputs()), rtol=1e-6, atol=1e-6)
         for name in before:
             # 127 steps per row in each of a few layers: a few percent of the range.
-            assert np.abs(received[name] - before[name]).max() < 0.1 * np.ptp(before[name])
+            assert np.abs(received[name] - before[name]).max() < 0.1 * np.ptp(
+                before[name]
+            )
 
     def test_lora_takes_part(self) -> None:
         model = self.cls(**self.arguments)
@@ -149,7 +153,9 @@ class BackboneContract:
         rng = np.random.default_rng(0)
         for layer in adapted:
             layer.enable_lora(2)
-            layer.lora_kernel_b.assign(rng.normal(size=layer.lora_kernel_b.shape) * 0.05)
+            layer.lora_kernel_b.assign(
+                rng.normal(size=layer.lora_kernel_b.shape) * 0.05
+            )
         received = to_numpy(model(self.inputs()))
         with _layer_calls():
             assert_close(received, model(self.inputs()), rtol=1e-6, atol=1e-6)

@@ -139,11 +139,13 @@ def as_rows(inputs: Any, name: str = "inputs") -> tuple[Ragged, bool]:
     rows = [inputs] if single else inputs
     try:
         lengths = np.fromiter(map(len, rows), np.int64, len(rows))
-        flat = list(chain.from_iterable(rows))
+        flat: Any = list(chain.from_iterable(rows))
     except TypeError:
         raise _not_rows(inputs, name) from None
     if flat and not isinstance(flat[0], str | bytes):
-        return Ragged(_as_tokens(np.asarray(flat), inputs, name), lengths), single
+        flat = np.asarray(flat)
+        if flat.dtype.kind not in "iu":
+            raise _not_rows(inputs, name)
     return Ragged(_as_tokens(flat, inputs, name), lengths), single
 
 

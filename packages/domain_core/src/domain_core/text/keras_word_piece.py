@@ -121,7 +121,7 @@ def strip_accents(text: str) -> str:
 
 
 def fold_case(text: str) -> str:
-    """Applies Unicode's NFKC case folding: 'Straße' and '＼ＦＵＬＬ' to 'strasse', ..."""
+    """Folds by Unicode's NFKC_Casefold: 'Straße' to 'strasse', 'ﬁ' to 'fi'."""
     if text.isascii():
         return text.lower()
     folded = unicodedata.normalize("NFKC", text).casefold()

@@ -99,9 +99,15 @@ class MaskedLMMaskGenerator:
     def __call__(self, inputs: Any) -> dict[str, Any]:
         if is_symbolic(inputs):
             return self._in_graph(inputs)
-        parts, single = self._masked(to_host(inputs))
-        outputs = {name: _rectangular(part) for name, part in parts.items()}
-        return {k: v[0] for k, v in outputs.items()} if single else outputs
+        inputs = to_host(inputs)
+        parts, single = self._masked(inputs)
+        if single:
+            return {name: part.values for name, part in parts.items()}
+        widths = dict.fromkeys(parts, self.mask_selection_length)
+        widths["token_ids"] = (
+            inputs.shape[1] if isinstance(inputs, np.ndarray) else None
+        )
+        return {k: _rectangular(v, widths[k]) for k, v in parts.items()}
 
     def mask(self, rows: Ragged) -> tuple[Ragged, Ragged]:
         """Returns rows after masking, and the selected places of each row."""
@@ -202,9 +208,10 @@ class MaskedLMMaskGenerator:
         }
 
 
-def _rectangular(rows: Ragged) -> Any:
+def _rectangular(rows: Ragged, width: int | None = None) -> Any:
     """Returns rows of one length as an array, others as a list."""
-    width = rows.lengths[:1].sum()
+    if width is None:
+        width = int(rows.lengths[:1].sum())
     if (rows.lengths == width).all():
         return rows.values.reshape(len(rows), width)
     return rows.rows()

@@ -116,7 +116,8 @@ def pack_windows(
         raise ValueError(
             f"Expected `sequence_length` to leave room for the context, received "
             f"{packer.sequence_length} for a question of {questions.lengths.max()} "
-            f"tokens and {fixed} special ones. Raise `sequence_length` or cut questions."
+            f"tokens and {fixed} special ones. Raise `sequence_length`, or cut the "
+            "questions."
         )
     sample, first, counts = overlapping(contexts.lengths, room, stride)
     question = questions.take(sample, np.zeros_like(sample), questions.lengths[sample])

@@ -69,6 +69,7 @@ class MaskedLM(Task):
             {**backbone.input, "mask_positions": positions},
             mlm_head(outputs, positions),
             preprocessor=preprocessor,
+            features=("sequence_output",),
             name=name,
         )
         # config

@@ -72,6 +72,7 @@ class QuestionAnswerer(Task):
             backbone.input,
             {"start": spans[:, :, 0], "end": spans[:, :, 1]},
             preprocessor=preprocessor,
+            features=("sequence_output",),
             name=name,
         )
         # config

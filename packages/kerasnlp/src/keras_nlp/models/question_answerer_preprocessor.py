@@ -16,7 +16,7 @@ from domain_core.text.host_call import (
     leading_shape,
     to_host,
 )
-from domain_core.text.inputs import as_segments, as_texts
+from domain_core.text.inputs import as_segments
 from domain_core.text.packers import MultiSegmentPacker
 from domain_core.text.ragged import Ragged
 from domain_core.text.windows import Windows, pack_windows, token_spans

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from domain_core import register_task
-from domain_core.backbone_outputs import gives, outputs_of, require_outputs
+from domain_core.backbone_outputs import gives, require_outputs
 from domain_core.classifier import Classifier, make_logits
 from domain_core.initialization import initializer
 from keras_nlp.models.text_classifier_preprocessor import TextClassifierPreprocessor
@@ -81,7 +81,7 @@ class TextClassifier(Classifier):
             )
         # functional model
         inputs = backbone.input
-        x = _pool(backbone, inputs, pooling)  # (B, D)
+        feature, x = _pool(backbone, inputs, pooling)  # (B, D)
         if hidden is not None:
             x = hidden(_drop(x, dropout, backbone, "hidden_dropout"))
         x = _drop(x, dropout, backbone, "logits_dropout")
@@ -92,6 +92,7 @@ class TextClassifier(Classifier):
             num_classes=num_classes,
             preprocessor=preprocessor,
             activation=activation,
+            features=(feature,),
             name=name,
         )
         # config
@@ -113,29 +114,30 @@ class TextClassifier(Classifier):
         }
 
 
-def _pool(backbone: keras.Model, inputs: Any, pooling: str | None) -> Any:
+def _pool(backbone: keras.Model, inputs: Any, pooling: str | None) -> tuple[str, Any]:
+    """Returns one vector per text, and the backbone's output it is made of."""
     outputs = backbone(inputs)
     if not isinstance(outputs, dict):
         outputs = {"sequence_output": outputs}
     if pooling is None:
-        pooling = "pooled" if "pooled_output" in outputs_of(backbone) else "first"
+        pooling = "pooled" if "pooled_output" in outputs else "first"
     if pooling not in _POOLINGS:
         raise ValueError(
             f"Expected `pooling` to be one of {_POOLINGS} or None, received "
             f"{pooling!r}."
         )
-    if pooling == "pooled":
-        require_outputs("pooling='pooled'", backbone, "pooled_output")
-        return outputs["pooled_output"]
-    require_outputs(f"pooling={pooling!r}", backbone, "sequence_output")
-    sequence = outputs["sequence_output"]
+    feature = "pooled_output" if pooling == "pooled" else "sequence_output"
+    require_outputs(f"pooling={pooling!r}", backbone, feature)
+    x = outputs[feature]
     if pooling == "first":
-        return sequence[:, 0]
-    if "padding_mask" not in inputs:
-        return keras.ops.mean(sequence, axis=1)
-    weights = keras.ops.cast(inputs["padding_mask"], sequence.dtype)[:, :, None]
-    total = keras.ops.maximum(keras.ops.sum(weights, axis=1), 1)
-    return keras.ops.sum(sequence * weights, axis=1) / total
+        x = x[:, 0]
+    elif pooling == "mean" and "padding_mask" in inputs:
+        weights = keras.ops.cast(inputs["padding_mask"], x.dtype)[:, :, None]
+        total = keras.ops.maximum(keras.ops.sum(weights, axis=1), 1)
+        x = keras.ops.sum(x * weights, axis=1) / total
+    elif pooling == "mean":
+        x = keras.ops.mean(x, axis=1)
+    return feature, x
 
 
 def _drop(x: Any, rate: float, backbone: keras.Model, name: str) -> Any:

@@ -127,7 +127,6 @@ def run_on_host(function: Any, x: Any, specs: dict[str, Spec]) -> Any:
         x: raw samples as in `TextClassifierPreprocessor`.
         specs: dtype and shape, without batch axis, of the arrays.
     """
-
     if not is_symbolic(x):
         return _run(function, to_host(x))
     batch = leading_shape(x)

@@ -238,7 +238,7 @@ class WordPieceTokenizer(Tokenizer):
         for index, text in enumerate(texts):
             if found := pattern.search(text):
                 raise ValueError(
-                    f"Expected texts without special tokens, received {found.group()!r} "
+                    f"Expected texts without special tokens, found {found.group()!r} "
                     f"in text {index} at character {found.start()}. Remove it, or "
                     "construct the tokenizer with `special_tokens_in_strings='text'`."
                 )

@@ -1,0 +1,45 @@
+import numpy as np
+import pytest
+
+from keras_nlp.models import BertBackbone, BertClassifier, BertTokenizer
+
+BY_SIZE = sorted(BertBackbone.presets, key=lambda n: BertBackbone.presets[n].parameters)
+
+
+def test_names():
+    assert len(BertBackbone.presets) == 10
+    assert "bert_tiny_en_uncased_sst2" in BertClassifier.presets
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *BY_SIZE[:2],
+        *(pytest.param(name, marks=pytest.mark.large) for name in BY_SIZE[2:]),
+    ],
+)
+def test_declared_sizes_are_right(name):
+    backbone = BertBackbone.from_preset(name, load_weights=False)
+    assert backbone.count_params() == BertBackbone.presets[name].parameters
+
+
+def test_without_weights_nothing_is_needed():
+    task = BertClassifier.from_preset(
+        "bert_tiny_en_uncased", load_weights=False, num_classes=3
+    )
+    assert task.preprocessor is None
+    ids = {key: np.ones((1, 4), "int32") for key in task.backbone.input}
+    assert task.predict(ids, verbose=0).shape == (1, 3)
+    sst2 = BertClassifier.from_preset("bert_tiny_en_uncased_sst2", load_weights=False)
+    assert sst2.num_classes == 2
+
+
+def test_errors():
+    with pytest.raises(ValueError, match="Nearest names: bert_base_en"):
+        BertBackbone.from_preset("bert_bas_en")
+    with pytest.raises(ValueError, match="load_weights=False"):
+        BertBackbone.from_preset("bert_tiny_en_uncased")
+    with pytest.raises(ValueError, match="num_classes"):
+        BertClassifier.from_preset("bert_tiny_en_uncased", load_weights=False)
+    with pytest.raises(ValueError, match="has none here"):
+        BertTokenizer.from_preset("bert_tiny_en_uncased")
