@@ -1,5 +1,6 @@
 """What all tests share: seeds and a cache of what JAX has compiled."""
 
+import importlib
 import os
 import random
 import sys
@@ -33,9 +34,10 @@ def seeded():
 
 
 @pytest.fixture(autouse=True)
-def names_for_docstrings(doctest_namespace):
-    """Lets examples in docstrings use `np` and `keras` without importing them."""
-    import keras
-
-    doctest_namespace["np"] = np
-    doctest_namespace["keras"] = keras
+def names_for_docstrings(request, doctest_namespace):
+    """Lets an example use `np`, `keras` and its own package without importing them."""
+    if isinstance(request.node, pytest.DoctestItem):
+        package = request.node.name.partition(".")[0]
+        for name in ("keras", package):
+            doctest_namespace[name] = importlib.import_module(name)
+        doctest_namespace["np"] = np

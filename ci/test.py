@@ -29,7 +29,11 @@ import affected
 
 ROOT = Path(__file__).resolve().parent.parent
 BACKENDS = ("jax", "tensorflow", "torch")
-CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
+CORES = (
+    len(os.sched_getaffinity(0))
+    if hasattr(os, "sched_getaffinity")
+    else os.cpu_count() or 1
+)
 # A worker holds a backend and a few models, 1 to 2 GB: more than four seldom fit.
 WORKERS = max(1, min(4, CORES))
 NO_TESTS_COLLECTED = 5

@@ -4,8 +4,9 @@
     python tools/public_api.py --write      renew public_api.txt of every package
 
 Public is what the package and its subpackages export explicitly: by `__all__`, or by
-`from module import Name as Name`. The list is checked in and compared in a test, so
-that a change of the API is a line in the diff.
+`from module import Name as Name`. Further down, as in `keras_nlp.models.bert`, nothing
+is unless the subpackage above exports the module. The list is checked in and compared
+in a test, so that a change of the API is a line in the diff.
 """
 
 import argparse
@@ -108,14 +109,20 @@ def public_names(package: str) -> Iterator[tuple[str, Any]]:
                 yield f"{namespace.__name__}.{name}", value
 
 
-def namespaces(module: ModuleType) -> Iterator[ModuleType]:
-    """Yields a module and the subpackages below it that export something."""
-    yield module
-    for part in pkgutil.iter_modules(module.__path__):
+def namespaces(package: ModuleType) -> Iterator[ModuleType]:
+    """Yields a package, its subpackages, and those which they in turn export."""
+    yield package
+    for part in pkgutil.iter_modules(package.__path__):
         if part.ispkg and not part.name.startswith("_"):
-            subpackage = importlib.import_module(f"{module.__name__}.{part.name}")
-            if exported_names(subpackage):
-                yield from namespaces(subpackage)
+            subpackage = importlib.import_module(f"{package.__name__}.{part.name}")
+            yield from _with_exported_modules(subpackage)
+
+
+def _with_exported_modules(module: ModuleType) -> Iterator[ModuleType]:
+    yield module
+    for name in sorted(exported_names(module)):
+        if inspect.ismodule(value := getattr(module, name)):
+            yield from _with_exported_modules(value)
 
 
 def exported_names(module: ModuleType) -> list[str]:
@@ -142,8 +149,10 @@ def public_methods(cls: type) -> Iterator[tuple[str, type | None, Callable]]:
         listed_elsewhere = base is not cls and not base.__name__.startswith("_")
         if listed_elsewhere or not is_ours(base):
             continue
+        where = base.__module__
         for name, member in vars(base).items():
-            if name.startswith(("_", "test_")) or name in DEFINED_BY_KERAS:
+            is_inherited_test = name.startswith("test_") and ".testing." in where
+            if name.startswith("_") or is_inherited_test or name in DEFINED_BY_KERAS:
                 continue
             if isinstance(member, property) and member.fget is not None:
                 found[name] = (property, member.fget)

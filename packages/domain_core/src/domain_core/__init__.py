@@ -15,6 +15,7 @@ from domain_core.registry import register_backbone as register_backbone
 from domain_core.registry import register_task as register_task
 from domain_core.serialization import serializable as serializable
 from domain_core.task import Task as Task
+from domain_core.tf_module import as_tf_module as as_tf_module
 from domain_core.tokenizer import Tokenizer as Tokenizer
 from domain_core.weight_map import TRANSPOSE as TRANSPOSE
 from domain_core.weight_map import Transform as Transform

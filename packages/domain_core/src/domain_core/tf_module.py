@@ -34,8 +34,8 @@ def as_tf_module(model: keras.Model) -> Any:
     backend = keras.backend.backend()
     if backend != "tensorflow":
         raise ValueError(
-            "Expected the TensorFlow backend: a model's variables are TensorFlow's only "
-            f"there. Received the {backend} backend. Set KERAS_BACKEND=tensorflow "
+            "Expected the TensorFlow backend, where a model's variables are those of "
+            f"TensorFlow. Received the {backend} backend. Set KERAS_BACKEND=tensorflow "
             "before Keras is imported."
         )
     if getattr(model, "inputs", None) is None:

@@ -121,12 +121,9 @@ class TestFailures:
 
 
 def test_it_keeps_the_steps_that_were_done(model, weights):
-    keras.utils.set_random_seed(3)
     with pytest.raises(BrokenData):
         model.run("fit", fail_at=2)
     interrupted = model.get_weights()
-    model.set_weights(weights)
-    model.optimizer.build(model.trainable_variables)
     assert not np.array_equal(interrupted[-1], weights[-1])
     # The moving averages of batch normalization do not depend on dropout or Adam.
     moving = [X[:4].mean(0), X[4:8].mean(0)]
@@ -149,7 +146,7 @@ def test_failure_in_a_nested_loop(model, weights):
             with pytest.raises(BrokenData):
                 self.model.run("predict", fail_at=1)
 
-    model.run("fit", epochs=2, callbacks=[Nested(), Raise(OSError(), "begin", 3)][:1])
+    model.run("fit", epochs=2, callbacks=[Nested()])
     with pytest.raises(OSError):
         model.run("fit", callbacks=[Nested(), Raise(OSError(), "begin", 3)])
     check_usable(model)
@@ -162,13 +159,23 @@ def test_failure_of_a_step(model, weights):
 
 
 CTRL_C = """
-import os, signal, sys, threading, time
+import os, signal, sys, threading
 import numpy as np
 import keras
 from domain_core.pipeline import PipelineModel
 
 class Model(PipelineModel):
     pass
+
+class CtrlC(threading.Thread):
+    # Again and again: Python drops an interrupt that meets a finalizer.
+    def __init__(self, delay):
+        super().__init__()
+        self.delay, self.over = delay, threading.Event()
+    def run(self):
+        while not self.over.wait(self.delay):
+            os.kill(os.getpid(), signal.SIGINT)
+            self.delay = 2.0
 
 inputs = keras.Input((64,))
 x = inputs
@@ -177,37 +184,46 @@ for _ in range(4):
 model = Model(inputs=inputs, outputs=keras.layers.Dense(64)(x))
 model.compile("adam", "mse", metrics=["mae"])
 data = np.random.default_rng(0).normal(size=(512, 64)).astype("float32")
-model.fit(data, data, batch_size=16, verbose=0)
-model.evaluate(data, data, batch_size=16, verbose=0)
-model.predict(data, batch_size=16, verbose=0)
-runs = [
-    lambda: model.fit(data, data, batch_size=16, epochs=10**6, verbose=0,
-                      validation_data=(data, data)),
-    lambda: [model.evaluate(data, data, batch_size=16, verbose=0) for _ in range(10**6)],
-    lambda: [model.predict(data, batch_size=16, verbose=0) for _ in range(10**6)],
-]
+options = {"batch_size": 16, "verbose": 0}
+
+def fit():
+    model.fit(data, data, epochs=10**6, validation_data=(data, data), **options)
+
+def evaluate():
+    while True:
+        model.evaluate(data, data, **options)
+
+def predict():
+    while True:
+        model.predict(data, **options)
+
+model.fit(data, data, validation_data=(data, data), **options)
+model.predict(data, **options)
 interrupted = 0
-delays = np.random.default_rng(1).uniform(0.02, 0.3, int(sys.argv[1]))
-for index, delay in enumerate(delays):
-    timer = threading.Timer(delay, os.kill, (os.getpid(), signal.SIGINT))
+for delay in np.random.default_rng(1).uniform(0.02, 0.2, int(sys.argv[1])):
+    ctrl_c = CtrlC(delay)
     try:
-        timer.start()
-        runs[index % 3]()
+        ctrl_c.start()
+        (fit, evaluate, predict)[interrupted % 3]()
     except KeyboardInterrupt:
+        ctrl_c.over.set()
         interrupted += 1
     for variable in model.variables + model.optimizer.variables:
         assert np.isfinite(keras.ops.convert_to_numpy(variable.value)).all()
 assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-assert np.isfinite(model.predict(data, batch_size=16, verbose=0)).all()
-model.fit(data, data, batch_size=16, verbose=0)
+assert np.isfinite(model.predict(data, **options)).all()
+model.fit(data, data, **options)
 print(interrupted)
 """
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a signal")
+@pytest.mark.skipif(
+    keras.backend.backend() != "jax", reason="others update variables in place"
+)
 def test_ctrl_c_at_any_moment():
     result = subprocess.run(
-        [sys.executable, "-c", CTRL_C, "24"], capture_output=True, text=True
+        [sys.executable, "-c", CTRL_C, "15"], capture_output=True, text=True
     )
     assert result.returncode == 0, result.stderr
-    assert result.stdout.strip() == "24"
+    assert result.stdout.strip() == "15"

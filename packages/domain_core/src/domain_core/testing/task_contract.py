@@ -35,13 +35,13 @@ class TaskContract:
         """A task that has been fitted for one epoch."""
         task = cls.make()
         x, y = cls.samples()
-        history = task.fit(x, y, batch_size=2, verbose=0)
+        history = task.fit(x, y, batch_size=8, verbose=0)
         assert np.isfinite(history.history["loss"]).all()
         return task
 
     def test_predicts_raw_samples(self, task: Any) -> None:
         x, _ = self.samples()
-        whole = task.predict(x, batch_size=2, verbose=0)
+        whole = task.predict(x, batch_size=8, verbose=0)
         inputs, _, _ = task.preprocess_samples(x)
         assert_close(whole, task(inputs), rtol=1e-4, atol=1e-5)
 
@@ -54,8 +54,8 @@ class TaskContract:
         task.save_to_preset(tmp_path / "preset")
         again = self.cls.from_preset(tmp_path / "preset")
         assert_close(
-            again.predict(x, batch_size=2, verbose=0),
-            task.predict(x, batch_size=2, verbose=0),
+            again.predict(x, batch_size=8, verbose=0),
+            task.predict(x, batch_size=8, verbose=0),
             rtol=1e-6,
             atol=1e-6,
         )
@@ -68,8 +68,8 @@ class TaskContract:
         again = keras.saving.load_model(tmp_path / "task.keras")
         assert type(again) is type(task)
         assert_close(
-            again.predict(x, batch_size=2, verbose=0),
-            task.predict(x, batch_size=2, verbose=0),
+            again.predict(x, batch_size=8, verbose=0),
+            task.predict(x, batch_size=8, verbose=0),
             rtol=1e-6,
             atol=1e-6,
         )

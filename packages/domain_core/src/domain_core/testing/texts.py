@@ -9,13 +9,13 @@ import re
 
 # In the standard library of every Python, and quickly imported.
 _MODULES = (
-    "argparse ast bisect calendar collections configparser contextlib copy csv datetime "
-    "decimal difflib doctest email.message fractions functools gettext glob heapq "
-    "html.parser http.client inspect io itertools json locale logging mimetypes numbers "
-    "optparse os pathlib pdb pickletools platform pprint queue random re sched shelve "
-    "shutil socket sqlite3 statistics string subprocess tarfile tempfile textwrap "
-    "threading timeit tokenize traceback types typing unittest.mock urllib.request uuid "
-    "weakref zipfile"
+    "argparse ast bisect calendar collections configparser contextlib copy csv "
+    "datetime decimal difflib doctest email.message fractions functools gettext "
+    "glob heapq html.parser http.client inspect io itertools json locale logging "
+    "mimetypes numbers optparse os pathlib pdb pickletools platform pprint queue "
+    "random re sched shelve shutil socket sqlite3 statistics string subprocess "
+    "tarfile tempfile textwrap threading timeit tokenize traceback types typing "
+    "unittest.mock urllib.request uuid weakref zipfile "
 ).split()
 
 NASTY_TEXTS = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from itertools import chain
 from typing import Any
 
@@ -41,8 +42,12 @@ def as_texts(inputs: Any, name: str = "inputs") -> tuple[list[str], bool]:
         texts = array.tolist()
         if array.ndim == 0:
             return [_as_text(texts, name)], True
-    if set(map(type, texts)) == {str}:
+    kinds = set(map(type, texts))
+    if kinds == {str}:
         return list(texts), False
+    if kinds == {bytes}:
+        with contextlib.suppress(UnicodeDecodeError):  # told below which one it is
+            return [text.decode() for text in texts], False
     return [_as_text(text, f"{name}[{i}]") for i, text in enumerate(texts)], False
 
 

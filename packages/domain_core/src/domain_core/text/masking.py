@@ -103,11 +103,14 @@ class MaskedLMMaskGenerator:
         parts, single = self._masked(inputs)
         if single:
             return {name: part.values for name, part in parts.items()}
-        widths = dict.fromkeys(parts, self.mask_selection_length)
-        widths["token_ids"] = (
-            inputs.shape[1] if isinstance(inputs, np.ndarray) else None
-        )
-        return {k: _rectangular(v, widths[k]) for k, v in parts.items()}
+        # An array without rows has a width all the same.
+        width = inputs.shape[1] if isinstance(inputs, np.ndarray) else None
+        return {
+            name: _rectangular(
+                part, width if name == "token_ids" else self.mask_selection_length
+            )
+            for name, part in parts.items()
+        }
 
     def mask(self, rows: Ragged) -> tuple[Ragged, Ragged]:
         """Returns rows after masking, and the selected places of each row."""

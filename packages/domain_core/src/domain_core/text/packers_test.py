@@ -163,8 +163,8 @@ def test_inside_tf_data(tf):
     multi = MultiSegmentPacker(8, 1, 2)
     mapped = dataset.map(lambda a, b: (start_end(a), multi((a, b))))
     assert [s.shape.as_list() for s in tf.nest.flatten(mapped.element_spec)] == [
-        [None, 4],
-        [None, 4],
+        [2, 4],
+        [2, 4],
         [2, 8],
         [2, 8],
     ]
