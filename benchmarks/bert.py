@@ -15,10 +15,10 @@ attention probabilities, float32, random weights; and the same work on the same 
            torch: zero_grad, forward, backward, `Adam(fused=True)`.
 
 keras-hub and ours are compiled as Keras does by default on a CPU (`jit_compile="auto"`:
-XLA on JAX only). Ours is trained with its own default optimizer, which is Keras' Adam,
-on torch through torch's fused kernel; `ours-torch-keras-adam` has Keras' own. GELU is the
-tanh form of the published BERT, except in `transformers-exact` and `ours-*-exact`: torch
-computes the exact form four times faster on a CPU, and keras-hub's BERT has no such option.
+XLA on JAX only). Ours trains with its own default optimizer: Keras' Adam, run by
+torch's fused kernel on torch; `ours-torch-keras-adam` runs Keras' own step. GELU is the
+tanh form of the published BERT, except in `transformers-exact` and `ours-*-exact`:
+torch computes the exact form four times faster on a CPU; keras-hub's BERT lacks it.
 
 `floor` is not a library: plain torch, one packed projection for query, key and value,
 no module overhead, to show what is left to gain.
@@ -57,9 +57,13 @@ def make_batch() -> tuple[dict[str, np.ndarray], np.ndarray]:
 
 
 def build_ours(
-    options: argparse.Namespace, gelu: str = "gelu_approximate", keras_adam: bool = False
+    options: argparse.Namespace,
+    gelu: str = "gelu_approximate",
+    keras_adam: bool = False,
 ) -> Measurements:
+    """Our `BertClassifier` on the active backend."""
     import keras
+
     import keras_nlp
 
     def make(layers: int, width: int, heads: int, inner: int) -> Any:
@@ -82,6 +86,7 @@ def build_ours(
 
 
 def build_keras_hub(options: argparse.Namespace) -> Measurements:
+    """keras-hub's `BertTextClassifier` on the active backend."""
     import keras
     import keras_hub
 
@@ -109,6 +114,7 @@ def build_keras_hub(options: argparse.Namespace) -> Measurements:
 
 
 def measure_keras(options: argparse.Namespace, make: Any) -> Measurements:
+    """`make` returns a compiled model; predict and fit get one each."""
     inputs, labels = make_batch()
     measurements: Measurements = {}
     for size in options.sizes:
@@ -128,6 +134,7 @@ def measure_keras(options: argparse.Namespace, make: Any) -> Measurements:
 def build_transformers(
     options: argparse.Namespace, gelu: str = "gelu_pytorch_tanh", compiled: bool = False
 ) -> Measurements:
+    """Transformers with fused attention, eager or through `torch.compile`."""
     import torch
     import transformers
 
@@ -160,6 +167,7 @@ def build_transformers(
 
 
 def build_floor(options: argparse.Namespace) -> Measurements:
+    """The hand-written model of `make_floor`."""
     import torch
 
     inputs, labels = make_batch()
@@ -172,9 +180,7 @@ def build_floor(options: argparse.Namespace) -> Measurements:
     return measure_torch(options, make, torch.from_numpy(labels).long())
 
 
-def measure_torch(
-    options: argparse.Namespace, make: Any, labels: Any
-) -> Measurements:
+def measure_torch(options: argparse.Namespace, make: Any, labels: Any) -> Measurements:
     """`make` returns a module and a function that gives the logits of the batch."""
     import torch
 
@@ -187,9 +193,7 @@ def measure_torch(
 
         module, forward = make(**SIZES[size])
         module.train()
-        optimizer = torch.optim.Adam(
-            module.parameters(), lr=LEARNING_RATE, fused=True
-        )
+        optimizer = torch.optim.Adam(module.parameters(), lr=LEARNING_RATE, fused=True)
         measurements[f"{size} fit"] = functools.partial(
             _step, forward, labels, optimizer
         )
@@ -228,7 +232,10 @@ def make_floor(layers: int, width: int, heads: int, inner: int) -> Any:
 
     def scale() -> Any:
         return torch.nn.ParameterList(
-            [torch.nn.Parameter(value) for value in (torch.ones(width), torch.zeros(width))]
+            [
+                torch.nn.Parameter(value)
+                for value in (torch.ones(width), torch.zeros(width))
+            ]
         )
 
     class Floor(torch.nn.Module):
@@ -268,7 +275,9 @@ def make_floor(layers: int, width: int, heads: int, inner: int) -> Any:
                 y = F.scaled_dot_product_attention(
                     query, key, value, bias, DROPOUT if self.training else 0.0
                 )
-                y = F.linear(y.transpose(1, 2).reshape(BATCH, TIME, width), *block["out"])
+                y = F.linear(
+                    y.transpose(1, 2).reshape(BATCH, TIME, width), *block["out"]
+                )
                 gamma, beta = block["norm"]
                 x = normalize(x + drop(y), weight=gamma, bias=beta)
                 y = F.gelu(F.linear(x, *block["up"]), approximate="tanh")
@@ -291,6 +300,7 @@ BACKENDS = {
 
 
 def list_contenders() -> list[Contender]:
+    """In the order of the table; the first is the baseline."""
     transformers = ("transformers", "torch")
     contenders = [
         Contender("transformers", build_transformers, packages=transformers),
@@ -341,6 +351,7 @@ def list_contenders() -> list[Contender]:
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds this benchmark's own option."""
     parser.add_argument(
         "--sizes",
         nargs="+",

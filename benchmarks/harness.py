@@ -69,7 +69,7 @@ class Contender:
         build: called in the contender's own process with the parsed command line.
         environment: variables set before Python starts, `KERAS_BACKEND` above all.
         packages: distributions whose versions the report lists.
-        baselines: other contenders to print a ratio to, beside the common baseline.
+        baselines: its peers, to print ratios to beside the common baseline.
     """
 
     name: str
@@ -94,7 +94,7 @@ def serve(contender: Contender, options: argparse.Namespace) -> None:
     """Builds and warms the contender, then answers one request per line."""
     if options.core is not None and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {options.core})
-    # Libraries print to stdout; keep the real one for answers and send theirs to stderr.
+    # Libraries print to stdout: answers go out by a copy of it, prints to stderr.
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
 
@@ -193,7 +193,7 @@ class Worker:
 def run(
     contenders: Iterable[Contender], options: argparse.Namespace, arguments: list[str]
 ) -> list[Worker]:
-    """Starts, warms and measures the contenders; a broken one is reported and left out."""
+    """Starts, warms and measures; a contender that breaks is reported and left out."""
     workers = []
     for contender in contenders:
         print(f"building {contender.name} ...", end=" ", file=sys.stderr, flush=True)
@@ -230,50 +230,55 @@ def run(
 
 
 def report(workers: Sequence[Worker], baseline: str, markdown: bool) -> str:
-    """One table per measurement: milliseconds and the ratio of the minima."""
-    by_name = {worker.contender.name: worker for worker in workers}
+    """One table per measurement: milliseconds and ratios of the minima."""
     lines = []
     for measurement in dict.fromkeys(name for w in workers for name in w.samples):
-        rows = [
-            [
-                "contender",
-                "CPU min ms",
-                "CPU median ms",
-                "wall median ms",
-                f"ratio to {baseline}",
-                "ratio to its own peer",
-                "first call s",
-            ]
-        ]
-        for name, worker in by_name.items():
-            if measurement not in worker.samples:
-                continue
-            samples = worker.samples[measurement]
-            lowest = min(sample.cpu for sample in samples)
-
-            def ratio(other: str, lowest: float = lowest) -> str:
-                peer = by_name.get(other)
-                if peer is None or measurement not in peer.samples:
-                    return ""
-                reference = min(sample.cpu for sample in peer.samples[measurement])
-                return f"{lowest / reference:.2f}"
-
-            peers = [f"{ratio(b)} ({b})" for b in worker.contender.baselines]
-            rows.append(
-                [
-                    name,
-                    f"{lowest * 1e3:.1f}",
-                    f"{statistics.median(s.cpu for s in samples) * 1e3:.1f}",
-                    f"{statistics.median(s.wall for s in samples) * 1e3:.1f}",
-                    ratio(baseline),
-                    ", ".join(p for p in peers if not p.startswith(" ")),
-                    f"{worker.first_call[measurement]:.1f}",
-                ]
-            )
+        rows = _rows(workers, measurement, baseline)
         lines += [f"### {measurement}" if markdown else measurement, ""]
         lines += _markdown_table(rows) if markdown else _plain_table(rows)
         lines.append("")
     return "\n".join(lines)
+
+
+def _rows(
+    workers: Sequence[Worker], measurement: str, baseline: str
+) -> list[list[str]]:
+    measured = [worker for worker in workers if worker.samples.get(measurement)]
+    lowest = {
+        worker.contender.name: min(s.cpu for s in worker.samples[measurement])
+        for worker in measured
+    }
+    rows = [
+        [
+            "contender",
+            "CPU min ms",
+            "CPU median ms",
+            "wall median ms",
+            f"ratio to {baseline}",
+            "ratio to its peer",
+            "first call s",
+        ]
+    ]
+    for worker in measured:
+        contender, samples = worker.contender, worker.samples[measurement]
+        ratios = {
+            name: f"{lowest[contender.name] / lowest[name]:.2f}"
+            for name in (baseline, *contender.baselines)
+            if name in lowest
+        }
+        peers = [f"{ratios[p]} ({p})" for p in contender.baselines if p in ratios]
+        rows.append(
+            [
+                contender.name,
+                f"{lowest[contender.name] * 1e3:.1f}",
+                f"{statistics.median(s.cpu for s in samples) * 1e3:.1f}",
+                f"{statistics.median(s.wall for s in samples) * 1e3:.1f}",
+                ratios.get(baseline, ""),
+                ", ".join(peers),
+                f"{worker.first_call[measurement]:.1f}",
+            ]
+        )
+    return rows
 
 
 def describe_environment(workers: Sequence[Worker], options: argparse.Namespace) -> str:
@@ -281,6 +286,7 @@ def describe_environment(workers: Sequence[Worker], options: argparse.Namespace)
     versions: dict[str, str] = {}
     for worker in workers:
         versions |= worker.versions
+    commit = _commit()
     cores = os.cpu_count()
     pinned = "not pinned" if options.core is None else f"pinned to core {options.core}"
     return "\n".join(
@@ -288,6 +294,7 @@ def describe_environment(workers: Sequence[Worker], options: argparse.Namespace)
             f"- {time.strftime('%Y-%m-%d')}, {_processor()}, {cores} cores, "
             f"{platform.system()}, Python {platform.python_version()}",
             "- " + ", ".join(f"{name} {value}" for name, value in versions.items()),
+            f"- this repository at {commit}",
             f"- one process per contender, {pinned}, single-threaded; "
             f"{options.reps} interleaved rounds of {options.calls} calls; "
             "ratios are of the minima of CPU time",
@@ -357,7 +364,9 @@ def main(description: str, contenders: Sequence[Contender], configure=None) -> N
         serve(contenders[names.index(options.serve)], options)
         return
     patterns = [pattern.strip() for pattern in options.contenders.split(",")]
-    chosen = [c for c in contenders if any(fnmatch.fnmatch(c.name, p) for p in patterns)]
+    chosen = [
+        c for c in contenders if any(fnmatch.fnmatch(c.name, p) for p in patterns)
+    ]
     if not chosen:
         parser.error(f"no contender matches {options.contenders!r}; there are {names}")
     workers = run(chosen, options, sys.argv[1:])
@@ -369,6 +378,16 @@ def _last_core() -> int | None:
     if not hasattr(os, "sched_getaffinity"):
         return None  # macOS and Windows: single-threaded, but not pinned
     return max(os.sched_getaffinity(0))
+
+
+def _commit() -> str:
+    """Abbreviated commit of the working tree, marked if files differ from it."""
+    command = ["git", "describe", "--always", "--dirty", "--exclude", "*"]
+    here = pathlib.Path(__file__).parent
+    try:
+        return subprocess.check_output(command, cwd=here, text=True).strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "an unknown commit"
 
 
 def _processor() -> str:

@@ -21,8 +21,9 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
-import keras_nlp
 import numpy as np
+
+import keras_nlp
 
 MODULES = """argparse ast asyncio calendar collections configparser csv datetime decimal
 difflib email.message enum fractions ftplib gzip hashlib heapq html.parser http.client
@@ -37,6 +38,7 @@ SECONDS: dict[str, float] = {}
 
 
 def main() -> None:
+    """Takes the tour."""
     keras.utils.set_random_seed(7)
     weights = pretrained_folder()
     docstrings = collect_docstrings()
@@ -205,7 +207,7 @@ def make_questions(
 
 
 def collect_docstrings() -> list[tuple[str, str, str]]:
-    """Returns (module, name, first paragraph) of what the standard library documents."""
+    """Returns (module, name, first paragraph) of documented functions and classes."""
     found: dict[str, tuple[str, str, str]] = {}
     for module_name in MODULES:
         try:
@@ -243,10 +245,12 @@ def pretrained_folder() -> str:
 
 
 def say(title: str) -> None:
+    """Prints a heading."""
     print(f"\n--- {title} {'-' * (74 - len(title))}\n")
 
 
 def clock(step: str, started: float) -> None:
+    """Notes how long a step took."""
     SECONDS[step] = time.perf_counter() - started
 
 

@@ -2,6 +2,7 @@
 
 from domain_core import layers as layers
 from domain_core import ops as ops
+from domain_core import text as text
 from domain_core._version import __version__ as __version__
 from domain_core.backbone import Backbone as Backbone
 from domain_core.initialization import initializer as initializer

@@ -52,7 +52,12 @@ class Classifier(Task):
         self.compile()
 
     def compile(
-        self, optimizer: Any = "auto", loss: Any = "auto", **kwargs: Any
+        self,
+        optimizer: Any = "auto",
+        loss: Any = "auto",
+        *,
+        metrics: Any = "auto",
+        **kwargs: Any,
     ) -> None:
         """Configures training; everything has a default.
 
@@ -60,15 +65,14 @@ class Classifier(Task):
             optimizer: "auto" for Adam at 5e-5.
             loss: "auto" for sparse categorical cross-entropy: labels are ints in
                 `[0, num_classes)`.
-            **kwargs: as in `keras.Model.compile`; `metrics="auto"` (the default) is
-                sparse categorical accuracy.
+            metrics: "auto" for sparse categorical accuracy.
+            **kwargs: as in `keras.Model.compile`.
         """
         if optimizer == "auto":
             optimizer = FusedAdam(_LEARNING_RATE)
         if isinstance(loss, str) and loss == "auto":
             softmax = self.activation in ("softmax", keras.activations.softmax)
             loss = keras.losses.SparseCategoricalCrossentropy(from_logits=not softmax)
-        metrics = kwargs.pop("metrics", "auto")
         if isinstance(metrics, str) and metrics == "auto":
             metrics = [keras.metrics.SparseCategoricalAccuracy()]
         super().compile(optimizer=optimizer, loss=loss, metrics=metrics, **kwargs)

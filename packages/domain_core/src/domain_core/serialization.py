@@ -112,7 +112,8 @@ def from_json(value: Any) -> Any:
         return value
     if set(value) == {"class", "config"}:
         config = {key: from_json(item) for key, item in value["config"].items()}
-        return registered_class(value["class"]).from_config(config)
+        cls: Any = registered_class(value["class"])
+        return cls.from_config(config)
     return {key: from_json(item) for key, item in value.items()}
 
 

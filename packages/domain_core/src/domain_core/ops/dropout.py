@@ -1,4 +1,4 @@
-"""Dropout without a layer; on torch from the generator that `torch.manual_seed` sets."""
+"""Dropout without a layer; on torch from the generator of `torch.manual_seed`."""
 
 from __future__ import annotations
 

@@ -50,6 +50,8 @@ class RowPadding:
 
     def strip(self, outputs: Any) -> Any:
         """Returns the outputs of all batches without the rows added by `pad`."""
+        if all(count == rows for count, rows in self._counts):
+            return outputs
         return keras.tree.map_structure(self._strip_rows, outputs)
 
     def _strip_rows(self, output: np.ndarray) -> np.ndarray:

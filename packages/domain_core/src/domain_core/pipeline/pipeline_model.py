@@ -47,8 +47,8 @@ class PipelineModel(FaultSafeModel):
     Where Keras and this class differ: `class_weight` and `sample_weight` may come
     together and are multiplied; a list is a list of samples, so several inputs or
     targets are passed as a dict or a tuple; a generator without `steps_per_epoch` is
-    read into memory and used again in each epoch; a dataset that is shorter than
-    `steps_per_epoch` starts over.
+    read into memory and used again in each epoch; a dataset of unknown length that ends
+    before its `steps_per_epoch` are done starts over.
 
     Subclasses write `preprocess_samples` and, for labels that have a range,
     `check_targets`.
@@ -228,9 +228,9 @@ class PipelineModel(FaultSafeModel):
         def prepare(x: Samples, y: Samples, sample_weight: Samples) -> tuple:
             nonlocal targets
             inputs, labels, weights = self.preprocess_samples(x, y, sample_weight)
-            if targets is not None and labels is y:
+            if isinstance(targets, np.ndarray) and labels is y:
                 # Labels reach the model as they came: check all of them at once.
-                self.check_targets(as_arrays(targets, "y"))
+                self.check_targets(targets)
             targets = None
             return self._pack(inputs, labels, weights, class_weight)
 

@@ -143,6 +143,21 @@ class TestSameAsKeras:
             class_weight={0: 0.2, 2: 3.0},
         )
 
+    @pytest.mark.skipif(
+        keras.backend.backend() == "torch", reason="PyTorch takes one step at a time"
+    )
+    def test_several_steps_per_execution(self):
+        model = compiled(TextModel())
+        reference = plain_keras(model)
+        for each in (model, reference):
+            each.compile("sgd", each.loss, steps_per_execution=2)
+        options = {"batch_size": BATCH_SIZE, "shuffle": False, "verbose": 0}
+        history = model.fit(TEXTS, LABELS, **options).history
+        x = features(TEXTS)
+        assert history == reference.fit(x, np.array(LABELS), **options).history
+        assert_same(model, reference)
+        assert len(model.predict(TEXTS, batch_size=BATCH_SIZE, verbose=0)) == len(TEXTS)
+
     def test_train_and_test_on_batch(self):
         model = compiled(TextModel())
         reference = plain_keras(model)

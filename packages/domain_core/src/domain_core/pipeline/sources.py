@@ -112,8 +112,8 @@ class StreamSource:
 
     Keras must know how many batches there are. Where a dataset does not say, its raw
     batches are counted in one pass, and a generator's are kept in memory and used again
-    in every pass; with `steps` neither happens. A dataset that ends before the steps
-    are done starts over.
+    in every pass; with `steps` neither happens, and a dataset that ends before they are
+    done starts over.
 
     Args:
         stream: the dataset.

@@ -99,7 +99,7 @@ def _task_class(
     return task_for(cls, backbone_cls)
 
 
-def _preprocessor(cls: type | None, layout: Layout, kwargs: dict[str, Any]) -> Any:
+def _preprocessor(cls: Any, layout: Layout, kwargs: dict[str, Any]) -> Any:
     """Returns the stored preprocessor, or a new one around the stored tokenizer."""
     stored = layout.preprocessor()
     if cls is None:

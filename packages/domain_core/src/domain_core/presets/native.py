@@ -55,8 +55,8 @@ class NativeLayout(Layout):
         manifest = read_json(directory, "manifest.json")
         if manifest.get("format") != _FORMAT:
             raise ValueError(
-                f"Expected 'format': {_FORMAT!r} in {str(directory / 'manifest.json')!r}"
-                f", received {manifest.get('format')!r}. This is no preset."
+                f"Expected 'format': {_FORMAT!r} in the manifest of "
+                f"{str(directory)!r}, received {manifest.get('format')!r}. This is no preset."
             )
         if manifest["format_version"] > _FORMAT_VERSION:
             raise ValueError(
@@ -98,7 +98,7 @@ class NativeLayout(Layout):
             return None
         data = read_json(self._directory, "preprocessor.json")
         stored = data["config"].get("tokenizer", data)
-        tokenizer_cls = registered_class(stored["class"])
+        tokenizer_cls: Any = registered_class(stored["class"])
         if not issubclass(tokenizer_cls, cls):
             raise ValueError(
                 f"Expected a preset for {cls.__name__}; {str(self._directory)!r} is "

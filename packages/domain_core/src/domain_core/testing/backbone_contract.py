@@ -43,7 +43,7 @@ _SHORT_WAYS = (
 class BackboneContract:
     """Inherited by the test of a backbone; subclasses state the four attributes."""
 
-    cls: ClassVar[type]
+    cls: ClassVar[Any]
     arguments: ClassVar[dict[str, Any]]
     output_shapes: ClassVar[dict[str, tuple[int, ...]]]
     tensors: ClassVar[int]

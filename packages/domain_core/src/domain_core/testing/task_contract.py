@@ -17,7 +17,7 @@ class TaskContract:
         cls: the task's class.
     """
 
-    cls: ClassVar[type]
+    cls: ClassVar[Any]
 
     @classmethod
     def make(cls) -> Any:

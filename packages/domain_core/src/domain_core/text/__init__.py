@@ -5,10 +5,12 @@ from domain_core.text.keras_word_piece import (
     KerasWordPieceEngine as KerasWordPieceEngine,
 )
 from domain_core.text.masking import MaskedLMMaskGenerator as MaskedLMMaskGenerator
-from domain_core.text.packers import MultiSegmentPacker as MultiSegmentPacker
-from domain_core.text.packers import Packed as Packed
-from domain_core.text.packers import StartEndPacker as StartEndPacker
+from domain_core.text.multi_segment_packer import (
+    MultiSegmentPacker as MultiSegmentPacker,
+)
+from domain_core.text.packing import Packed as Packed
 from domain_core.text.ragged import Ragged as Ragged
+from domain_core.text.start_end_packer import StartEndPacker as StartEndPacker
 from domain_core.text.windows import Windows as Windows
 from domain_core.text.windows import pack_windows as pack_windows
 from domain_core.text.word_piece import WordPieceEngine as WordPieceEngine

@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from domain_core.text.packers import MultiSegmentPacker
+from domain_core.text.multi_segment_packer import MultiSegmentPacker
 from domain_core.text.ragged import Ragged
 
 

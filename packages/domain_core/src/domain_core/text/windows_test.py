@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from domain_core.text.packers import MultiSegmentPacker
+from domain_core.text.multi_segment_packer import MultiSegmentPacker
 from domain_core.text.ragged import Ragged
 from domain_core.text.windows import overlapping, pack_windows, token_spans
 

@@ -1,5 +1,7 @@
 """Layers, and the preprocessing of tokens that upstream calls layers."""
 
 from domain_core.text.masking import MaskedLMMaskGenerator as MaskedLMMaskGenerator
-from domain_core.text.packers import MultiSegmentPacker as MultiSegmentPacker
-from domain_core.text.packers import StartEndPacker as StartEndPacker
+from domain_core.text.multi_segment_packer import (
+    MultiSegmentPacker as MultiSegmentPacker,
+)
+from domain_core.text.start_end_packer import StartEndPacker as StartEndPacker

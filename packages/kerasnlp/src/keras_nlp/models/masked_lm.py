@@ -79,25 +79,33 @@ class MaskedLM(Task):
         self.compile()
 
     def compile(
-        self, optimizer: Any = "auto", loss: Any = "auto", **kwargs: Any
+        self,
+        optimizer: Any = "auto",
+        loss: Any = "auto",
+        *,
+        weighted_metrics: Any = "auto",
+        **kwargs: Any,
     ) -> None:
         """Configures training; everything has a default.
 
         Args:
             optimizer: "auto" for Adam at 5e-5.
             loss: "auto" for sparse categorical cross-entropy on logits.
-            **kwargs: as in `keras.Model.compile`; `weighted_metrics="auto"` (the
-                default) is sparse categorical accuracy over masked positions.
+            weighted_metrics: "auto" for sparse categorical accuracy over masked
+                positions.
+            **kwargs: as in `keras.Model.compile`.
         """
         if optimizer == "auto":
             optimizer = FusedAdam(5e-5)
         if isinstance(loss, str) and loss == "auto":
             loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        metrics = kwargs.pop("weighted_metrics", "auto")
-        if isinstance(metrics, str) and metrics == "auto":
-            metrics = [keras.metrics.SparseCategoricalAccuracy()]
+        if isinstance(weighted_metrics, str) and weighted_metrics == "auto":
+            weighted_metrics = [keras.metrics.SparseCategoricalAccuracy()]
         super().compile(
-            optimizer=optimizer, loss=loss, weighted_metrics=metrics, **kwargs
+            optimizer=optimizer,
+            loss=loss,
+            weighted_metrics=weighted_metrics,
+            **kwargs,
         )
 
     def get_config(self) -> dict[str, Any]:

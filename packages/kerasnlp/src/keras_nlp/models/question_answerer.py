@@ -56,7 +56,11 @@ class QuestionAnswerer(Task):
     preprocessor_cls = QuestionAnswererPreprocessor
 
     def __init__(
-        self, backbone: keras.Model, preprocessor: Any = None, *, name: str | None = None
+        self,
+        backbone: keras.Model,
+        preprocessor: Any = None,
+        *,
+        name: str | None = None,
     ) -> None:
         # layers
         require_outputs("QuestionAnswerer", backbone, "sequence_output")

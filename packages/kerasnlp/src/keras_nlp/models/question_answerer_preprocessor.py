@@ -17,7 +17,7 @@ from domain_core.text.host_call import (
     to_host,
 )
 from domain_core.text.inputs import as_segments
-from domain_core.text.packers import MultiSegmentPacker
+from domain_core.text.multi_segment_packer import MultiSegmentPacker
 from domain_core.text.ragged import Ragged
 from domain_core.text.windows import Windows, pack_windows, token_spans
 from keras_nlp.models.text_classifier_preprocessor import require_tokenizer

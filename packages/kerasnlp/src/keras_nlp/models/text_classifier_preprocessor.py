@@ -16,7 +16,8 @@ from domain_core.text.host_call import (
     to_host,
 )
 from domain_core.text.inputs import as_segments
-from domain_core.text.packers import MultiSegmentPacker, Packed
+from domain_core.text.multi_segment_packer import MultiSegmentPacker
+from domain_core.text.packing import Packed
 
 
 @serializable(package="kerasnlp")

@@ -16,13 +16,15 @@ from keras_nlp.models import (
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "bad", "film"]
 
 # What a user puts into a file of their own; the fresh process below imports it too.
-USER_MODULE = '''
+USER_MODULE = """
 import keras
 import domain_core
 
 
 class BagOfWords(domain_core.Backbone):
-    def __init__(self, vocabulary_size, width, *, name=None, trainable=True, dtype=None):
+    def __init__(
+        self, vocabulary_size, width, *, name=None, trainable=True, dtype=None
+    ):
         # layers
         table = keras.layers.Embedding(vocabulary_size, width, dtype=dtype)
         # functional model
@@ -42,7 +44,7 @@ class BagOfWords(domain_core.Backbone):
 
 
 domain_core.register_backbone(BagOfWords)
-'''
+"""
 
 
 @pytest.fixture(scope="module")

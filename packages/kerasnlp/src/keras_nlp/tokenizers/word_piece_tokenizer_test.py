@@ -236,12 +236,3 @@ def test_inside_tf_data():
         tf.errors.InvalidArgumentError, match=r"`inputs\[1\]` to be UTF"
     ):
         broken.get_single_element()
-
-
-def test_model_tokenizers_are_here_too():
-    import keras_nlp
-    from keras_nlp.tokenizers import BertTokenizer
-
-    assert BertTokenizer is keras_nlp.models.BertTokenizer
-    for missing in ("GhostTokenizer", "bert"):
-        assert not hasattr(keras_nlp.tokenizers, missing)

@@ -1,7 +1,7 @@
 """BERT, a bidirectional transformer encoder.
 
-Paper: Devlin et al., "BERT: Pre-training of Deep Bidirectional Transformers for Language
-Understanding", 2018, https://arxiv.org/abs/1810.04805.
+Paper: Devlin et al., "BERT: Pre-training of Deep Bidirectional Transformers for
+Language Understanding", 2018, https://arxiv.org/abs/1810.04805.
 Original code: https://github.com/google-research/bert.
 Unusual: the norm follows each residual sum; embeddings are normalized before the first
 block; published Keras weights use the tanh form of GELU, most others the exact one.
@@ -39,6 +39,7 @@ class BertBackbone(Backbone):
         dropout: share of features to drop in training, in `[0, 1)`.
         max_sequence_length: number of positions `T` at most.
         num_segments: number of segment ids.
+        dtype: dtype policy of layers and weights.
         activation: "gelu_approximate" (tanh form) or "gelu" (exact), or another name
             that Keras knows.
         attention_dropout: share of attention probabilities to drop; None for
@@ -47,7 +48,6 @@ class BertBackbone(Backbone):
         include_pooler: whether there is a "pooled_output".
         name: name of the model.
         trainable: whether its weights train.
-        dtype: dtype policy.
 
     Raises:
         ValueError: if a size is below 1 or `num_heads` does not divide `hidden_dim`.
@@ -73,6 +73,7 @@ class BertBackbone(Backbone):
         dropout: float = 0.1,
         max_sequence_length: int = 512,
         num_segments: int = 2,
+        dtype: Any = None,
         *,
         activation: str = "gelu_approximate",
         attention_dropout: float | None = None,
@@ -80,7 +81,6 @@ class BertBackbone(Backbone):
         include_pooler: bool = True,
         name: str | None = None,
         trainable: bool = True,
-        dtype: Any = None,
     ) -> None:
         # layers
         policy = keras.dtype_policies.get(dtype)

@@ -111,7 +111,9 @@ def _classes(config: Mapping[str, Any]) -> dict[str, Any]:
     dropout = config.get("classifier_dropout")
     return {
         "num_classes": len(labels) if labels else config.get("num_labels", 2),
-        "dropout": config.get("hidden_dropout_prob", 0.1) if dropout is None else dropout,
+        "dropout": config.get("hidden_dropout_prob", 0.1)
+        if dropout is None
+        else dropout,
     }
 
 

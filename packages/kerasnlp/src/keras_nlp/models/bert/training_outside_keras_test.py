@@ -122,7 +122,8 @@ def test_plain_tensorflow(batch, start, fitted, jit):
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits)
             loss = tf.reduce_mean(losses)
         variables = [v.value for v in task.trainable_variables]
-        for variable, slope in zip(variables, tape.gradient(loss, variables)):
+        slopes = tape.gradient(loss, variables)
+        for variable, slope in zip(variables, slopes, strict=True):
             variable.assign_sub(RATE * tf.convert_to_tensor(slope))
 
     step({k: tf.constant(v) for k, v in x.items()}, tf.constant(y))

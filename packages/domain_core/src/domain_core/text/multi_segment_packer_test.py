@@ -1,4 +1,4 @@
-"""Packing equals KerasHub's where that works, and is checked by hand elsewhere."""
+"""Packing equals KerasHub's where that works; by hand elsewhere."""
 
 import itertools
 
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from domain_core.serialization import from_json, to_json
-from domain_core.text.packers import MultiSegmentPacker, StartEndPacker, _round_robin
+from domain_core.text.multi_segment_packer import MultiSegmentPacker, _round_robin
 from domain_core.text.ragged import Ragged
 
 
@@ -30,27 +30,6 @@ def random_rows(random, batch, longest):
         random.integers(10, 100, random.integers(0, longest)).tolist()
         for _ in range(batch)
     ]
-
-
-@pytest.mark.parametrize("start", [None, 1, [1, 3]])
-@pytest.mark.parametrize("end", [None, 2, [2, 4]])
-@pytest.mark.parametrize("pad", [None, 7])
-def test_start_end_packer_equals_upstream(upstream, start, end, pad):
-    rows = random_rows(np.random.default_rng(0), 6, 9)
-    options = {
-        "sequence_length": 6,
-        "start_value": start,
-        "end_value": end,
-        "pad_value": pad,
-        "return_padding_mask": True,
-    }
-    ours, theirs = StartEndPacker(**options), upstream.StartEndPacker(**options)
-    for call in ({}, {"sequence_length": 8, "add_end_value": False}):
-        for inputs in (rows, rows[0]):
-            for received, expected in zip(
-                ours(inputs, **call), theirs(inputs, **call), strict=True
-            ):
-                np.testing.assert_array_equal(received, expected)
 
 
 @pytest.mark.parametrize("truncate", ["round_robin", "waterfall"])
@@ -100,16 +79,9 @@ def test_waterfall_and_segment_ids():
 
 
 def test_strings():
-    tokens, mask = StartEndPacker(
-        5, start_value="[S]", end_value="[E]", return_padding_mask=True
-    )([["a"], ["b", "c", "d", "e"]])
-    assert tokens.tolist() == [
-        ["[S]", "a", "[E]", "", ""],
-        ["[S]", "b", "c", "d", "[E]"],
-    ]
-    assert mask.tolist() == [[True, True, True, False, False], [True] * 5]
     tokens, segments = MultiSegmentPacker(5, "S", "E", pad_value="P")((["a"], ["b"]))
     assert tokens.tolist() == ["S", "a", "E", "b", "E"]
+    assert segments.tolist() == [0, 0, 0, 1, 1]
 
 
 def test_a_list_holds_rows_and_a_tuple_segments():
@@ -127,13 +99,6 @@ def test_a_list_holds_rows_and_a_tuple_segments():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: StartEndPacker(0), "`sequence_length` to be a positive"),
-        (lambda: StartEndPacker(None), "`sequence_length` to be a positive"),
-        (lambda: StartEndPacker(4, start_value=1.5), "`start_value` to be a token"),
-        (lambda: StartEndPacker(4, end_value=[None]), "`end_value` to be a token"),
-        (lambda: StartEndPacker(2, [1, 1], [2])([5]), "at least 3"),
-        (lambda: StartEndPacker(2)([5], sequence_length=0), "positive"),
-        (lambda: StartEndPacker(2)([1.5]), "integer ids or string tokens"),
         (lambda: MultiSegmentPacker(4, 1, 2, truncate="first"), "`truncate`"),
         (lambda: MultiSegmentPacker(3, 1, 2)(([5], [6], [7])), "at least 4"),
         (lambda: MultiSegmentPacker(9, 1, 2)(([5], [[6]])), "same number of rows"),
@@ -147,32 +112,18 @@ def test_refuses(call, message):
 
 
 def test_config_round_trip():
-    for packer in (
-        StartEndPacker(6, [1, 3], 2, pad_value=4, return_padding_mask=True),
-        MultiSegmentPacker(6, 1, [2], sep_value=3, truncate="waterfall"),
-    ):
-        again = from_json(to_json(packer))
-        assert type(again) is type(packer)
-        assert again.get_config() == packer.get_config()
+    packer = MultiSegmentPacker(6, 1, [2], sep_value=3, truncate="waterfall")
+    assert from_json(to_json(packer)).get_config() == packer.get_config()
 
 
 def test_inside_tf_data(tf):
-    rows = [[5, 6, 7], [8]]
-    dataset = tf.data.Dataset.from_tensors((tf.ragged.constant(rows), [[9, 9], [8, 8]]))
-    start_end = StartEndPacker(4, 1, 2, return_padding_mask=True)
-    multi = MultiSegmentPacker(8, 1, 2)
-    mapped = dataset.map(lambda a, b: (start_end(a), multi((a, b))))
-    assert [s.shape.as_list() for s in tf.nest.flatten(mapped.element_spec)] == [
-        [2, 4],
-        [2, 4],
-        [2, 8],
-        [2, 8],
-    ]
-    (first, second) = mapped.get_single_element()
-    for received, expected in zip(first, start_end(rows), strict=True):
-        np.testing.assert_array_equal(received, expected)
-    for received, expected in zip(second, multi((rows, [[9, 9], [8, 8]])), strict=True):
-        np.testing.assert_array_equal(received, expected)
-    words = tf.data.Dataset.from_tensors(["a", "b"]).map(StartEndPacker(3, "S"))
-    assert words.element_spec.shape.as_list() == [3]
-    assert words.get_single_element().numpy().tolist() == [b"S", b"a", b"b"]
+    segments = [[5, 6, 7], [8]], [[9, 9], [8, 8]]
+    packer = MultiSegmentPacker(8, 1, 2)
+    dataset = tf.data.Dataset.from_tensors(
+        (tf.ragged.constant(segments[0]), segments[1])
+    )
+    mapped = dataset.map(lambda first, second: packer((first, second)))
+    assert [spec.shape.as_list() for spec in mapped.element_spec] == [[2, 8]] * 2
+    received = mapped.get_single_element()
+    for array, expected in zip(received, packer(segments), strict=True):
+        np.testing.assert_array_equal(array, expected)

@@ -1,0 +1,48 @@
+"""Finding the contracts of a package, and the classes that have none."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from types import ModuleType
+
+from domain_core import registry
+
+
+def contracts(package: ModuleType, contract: type) -> list[type]:
+    """Imports the test modules of a package and returns its contracts.
+
+    Args:
+        package: an imported package.
+        contract: `BackboneContract` or `TaskContract`.
+
+    Returns:
+        The subclasses of `contract` in that package's tests.
+    """
+    root = Path(str(package.__file__)).parent
+    for path in sorted(root.rglob("*_test.py")):
+        if contract.__name__ in path.read_text(encoding="utf-8"):
+            parts = path.relative_to(root).with_suffix("").parts
+            importlib.import_module(".".join([package.__name__, *parts]))
+    return [
+        c
+        for c in contract.__subclasses__()
+        if c.__module__.startswith(package.__name__ + ".")
+    ]
+
+
+def without_contract(package: ModuleType, kinds: list[type]) -> list[str]:
+    """Returns the names of registered classes of a package that no contract tests.
+
+    Args:
+        package: an imported package.
+        kinds: the contracts found.
+    """
+    tested = {kind.cls for kind in kinds}  # type: ignore[attr-defined]
+    entries = [*registry.backbones(), *registry.tasks()]
+    return [
+        entry.cls.__name__
+        for entry in entries
+        if entry.cls.__module__.startswith(package.__name__ + ".")
+        and entry.cls not in tested
+    ]
