@@ -34,6 +34,8 @@ def contracts(package: ModuleType, contract: type) -> list[type]:
 def without_contract(package: ModuleType, kinds: list[type]) -> list[str]:
     """Returns the names of registered classes of a package that no contract tests.
 
+    A contract of a subclass tests a task over any backbone too.
+
     Args:
         package: an imported package.
         kinds: the contracts found.
@@ -44,5 +46,5 @@ def without_contract(package: ModuleType, kinds: list[type]) -> list[str]:
         entry.cls.__name__
         for entry in entries
         if entry.cls.__module__.startswith(package.__name__ + ".")
-        and entry.cls not in tested
+        and not any(issubclass(cls, entry.cls) for cls in tested)
     ]

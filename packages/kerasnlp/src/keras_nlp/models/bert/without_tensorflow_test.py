@@ -9,13 +9,21 @@ import pytest
 from domain_core.testing import run_python
 
 PROGRAM = """
+import importlib.machinery
 import sys
 
 
 class Forbid:
+    # torch asks whether TensorFlow can be found; only importing it is wrong.
     def find_spec(self, name, path=None, target=None):
         if name.split(".")[0] in ("tensorflow", "tensorflow_text"):
-            raise AssertionError(f"{name} is imported")
+            return importlib.machinery.ModuleSpec(name, self)
+
+    def create_module(self, spec):
+        raise AssertionError(f"{spec.name} is imported")
+
+    def exec_module(self, module):
+        pass
 
 
 sys.meta_path.insert(0, Forbid())
