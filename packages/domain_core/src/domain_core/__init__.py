@@ -21,4 +21,6 @@ from domain_core.tokenizer import Tokenizer as Tokenizer
 from domain_core.weight_map import TRANSPOSE as TRANSPOSE
 from domain_core.weight_map import Transform as Transform
 from domain_core.weight_map import WeightMap as WeightMap
+from domain_core.weight_map import dense_weights as dense_weights
+from domain_core.weight_map import norm_weights as norm_weights
 from domain_core.weight_paths import weight_paths as weight_paths

@@ -24,7 +24,7 @@ class PresetsProperty:
 class Backbone(keras.Model):
     """A functional Keras model without a head, built from plain arguments.
 
-    A subclass writes its constructor in three parts and `get_config`:
+    A subclass writes its constructor in three parts:
 
     ```python
     @domain_core.register_backbone
@@ -37,11 +37,7 @@ class Backbone(keras.Model):
             super().__init__({"token_ids": ids}, table(ids), name=name, dtype=dtype)
             # config
             self.table = table
-            self.vocabulary_size, self.dim = vocabulary_size, dim
-
-        def get_config(self):
-            own = {"vocabulary_size": self.vocabulary_size, "dim": self.dim}
-            return {**self.base_config(), **own}
+            self.set_config(vocabulary_size=vocabulary_size, dim=dim)
     ```
 
     Layers become attributes after `super().__init__`; the attribute is the name of
@@ -75,20 +71,33 @@ class Backbone(keras.Model):
         """The layer that embeds token ids, or None."""
         return None
 
-    def base_config(self) -> dict[str, Any]:
-        """Returns the arguments that every backbone has, for `get_config`."""
+    def set_config(self, **arguments: Any) -> None:
+        """Keeps the constructor's own arguments, as attributes and for `get_config`.
+
+        Args:
+            **arguments: all of them but `name`, `trainable` and `dtype`.
+        """
+        for name, value in arguments.items():
+            setattr(self, name, value)
+        self._argument_names = tuple(arguments)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments.
+
+        Raises:
+            ValueError: if the constructor did not call `set_config`.
+        """
+        if not hasattr(self, "_argument_names"):
+            raise ValueError(
+                f"Expected the constructor of {type(self).__name__} to end with "
+                "`self.set_config(...)`, which keeps its arguments; it did not."
+            )
         return {
             "name": self.name,
             "trainable": self.trainable,
             "dtype": dtype_name(self.dtype_policy),
+            **{name: getattr(self, name) for name in self._argument_names},
         }
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments, those of the subclass included."""
-        raise NotImplementedError(
-            f"Expected {type(self).__name__} to write `get_config`: return "
-            "{**self.base_config(), ...} with the arguments of its constructor."
-        )
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from domain_core.preset import Preset
-from domain_core.serialization import serializable
+from domain_core.serialization import registered_name, serializable
 
 if TYPE_CHECKING:
     from domain_core.presets.converter import Converter
@@ -90,7 +90,7 @@ def register_task(
     accepts: Callable[[Any], str | None] | None = None,
     package: str = "custom",
 ) -> type:
-    """Makes a task known to presets.
+    """Makes a task, and its preprocessor's class, known to presets.
 
     Args:
         cls: subclass of `Task`.
@@ -111,6 +111,9 @@ def register_task(
             f"backbone={backbone}, accepts={accepts}."
         )
     serializable(package)(cls)
+    preprocessor_cls = getattr(cls, "preprocessor_cls", None)
+    if preprocessor_cls is not None and registered_name(preprocessor_cls) is None:
+        serializable(package)(preprocessor_cls)
     _forget_earlier_definition(cls, _TASKS)
     _TASKS[cls] = TaskEntry(cls, backbone, accepts)
     return cls

@@ -59,6 +59,19 @@ TRANSPOSE = Transform("transpose", _transposed, _transposed)
 Target = str | tuple[str, Transform]
 
 
+def dense_weights(foreign: str, ours: str) -> dict[str, Target]:
+    """Returns the entries of a torch linear layer and a Keras dense layer."""
+    return {
+        f"{foreign}.weight": (f"{ours}.kernel", TRANSPOSE),
+        f"{foreign}.bias": f"{ours}.bias",
+    }
+
+
+def norm_weights(foreign: str, ours: str) -> dict[str, Target]:
+    """Returns the entries of a torch and a Keras layer normalization."""
+    return {f"{foreign}.weight": f"{ours}.gamma", f"{foreign}.bias": f"{ours}.beta"}
+
+
 class WeightMap:
     """Reads and writes foreign weights by a table of names.
 

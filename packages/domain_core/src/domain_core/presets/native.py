@@ -56,7 +56,8 @@ class NativeLayout(Layout):
         if manifest.get("format") != _FORMAT:
             raise ValueError(
                 f"Expected 'format': {_FORMAT!r} in the manifest of "
-                f"{str(directory)!r}, received {manifest.get('format')!r}. This is no preset."
+                f"{str(directory)!r}, received {manifest.get('format')!r}. This is no "
+                "preset."
             )
         if manifest["format_version"] > _FORMAT_VERSION:
             raise ValueError(

@@ -23,14 +23,7 @@ class Bag(domain_core.Backbone):
             {"token_ids": ids}, table(ids), name=name, trainable=trainable, dtype=dtype
         )
         self.table = table
-        self.vocabulary_size, self.width = vocabulary_size, width
-
-    def get_config(self):
-        return {
-            **self.base_config(),
-            "vocabulary_size": self.vocabulary_size,
-            "width": self.width,
-        }
+        self.set_config(vocabulary_size=vocabulary_size, width=width)
 
 
 class Other(Bag):

@@ -19,6 +19,27 @@ from domain_core.serialization import registered_class, registered_name
 from domain_core.weight_map import WeightMap
 
 _WEIGHTS = "model.safetensors"
+_ACTIVATIONS = {
+    "gelu": "gelu",
+    "gelu_new": "gelu_approximate",
+    "gelu_pytorch_tanh": "gelu_approximate",
+    "relu": "relu",
+    "silu": "silu",
+}
+
+
+def activation_name(config: Mapping[str, Any], key: str = "hidden_act") -> str:
+    """Returns our name of the activation in a Hugging Face config.
+
+    Raises:
+        ValueError: if we have no such activation.
+    """
+    name = config.get(key, "gelu")
+    if name not in _ACTIVATIONS:
+        raise ValueError(
+            f"Expected {key!r} to be one of {sorted(_ACTIVATIONS)}, received {name!r}."
+        )
+    return _ACTIVATIONS[name]
 
 
 class TransformersLayout(Layout):

@@ -41,10 +41,11 @@ def without_contract(package: ModuleType, kinds: list[type]) -> list[str]:
         kinds: the contracts found.
     """
     tested = {kind.cls for kind in kinds}  # type: ignore[attr-defined]
-    entries = [*registry.backbones(), *registry.tasks()]
+    registered = [entry.cls for entry in registry.backbones()]
+    registered += [entry.cls for entry in registry.tasks()]
     return [
-        entry.cls.__name__
-        for entry in entries
-        if entry.cls.__module__.startswith(package.__name__ + ".")
-        and not any(issubclass(cls, entry.cls) for cls in tested)
+        cls.__name__
+        for cls in registered
+        if cls.__module__.startswith(package.__name__ + ".")
+        and not any(issubclass(other, cls) for other in tested)
     ]

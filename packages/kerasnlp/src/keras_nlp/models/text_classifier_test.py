@@ -36,11 +36,7 @@ class BagOfWords(domain_core.Backbone):
         super().__init__(inputs, x, name=name, trainable=trainable, dtype=dtype)
         # config
         self.table = table
-        self.vocabulary_size, self.width = vocabulary_size, width
-
-    def get_config(self):
-        own = {"vocabulary_size": self.vocabulary_size, "width": self.width}
-        return {**self.base_config(), **own}
+        self.set_config(vocabulary_size=vocabulary_size, width=width)
 
 
 domain_core.register_backbone(BagOfWords)

@@ -1,6 +1,6 @@
 """BERT: what it is made of and what it can load."""
 
-from domain_core import register_backbone, register_task, serializable
+from domain_core import register_backbone, register_task
 from keras_nlp.models.bert.backbone import BertBackbone as BertBackbone
 from keras_nlp.models.bert.classifier import BertClassifier as BertClassifier
 from keras_nlp.models.bert.convert_transformers import FROM_TRANSFORMERS
@@ -30,9 +30,3 @@ register_backbone(
 )
 for _task in (BertClassifier, BertMaskedLM, BertQuestionAnswerer):
     register_task(_task, backbone=BertBackbone, package="kerasnlp")
-for _preprocessor in (
-    BertClassifierPreprocessor,
-    BertMaskedLMPreprocessor,
-    BertQuestionAnswererPreprocessor,
-):
-    serializable("kerasnlp")(_preprocessor)

@@ -6,45 +6,26 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from domain_core import TRANSPOSE, Converter, Head, WeightMap
+from domain_core import Converter, Head, WeightMap, dense_weights, norm_weights
 from domain_core.presets.files import read_json, require
+from domain_core.presets.transformers import activation_name
 from keras_nlp.models.bert.tokenizer import BertTokenizer
-
-_ACTIVATIONS = {
-    "gelu": "gelu",
-    "gelu_new": "gelu_approximate",
-    "gelu_pytorch_tanh": "gelu_approximate",
-    "relu": "relu",
-    "silu": "silu",
-}
-
-
-def _dense(foreign: str, ours: str) -> dict[str, Any]:
-    return {
-        f"{foreign}.weight": (f"{ours}.kernel", TRANSPOSE),
-        f"{foreign}.bias": f"{ours}.bias",
-    }
-
-
-def _norm(foreign: str, ours: str) -> dict[str, Any]:
-    return {f"{foreign}.weight": f"{ours}.gamma", f"{foreign}.bias": f"{ours}.beta"}
-
 
 _LAYER, _BLOCK = "encoder.layer.{i}", "blocks.{i}"
 _BACKBONE = {
     "embeddings.word_embeddings.weight": "embeddings.token_embedding.embeddings",
     "embeddings.position_embeddings.weight": "embeddings.positions",
     "embeddings.token_type_embeddings.weight": "embeddings.segments",
-    **_norm("embeddings.LayerNorm", "embeddings.norm"),
-    **_dense(f"{_LAYER}.attention.self.query", f"{_BLOCK}.attention.query"),
-    **_dense(f"{_LAYER}.attention.self.key", f"{_BLOCK}.attention.key"),
-    **_dense(f"{_LAYER}.attention.self.value", f"{_BLOCK}.attention.value"),
-    **_dense(f"{_LAYER}.attention.output.dense", f"{_BLOCK}.attention.out"),
-    **_norm(f"{_LAYER}.attention.output.LayerNorm", f"{_BLOCK}.attention_norm"),
-    **_dense(f"{_LAYER}.intermediate.dense", f"{_BLOCK}.feedforward.up"),
-    **_dense(f"{_LAYER}.output.dense", f"{_BLOCK}.feedforward.down"),
-    **_norm(f"{_LAYER}.output.LayerNorm", f"{_BLOCK}.feedforward_norm"),
-    **_dense("pooler.dense", "pooler.dense"),
+    **norm_weights("embeddings.LayerNorm", "embeddings.norm"),
+    **dense_weights(f"{_LAYER}.attention.self.query", f"{_BLOCK}.attention.query"),
+    **dense_weights(f"{_LAYER}.attention.self.key", f"{_BLOCK}.attention.key"),
+    **dense_weights(f"{_LAYER}.attention.self.value", f"{_BLOCK}.attention.value"),
+    **dense_weights(f"{_LAYER}.attention.output.dense", f"{_BLOCK}.attention.out"),
+    **norm_weights(f"{_LAYER}.attention.output.LayerNorm", f"{_BLOCK}.attention_norm"),
+    **dense_weights(f"{_LAYER}.intermediate.dense", f"{_BLOCK}.feedforward.up"),
+    **dense_weights(f"{_LAYER}.output.dense", f"{_BLOCK}.feedforward.down"),
+    **norm_weights(f"{_LAYER}.output.LayerNorm", f"{_BLOCK}.feedforward_norm"),
+    **dense_weights("pooler.dense", "pooler.dense"),
 }
 _POSITION_IDS = r"(bert\.)?embeddings\.position_ids"
 _HEADS = r"(cls|classifier|qa_outputs)\..*"
@@ -73,20 +54,10 @@ def _backbone_config(
         "attention_dropout": config.get("attention_probs_dropout_prob", 0.1),
         "max_sequence_length": config.get("max_position_embeddings", 512),
         "num_segments": config.get("type_vocab_size", 2),
-        "activation": _activation(config),
+        "activation": activation_name(config),
         "layer_norm_epsilon": config.get("layer_norm_eps", 1e-12),
         "include_pooler": any(n.endswith("pooler.dense.weight") for n in names),
     }
-
-
-def _activation(config: Mapping[str, Any]) -> str:
-    name = config.get("hidden_act", "gelu")
-    if name not in _ACTIVATIONS:
-        raise ValueError(
-            f"Expected 'hidden_act' to be one of {sorted(_ACTIVATIONS)}, received "
-            f"{name!r}."
-        )
-    return _ACTIVATIONS[name]
 
 
 def _tokenizer_config(directory: Path) -> dict[str, Any]:
@@ -130,18 +101,22 @@ FROM_TRANSFORMERS = Converter(
         "BertForSequenceClassification": Head(
             "BertClassifier",
             _classes,
-            WeightMap(_dense("classifier", "logits"), ignored=(_BODY,)),
+            WeightMap(dense_weights("classifier", "logits"), ignored=(_BODY,)),
         ),
         "BertForMaskedLM": Head(
             "BertMaskedLM",
             lambda config: {
-                "intermediate_activation": _activation(config),
+                "intermediate_activation": activation_name(config),
                 "layer_norm_epsilon": config.get("layer_norm_eps", 1e-12),
             },
             WeightMap(
                 {
-                    **_dense("cls.predictions.transform.dense", "mlm_head.transform"),
-                    **_norm("cls.predictions.transform.LayerNorm", "mlm_head.norm"),
+                    **dense_weights(
+                        "cls.predictions.transform.dense", "mlm_head.transform"
+                    ),
+                    **norm_weights(
+                        "cls.predictions.transform.LayerNorm", "mlm_head.norm"
+                    ),
                     "cls.predictions.bias": "mlm_head.output_bias",
                 },
                 # The output projection is the token embedding; its bias is tied.
@@ -151,7 +126,7 @@ FROM_TRANSFORMERS = Converter(
         "BertForQuestionAnswering": Head(
             "BertQuestionAnswerer",
             lambda config: {},
-            WeightMap(_dense("qa_outputs", "span_logits"), ignored=(_BODY,)),
+            WeightMap(dense_weights("qa_outputs", "span_logits"), ignored=(_BODY,)),
         ),
     },
 )
