@@ -12,7 +12,7 @@ from typing import Any
 
 import keras
 
-from domain_core.presets.files import TensorFiles, read_json
+from domain_core.presets.files import TensorFiles, read_json, require
 from domain_core.presets.layout import Layout
 from domain_core.registry import find_converter
 from domain_core.serialization import registered_class, registered_name
@@ -40,6 +40,40 @@ def activation_name(config: Mapping[str, Any], key: str = "hidden_act") -> str:
             f"Expected {key!r} to be one of {sorted(_ACTIVATIONS)}, received {name!r}."
         )
     return _ACTIVATIONS[name]
+
+
+def word_piece_arguments(directory: Path) -> dict[str, Any]:
+    """Returns the arguments of a WordPiece tokenizer in Hugging Face's layout."""
+    options: dict[str, Any] = {}
+    if (directory / "tokenizer_config.json").is_file():
+        options = read_json(directory, "tokenizer_config.json")
+    return {
+        "vocabulary": str(require(directory, "vocab.txt")),
+        "lowercase": options.get("do_lower_case", True),
+        "strip_accents": options.get("strip_accents"),
+        "split_on_cjk": options.get("tokenize_chinese_chars", True),
+    }
+
+
+def classifier_arguments(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the arguments of a classifier with the head of a Hugging Face config.
+
+    Raises:
+        ValueError: if the head does not give one label per sample.
+    """
+    if config.get("problem_type") not in (None, "single_label_classification"):
+        raise ValueError(
+            "Expected a single-label classifier, received 'problem_type' "
+            f"{config['problem_type']!r}."
+        )
+    labels = config.get("id2label")
+    dropout = config.get("classifier_dropout")
+    if dropout is None:
+        dropout = config.get("hidden_dropout_prob", 0.1)
+    return {
+        "num_classes": len(labels) if labels else config.get("num_labels", 2),
+        "dropout": dropout,
+    }
 
 
 class TransformersLayout(Layout):

@@ -24,11 +24,8 @@ def contracts(package: ModuleType, contract: type) -> list[type]:
         if contract.__name__ in path.read_text(encoding="utf-8"):
             parts = path.relative_to(root).with_suffix("").parts
             importlib.import_module(".".join([package.__name__, *parts]))
-    return [
-        c
-        for c in contract.__subclasses__()
-        if c.__module__.startswith(package.__name__ + ".")
-    ]
+    found: list[type] = contract.__subclasses__()
+    return [kind for kind in found if kind.__module__.startswith(package.__name__)]
 
 
 def without_contract(package: ModuleType, kinds: list[type]) -> list[str]:

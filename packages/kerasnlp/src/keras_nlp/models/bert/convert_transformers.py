@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from pathlib import Path
 from typing import Any
 
 from domain_core import Converter, Head, WeightMap, dense_weights, norm_weights
-from domain_core.presets.files import read_json, require
-from domain_core.presets.transformers import activation_name
+from domain_core.presets.transformers import (
+    activation_name,
+    classifier_arguments,
+    word_piece_arguments,
+)
 from keras_nlp.models.bert.tokenizer import BertTokenizer
 
 _LAYER, _BLOCK = "encoder.layer.{i}", "blocks.{i}"
@@ -60,34 +62,6 @@ def _backbone_config(
     }
 
 
-def _tokenizer_config(directory: Path) -> dict[str, Any]:
-    options: dict[str, Any] = {}
-    if (directory / "tokenizer_config.json").is_file():
-        options = read_json(directory, "tokenizer_config.json")
-    return {
-        "vocabulary": str(require(directory, "vocab.txt")),
-        "lowercase": options.get("do_lower_case", True),
-        "strip_accents": options.get("strip_accents"),
-        "split_on_cjk": options.get("tokenize_chinese_chars", True),
-    }
-
-
-def _classes(config: Mapping[str, Any]) -> dict[str, Any]:
-    if config.get("problem_type") not in (None, "single_label_classification"):
-        raise ValueError(
-            "Expected a single-label classifier, received 'problem_type' "
-            f"{config['problem_type']!r}."
-        )
-    labels = config.get("id2label")
-    dropout = config.get("classifier_dropout")
-    return {
-        "num_classes": len(labels) if labels else config.get("num_labels", 2),
-        "dropout": config.get("hidden_dropout_prob", 0.1)
-        if dropout is None
-        else dropout,
-    }
-
-
 FROM_TRANSFORMERS = Converter(
     layout="transformers",
     model_type="bert",
@@ -96,11 +70,11 @@ FROM_TRANSFORMERS = Converter(
         _BACKBONE, ignored=(_POSITION_IDS, _HEADS), optional_prefix="bert."
     ),
     tokenizer_cls=BertTokenizer,
-    tokenizer=_tokenizer_config,
+    tokenizer=word_piece_arguments,
     heads={
         "BertForSequenceClassification": Head(
             "BertClassifier",
-            _classes,
+            classifier_arguments,
             WeightMap(dense_weights("classifier", "logits"), ignored=(_BODY,)),
         ),
         "BertForMaskedLM": Head(
