@@ -23,17 +23,13 @@ if keras.config.backend() == "torch":
         return torch.nn.functional.linear(x, kernel.t(), bias)
 
 else:
-    # XLA on CPU is a tenth slower in training when the kernel's gradient contracts
-    # two axes; TensorFlow does not care.
-    _FLATTEN = keras.config.backend() == "jax"
 
     def linear(x: Any, kernel: Any, bias: Any | None = None) -> Any:
         """Returns `x @ kernel + bias`, shapes as on torch."""
         shape = keras.ops.shape(x)
-        if _FLATTEN and len(shape) > 2:
-            flat = keras.ops.reshape(x, (-1, shape[-1]))
-            y = keras.ops.matmul(flat, kernel)
-            y = keras.ops.reshape(y, (*shape[:-1], kernel.shape[-1]))
-        else:
-            y = keras.ops.matmul(x, kernel)
-        return y if bias is None else keras.ops.add(y, bias)
+        # As one matrix: on CPU a training step is 10 % slower under XLA, 3 % in
+        # TensorFlow, when the kernel's gradient has to contract two axes.
+        y = keras.ops.matmul(keras.ops.reshape(x, (-1, shape[-1])), kernel)
+        if bias is not None:
+            y = keras.ops.add(y, bias)
+        return keras.ops.reshape(y, (*shape[:-1], kernel.shape[-1]))
