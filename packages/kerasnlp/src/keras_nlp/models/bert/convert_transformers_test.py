@@ -147,3 +147,20 @@ def test_values_that_cannot_be_expressed_raise(save, tmp_path):
         (changed / "config.json").write_text(json.dumps({**config, key: value}))
         with pytest.raises(ValueError, match=key):
             BertBackbone.from_preset(changed)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "vocab.txt"])
+def test_a_missing_file_is_named(save, tmp_path, name):
+    _, folder = save("BertModel")
+    shutil.copytree(folder, tmp_path / "copy")
+    (tmp_path / "copy" / name).unlink()
+    with pytest.raises(ValueError, match=f"to hold '{name}'; it holds"):
+        BertClassifier.from_preset(tmp_path / "copy", num_classes=2)
+
+
+def test_weights_that_do_not_fit_the_config(save, tmp_path):
+    _, folder = save("BertModel")
+    with pytest.raises(ValueError, match="has no place: the model has no blocks.1"):
+        BertBackbone.from_preset(folder, num_layers=1)
+    with pytest.raises(ValueError, match=r"blocks.2.attention.key.bias is missing"):
+        BertBackbone.from_preset(folder, num_layers=3)
