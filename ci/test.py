@@ -181,6 +181,8 @@ def run_tests(backend: str, options: argparse.Namespace) -> Result:
     if not sources:
         return Result(ok=True, note=f"no package has changed since {options.since}")
     selection = ["-m", "large" if options.large else "not large"]
+    if options.large:
+        sources = [*sources, "examples"]
     if options.only:
         selection += ["-k", options.only]
     # A large test takes the whole machine.

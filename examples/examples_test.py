@@ -1,0 +1,31 @@
+"""Runs the examples that take minutes; each asserts what it promises."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parent
+DATA = EXAMPLES.parent.parent / "shared" / "data"
+pytestmark = [
+    pytest.mark.large,
+    pytest.mark.skipif(
+        os.environ.get("KERAS_BACKEND") != "torch",
+        reason="takes minutes: once, on the backend that trains fastest on a CPU",
+    ),
+]
+
+
+@pytest.mark.skipif(not (DATA / "ag_news").is_dir(), reason="needs AG's news corpus")
+def test_classify_news(tmp_path):
+    curve = tmp_path / "curve.json"
+    program = [sys.executable, EXAMPLES / "classify_news.py"]
+    options = ["--data", DATA / "ag_news", "--curve", curve]
+    subprocess.run([*program, *options], check=True)
+    assert curve.is_file()
+
+
+def test_demo():
+    subprocess.run([sys.executable, EXAMPLES / "demo.py"], check=True)
