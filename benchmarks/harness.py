@@ -28,6 +28,7 @@ import dataclasses
 import fnmatch
 import gc
 import importlib.metadata
+import itertools
 import json
 import os
 import pathlib
@@ -214,16 +215,22 @@ def run(
     try:
         measurements = dict.fromkeys(name for w in workers for name in w.samples)
         for repetition in range(options.reps):
-            for measurement in measurements:
-                for worker in workers:
-                    if measurement in worker.samples:
-                        worker.measure(measurement, options.calls)
+            for measurement, worker in itertools.product(measurements, workers):
+                if measurement not in worker.samples:
+                    continue
+                try:
+                    worker.measure(measurement, options.calls)
+                except (RuntimeError, OSError) as error:
+                    name = worker.contender.name
+                    print(f"\n{name} left out: {error}", file=sys.stderr)
+                    worker.stop()
+                    worker.samples = {}
             print(f"\rround {repetition + 1}/{options.reps}", end="", file=sys.stderr)
         print(file=sys.stderr)
     finally:
         for worker in workers:
             worker.stop()
-    return workers
+    return [worker for worker in workers if worker.samples]
 
 
 # --- the report -----------------------------------------------------------------------
@@ -289,20 +296,26 @@ def describe_environment(workers: Sequence[Worker], options: argparse.Namespace)
     commit = _commit()
     cores = os.cpu_count()
     pinned = "not pinned" if options.core is None else f"pinned to core {options.core}"
-    return "\n".join(
-        [
-            f"- {time.strftime('%Y-%m-%d')}, {_processor()}, {cores} cores, "
-            f"{platform.system()}, Python {platform.python_version()}",
-            "- " + ", ".join(f"{name} {value}" for name, value in versions.items()),
-            f"- this repository at {commit}",
-            f"- one process per contender, {pinned}, single-threaded; "
-            f"{options.reps} interleaved rounds of {options.calls} calls; "
-            "ratios are of the minima of CPU time",
-        ]
-    )
+    lines = [
+        f"- {time.strftime('%Y-%m-%d')}, {_processor()}, {cores} cores, "
+        f"{platform.system()}, Python {platform.python_version()}"
+    ]
+    if versions:
+        lines.append("- " + ", ".join(f"{name} {v}" for name, v in versions.items()))
+    lines += [
+        f"- this repository at {commit}",
+        f"- one process per contender, {pinned}, single-threaded; {options.reps} "
+        f"interleaved rounds of {options.calls} calls; ratios are of the minima of "
+        "CPU time",
+    ]
+    return "\n".join(lines)
 
 
-def main(description: str, contenders: Sequence[Contender], configure=None) -> None:
+def main(
+    description: str,
+    contenders: Sequence[Contender],
+    configure: Callable[[argparse.ArgumentParser], None] | None = None,
+) -> None:
     """Parses the command line, measures, prints.
 
     Args:
@@ -370,6 +383,8 @@ def main(description: str, contenders: Sequence[Contender], configure=None) -> N
     if not chosen:
         parser.error(f"no contender matches {options.contenders!r}; there are {names}")
     workers = run(chosen, options, sys.argv[1:])
+    if not workers:
+        sys.exit("no contender could be measured")
     print(describe_environment(workers, options), end="\n\n")
     print(report(workers, options.baseline, options.markdown))
 

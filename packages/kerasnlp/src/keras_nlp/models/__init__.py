@@ -12,16 +12,18 @@ from keras_nlp.aliases import (
 from keras_nlp.aliases import Classifier as Classifier
 from keras_nlp.models.bert import BertBackbone as BertBackbone
 from keras_nlp.models.bert import BertClassifier as BertClassifier
-from keras_nlp.models.bert import (
+from keras_nlp.models.bert import BertMaskedLM as BertMaskedLM
+from keras_nlp.models.bert import BertQuestionAnswerer as BertQuestionAnswerer
+from keras_nlp.models.bert import BertTokenizer as BertTokenizer
+from keras_nlp.models.bert.preprocessors import (
     BertClassifierPreprocessor as BertClassifierPreprocessor,
 )
-from keras_nlp.models.bert import BertMaskedLM as BertMaskedLM
-from keras_nlp.models.bert import BertMaskedLMPreprocessor as BertMaskedLMPreprocessor
-from keras_nlp.models.bert import BertQuestionAnswerer as BertQuestionAnswerer
-from keras_nlp.models.bert import (
+from keras_nlp.models.bert.preprocessors import (
+    BertMaskedLMPreprocessor as BertMaskedLMPreprocessor,
+)
+from keras_nlp.models.bert.preprocessors import (
     BertQuestionAnswererPreprocessor as BertQuestionAnswererPreprocessor,
 )
-from keras_nlp.models.bert import BertTokenizer as BertTokenizer
 from keras_nlp.models.masked_lm import MaskedLM as MaskedLM
 from keras_nlp.models.masked_lm_preprocessor import (
     MaskedLMPreprocessor as MaskedLMPreprocessor,

@@ -6,15 +6,6 @@ from keras_nlp.models.bert.classifier import BertClassifier as BertClassifier
 from keras_nlp.models.bert.convert_transformers import FROM_TRANSFORMERS
 from keras_nlp.models.bert.layout import LAYOUT
 from keras_nlp.models.bert.masked_lm import BertMaskedLM as BertMaskedLM
-from keras_nlp.models.bert.preprocessors import (
-    BertClassifierPreprocessor as BertClassifierPreprocessor,
-)
-from keras_nlp.models.bert.preprocessors import (
-    BertMaskedLMPreprocessor as BertMaskedLMPreprocessor,
-)
-from keras_nlp.models.bert.preprocessors import (
-    BertQuestionAnswererPreprocessor as BertQuestionAnswererPreprocessor,
-)
 from keras_nlp.models.bert.presets import PRESETS
 from keras_nlp.models.bert.question_answerer import (
     BertQuestionAnswerer as BertQuestionAnswerer,
