@@ -7,10 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from domain_core.ops import FusedAdam
 from domain_core.task import Task
-
-_LEARNING_RATE = 5e-5
 
 
 class Classifier(Task):
@@ -68,8 +65,6 @@ class Classifier(Task):
             metrics: "auto" for sparse categorical accuracy.
             **kwargs: as in `keras.Model.compile`.
         """
-        if optimizer == "auto":
-            optimizer = FusedAdam(_LEARNING_RATE)
         if isinstance(loss, str) and loss == "auto":
             softmax = self.activation in ("softmax", keras.activations.softmax)
             loss = keras.losses.SparseCategoricalCrossentropy(from_logits=not softmax)

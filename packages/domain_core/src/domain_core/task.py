@@ -9,9 +9,12 @@ import keras
 
 from domain_core.backbone import PresetsProperty
 from domain_core.backbone_outputs import outputs_of
+from domain_core.ops import FusedAdam
 from domain_core.pipeline import PipelineModel
 from domain_core.serialization import revive
 from domain_core.weight_paths import weight_paths
+
+_LEARNING_RATE = 5e-5
 
 
 class Task(PipelineModel):
@@ -91,6 +94,18 @@ class Task(PipelineModel):
         """All other weights."""
         trained = {id(w) for w in self.trainable_weights}
         return [w for w in self.weights if id(w) not in trained]
+
+    def compile(self, optimizer: Any = "auto", loss: Any = None, **kwargs: Any) -> None:
+        """Configures training; subclasses know a default loss.
+
+        Args:
+            optimizer: "auto" for Adam at 5e-5.
+            loss: as in `keras.Model.compile`.
+            **kwargs: as in `keras.Model.compile`.
+        """
+        if isinstance(optimizer, str) and optimizer == "auto":
+            optimizer = FusedAdam(_LEARNING_RATE)
+        super().compile(optimizer=optimizer, loss=loss, **kwargs)
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compiles as a `.keras` file says; tasks have a `compile` of their own."""

@@ -9,7 +9,6 @@ import keras
 from domain_core import register_task
 from domain_core.backbone_outputs import gives, require_outputs
 from domain_core.layers import MaskedLMHead
-from domain_core.ops import FusedAdam
 from domain_core.task import Task
 from keras_nlp.models.masked_lm_preprocessor import MaskedLMPreprocessor
 from keras_nlp.models.text_inputs import check_preprocessor_fits
@@ -95,8 +94,6 @@ class MaskedLM(Task):
                 positions.
             **kwargs: as in `keras.Model.compile`.
         """
-        if optimizer == "auto":
-            optimizer = FusedAdam(5e-5)
         if isinstance(loss, str) and loss == "auto":
             loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         if isinstance(weighted_metrics, str) and weighted_metrics == "auto":

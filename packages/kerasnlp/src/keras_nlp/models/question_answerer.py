@@ -12,7 +12,6 @@ import numpy as np
 from domain_core import register_task
 from domain_core.backbone_outputs import gives, require_outputs
 from domain_core.classifier import make_logits
-from domain_core.ops import FusedAdam
 from domain_core.task import Task
 from keras_nlp.models.question_answerer_preprocessor import QuestionAnswererPreprocessor
 from keras_nlp.models.text_inputs import check_preprocessor_fits
@@ -93,8 +92,6 @@ class QuestionAnswerer(Task):
             loss: "auto" for cross-entropy over positions, of starts and of ends.
             **kwargs: as in `keras.Model.compile`.
         """
-        if optimizer == "auto":
-            optimizer = FusedAdam(5e-5)
         if isinstance(loss, str) and loss == "auto":
             loss = {
                 end: keras.losses.SparseCategoricalCrossentropy(from_logits=True)
