@@ -1,8 +1,8 @@
 """BERT, `predict` and one `fit` step: ours beside keras-hub and transformers.
 
-    python benchmarks/bert.py                            everything, some 15 minutes
-    python benchmarks/bert.py --contenders 'ours-*,transformers' --reps 5
-    python benchmarks/bert.py --markdown                 the tables of RESULTS.md
+    python benchmarks/bert.py                  everything: 15 minutes, 15 GiB of memory
+    python benchmarks/bert.py --contenders 'ours-*,transformers' --reps 5 --sizes MiniLM
+    python benchmarks/bert.py --sessions 2 --markdown      the tables of RESULTS.md
 
 Every contender gets the same model: L4 H256 or MiniLM's size (L6 H384), vocabulary
 30522, sequence 128, batch 8, a head of 4 classes, dropout 0.1 on features and on
@@ -17,7 +17,7 @@ attention probabilities, float32, random weights; and the same work on the same 
 keras-hub and ours are compiled as Keras does by default on a CPU (`jit_compile="auto"`:
 XLA on JAX only). Ours trains with its own default optimizer: Keras' Adam, run by
 torch's fused kernel on torch; `ours-torch-keras-adam` runs Keras' own step. GELU is the
-tanh form of the published BERT, except in `transformers-exact` and `ours-*-exact`:
+tanh form of the published BERT, except in `transformers-exact` and `ours-torch-exact`:
 torch computes the exact form four times faster on a CPU; keras-hub's BERT lacks it.
 
 `floor` is not a library: plain torch, one packed projection for query, key and value,
@@ -330,23 +330,24 @@ def list_contenders() -> list[Contender]:
             Contender(
                 f"ours-{backend}", build_ours, environment, ours, baselines=(peer,)
             ),
-            Contender(
-                f"ours-{backend}-exact",
-                functools.partial(build_ours, gelu="gelu"),
-                environment,
-                ours,
-                baselines=("transformers-exact",),
-            ),
         ]
-    contenders.append(
+    # The last backend of the loop is torch, where GELU and the optimizer matter.
+    contenders += [
+        Contender(
+            "ours-torch-exact",
+            functools.partial(build_ours, gelu="gelu"),
+            environment,
+            ours,
+            baselines=("transformers-exact",),
+        ),
         Contender(
             "ours-torch-keras-adam",
             functools.partial(build_ours, keras_adam=True),
-            {"KERAS_BACKEND": "torch"},
+            environment,
             ours,
             baselines=("keras-hub-torch",),
-        )
-    )
+        ),
+    ]
     return contenders
 
 

@@ -233,6 +233,15 @@ def run(
     return [worker for worker in workers if worker.samples]
 
 
+def pool(workers: Sequence[Worker], others: Sequence[Worker]) -> None:
+    """Adds the samples of another session to those of the same contenders."""
+    by_name = {worker.contender.name: worker for worker in workers}
+    for other in others:
+        if other.contender.name in by_name:
+            for name, samples in other.samples.items():
+                by_name[other.contender.name].samples[name] += samples
+
+
 # --- the report -----------------------------------------------------------------------
 
 
@@ -304,9 +313,9 @@ def describe_environment(workers: Sequence[Worker], options: argparse.Namespace)
         lines.append("- " + ", ".join(f"{name} {v}" for name, v in versions.items()))
     lines += [
         f"- this repository at {commit}",
-        f"- one process per contender, {pinned}, single-threaded; {options.reps} "
-        f"interleaved rounds of {options.calls} calls; ratios are of the minima of "
-        "CPU time",
+        f"- one process per contender, {pinned}, single-threaded; {options.sessions} "
+        f"sessions of {options.reps} interleaved rounds of {options.calls} calls; "
+        "ratios are of the minima of CPU time",
     ]
     return "\n".join(lines)
 
@@ -349,6 +358,14 @@ def main(
         "--reps", type=int, default=10, help="rounds; default: %(default)s"
     )
     parser.add_argument(
+        "--sessions",
+        type=int,
+        default=1,
+        help="times to start all over with fresh processes and pool the samples: where "
+        "memory happens to lie makes one process up to 5%% faster than the next; "
+        "default: %(default)s",
+    )
+    parser.add_argument(
         "--calls",
         type=int,
         default=2,
@@ -383,6 +400,8 @@ def main(
     if not chosen:
         parser.error(f"no contender matches {options.contenders!r}; there are {names}")
     workers = run(chosen, options, sys.argv[1:])
+    for _ in range(options.sessions - 1):
+        pool(workers, run(chosen, options, sys.argv[1:]))
     if not workers:
         sys.exit("no contender could be measured")
     print(describe_environment(workers, options), end="\n\n")

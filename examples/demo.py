@@ -197,7 +197,7 @@ def make_questions(
     rng = np.random.default_rng(0)
     rows = [row for row in docstrings if 20 < len(row[2]) < 80]
     examples = []
-    for _ in range(500):
+    for _ in range(600):
         picked = [rows[i] for i in rng.choice(len(rows), 4, replace=False)]
         names = [name for _, name, _ in picked]
         if len(set(names)) < 4 or len({text for _, _, text in picked}) < 4:
