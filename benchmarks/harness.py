@@ -314,7 +314,7 @@ def describe_environment(workers: Sequence[Worker], options: argparse.Namespace)
     lines += [
         f"- this repository at {commit}",
         f"- one process per contender, {pinned}, single-threaded; {options.sessions} "
-        f"sessions of {options.reps} interleaved rounds of {options.calls} calls; "
+        f"session(s) of {options.reps} interleaved rounds of {options.calls} calls; "
         "ratios are of the minima of CPU time",
     ]
     return "\n".join(lines)

@@ -138,7 +138,7 @@ class Backbone(keras.Model):
         """Writes config and weights as a preset directory.
 
         Args:
-            preset_dir: directory to make; its parent must exist.
+            preset_dir: directory to make, with its parents.
             overwrite: replace a preset that is there.
 
         Raises:

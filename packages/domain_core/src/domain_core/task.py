@@ -159,7 +159,7 @@ class Task(PipelineModel):
         """Writes backbone, head and preprocessor as a preset directory.
 
         Args:
-            preset_dir: directory to make; its parent must exist.
+            preset_dir: directory to make, with its parents.
             overwrite: replace a preset that is there.
 
         Raises:
