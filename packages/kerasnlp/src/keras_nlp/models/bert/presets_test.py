@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 
@@ -5,6 +6,12 @@ from keras_nlp.models import BertBackbone, BertClassifier, BertTokenizer
 
 SMALL = ("bert_tiny_en_uncased", "paraphrase_minilm_l3_v2_en", "bge_small_v1.5_zh")
 LARGE = sorted(set(BertBackbone.presets) - set(SMALL))
+MINUTES = [
+    pytest.mark.large,
+    pytest.mark.skipif(
+        keras.config.backend() != "torch", reason="sizes do not depend on the backend"
+    ),
+]
 
 
 def test_names():
@@ -17,7 +24,7 @@ def test_names():
     [
         # Small ones of different sizes here; the rest take gigabytes.
         *SMALL,
-        *(pytest.param(name, marks=pytest.mark.large) for name in LARGE),
+        *(pytest.param(name, marks=MINUTES) for name in LARGE),
     ],
 )
 def test_declared_sizes_are_right(name):
