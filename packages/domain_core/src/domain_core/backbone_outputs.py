@@ -11,10 +11,13 @@ import keras
 def outputs_of(backbone: keras.Model) -> dict[str, Any]:
     """Returns the outputs of a backbone by name.
 
-    One unnamed tensor `(B, T, D)` counts as "sequence_output".
+    One unnamed tensor counts as "sequence_output" if it is `(B, T, D)`, as "features"
+    if it is `(B, H, W, C)`.
     """
     outputs = backbone.output
-    return outputs if isinstance(outputs, dict) else {"sequence_output": outputs}
+    if isinstance(outputs, dict):
+        return outputs
+    return {"features" if len(outputs.shape) == 4 else "sequence_output": outputs}
 
 
 def gives(*names: str) -> Callable[[keras.Model], str | None]:

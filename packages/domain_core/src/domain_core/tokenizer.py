@@ -10,10 +10,10 @@ from typing import Any, ClassVar, Self
 import keras
 import numpy as np
 
+from domain_core.host_call import Spec, host_call, is_symbolic, rank, to_host
+from domain_core.ragged import Ragged
 from domain_core.serialization import revive
-from domain_core.text.host_call import Spec, host_call, is_symbolic, rank, to_host
 from domain_core.text.inputs import as_rows, as_texts
-from domain_core.text.ragged import Ragged
 
 
 class Tokenizer:

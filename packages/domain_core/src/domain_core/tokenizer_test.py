@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from domain_core.text.ragged import Ragged
+from domain_core.ragged import Ragged
 from domain_core.tokenizer import Tokenizer
 
 

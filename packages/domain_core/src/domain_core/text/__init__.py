@@ -1,5 +1,6 @@
 """Engines under tokenizers and text preprocessors, on NumPy and compiled code."""
 
+from domain_core.ragged import Ragged as Ragged
 from domain_core.text.bert_word_piece import BertWordPieceEngine as BertWordPieceEngine
 from domain_core.text.keras_word_piece import (
     KerasWordPieceEngine as KerasWordPieceEngine,
@@ -9,7 +10,6 @@ from domain_core.text.multi_segment_packer import (
     MultiSegmentPacker as MultiSegmentPacker,
 )
 from domain_core.text.packing import Packed as Packed
-from domain_core.text.ragged import Ragged as Ragged
 from domain_core.text.start_end_packer import StartEndPacker as StartEndPacker
 from domain_core.text.windows import Windows as Windows
 from domain_core.text.windows import pack_windows as pack_windows

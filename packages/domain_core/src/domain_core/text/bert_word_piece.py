@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from domain_core.text.ragged import Ragged
+from domain_core.ragged import Ragged
 from domain_core.text.word_piece import (
     WordPieceEngine,
     import_tokenizers,

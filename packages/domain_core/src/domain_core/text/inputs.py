@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from domain_core.text.ragged import Ragged
+from domain_core.ragged import Ragged
 
 
 def as_texts(inputs: Any, name: str = "inputs") -> tuple[list[str], bool]:

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from domain_core.ragged import Ragged
 from domain_core.text.inputs import as_rows, as_segments, as_texts
-from domain_core.text.ragged import Ragged
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from domain_core.text.ragged import Ragged
+from domain_core.ragged import Ragged
 from domain_core.text.word_piece import WordPieceEngine, import_tokenizers
 
 # Longer words, in bytes of UTF-8 after case folding, are unknown.

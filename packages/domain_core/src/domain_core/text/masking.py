@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from domain_core.host_call import Spec, host_call, is_symbolic, rank, to_host
+from domain_core.ragged import Ragged
 from domain_core.serialization import serializable
-from domain_core.text.host_call import Spec, host_call, is_symbolic, rank, to_host
 from domain_core.text.inputs import as_rows
-from domain_core.text.ragged import Ragged
 
 _COUNTING = threading.Lock()
 

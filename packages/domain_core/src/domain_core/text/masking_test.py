@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 
+from domain_core.ragged import Ragged
 from domain_core.serialization import from_json, to_json
 from domain_core.text.masking import MaskedLMMaskGenerator
-from domain_core.text.ragged import Ragged
 
 MASK = 99
 

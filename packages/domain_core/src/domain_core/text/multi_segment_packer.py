@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from domain_core.host_call import Spec, host_call, is_symbolic, to_host
+from domain_core.ragged import Ragged
 from domain_core.serialization import serializable
-from domain_core.text.host_call import Spec, host_call, is_symbolic, to_host
 from domain_core.text.inputs import as_rows
 from domain_core.text.packing import (
     Packed,
@@ -22,7 +23,6 @@ from domain_core.text.packing import (
     row_shape,
     token_dtype,
 )
-from domain_core.text.ragged import Ragged
 
 
 @serializable(package="domain_core")

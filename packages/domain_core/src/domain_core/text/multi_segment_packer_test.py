@@ -6,9 +6,9 @@ import keras
 import numpy as np
 import pytest
 
+from domain_core.ragged import Ragged
 from domain_core.serialization import from_json, to_json
 from domain_core.text.multi_segment_packer import MultiSegmentPacker, _round_robin
-from domain_core.text.ragged import Ragged
 
 
 @pytest.fixture(scope="module")

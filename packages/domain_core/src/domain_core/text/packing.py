@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from domain_core.text.host_call import rank
-from domain_core.text.ragged import Ragged
+from domain_core.host_call import rank
+from domain_core.ragged import Ragged
 
 Value = int | str | Sequence[int] | Sequence[str] | None
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from domain_core.host_call import Spec, host_call, is_symbolic, to_host
 from domain_core.serialization import serializable
-from domain_core.text.host_call import Spec, host_call, is_symbolic, to_host
 from domain_core.text.inputs import as_rows
 from domain_core.text.packing import (
     Value,

@@ -6,8 +6,8 @@ import dataclasses
 
 import numpy as np
 
+from domain_core.ragged import Ragged
 from domain_core.text.multi_segment_packer import MultiSegmentPacker
-from domain_core.text.ragged import Ragged
 
 
 @dataclasses.dataclass(frozen=True)

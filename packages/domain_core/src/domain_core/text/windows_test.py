@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from domain_core.ragged import Ragged
 from domain_core.text.multi_segment_packer import MultiSegmentPacker
-from domain_core.text.ragged import Ragged
 from domain_core.text.windows import overlapping, pack_windows, token_spans
 
 

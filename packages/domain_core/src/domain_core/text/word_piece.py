@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from domain_core.text.ragged import Ragged
+from domain_core.ragged import Ragged
 
 # Ids that an engine remembers; with their chunks of text some 35 MB.
 CACHE_SIZE = 1 << 19

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from domain_core import serializable
-from domain_core.text.host_call import Spec
+from domain_core.host_call import Spec
 from domain_core.text.masking import MaskedLMMaskGenerator
 from keras_nlp.models.text_classifier_preprocessor import (
     TextClassifierPreprocessor,

@@ -9,16 +9,16 @@ import keras
 import numpy as np
 
 from domain_core import Preprocessor, serializable
-from domain_core.text.host_call import (
+from domain_core.host_call import (
     Spec,
     host_call,
     is_symbolic,
     leading_shape,
     to_host,
 )
+from domain_core.ragged import Ragged
 from domain_core.text.inputs import as_segments
 from domain_core.text.multi_segment_packer import MultiSegmentPacker
-from domain_core.text.ragged import Ragged
 from domain_core.text.windows import Windows, pack_windows, token_spans
 from keras_nlp.models.text_classifier_preprocessor import require_tokenizer
 

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from domain_core import Preprocessor, serializable
-from domain_core.text.host_call import (
+from domain_core.host_call import (
     Spec,
     host_call,
     is_symbolic,

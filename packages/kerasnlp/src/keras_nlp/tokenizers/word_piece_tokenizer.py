@@ -11,10 +11,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from domain_core import Tokenizer, serializable
-from domain_core.text.host_call import rank
+from domain_core.host_call import rank
+from domain_core.ragged import Ragged
 from domain_core.text.inputs import as_rows
 from domain_core.text.keras_word_piece import KerasWordPieceEngine
-from domain_core.text.ragged import Ragged
 from domain_core.text.vocabulary import (
     check_vocabulary,
     read_vocabulary,

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from domain_core.text.ragged import Ragged
+from domain_core.ragged import Ragged
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from domain_core.text.ragged import Ragged
+from domain_core.ragged import Ragged
 
 ROWS = [[1, 2, 3], [], [4], [5, 6]]
 
