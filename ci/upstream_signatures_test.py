@@ -17,6 +17,9 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = {"keras_cv": "kerascv", "keras_nlp": "kerasnlp"}
 REQUIRED = "no default"
+# Other defaults that do the same. None loads weights where a preset has some: all of
+# KerasNLP's have, for which upstream says True.
+EQUIVALENT = {"load_weights": (True, None)}
 
 
 def table(package):
@@ -68,6 +71,12 @@ def literal(text):
     return tuple(value) if isinstance(value, list) else value
 
 
+def same(name, ours, theirs):
+    """Returns whether two defaults of an argument do the same."""
+    allowed = EQUIVALENT.get(name, ())
+    return ours == theirs or (ours in allowed and theirs in allowed)
+
+
 def differences(theirs, ours):
     """Yields how a call that upstream accepts could go wrong with our signature."""
     positional, keyword_only = parse(theirs)
@@ -79,12 +88,12 @@ def differences(theirs, ours):
         if place >= len(by_position) or by_position[place]["name"] != name:
             got = by_position[place]["name"] if place < len(by_position) else "nothing"
             yield f"argument {place + 1} is `{name}` upstream, {got} here"
-        elif (got := literal(by_position[place]["default"])) != default:
+        elif not same(name, got := literal(by_position[place]["default"]), default):
             yield f"default of `{name}` is {default!r} upstream, {got!r} here"
     for name, default in keyword_only:
         if name not in by_name:
             yield f"keyword `{name}` is missing"
-        elif (got := literal(by_name[name]["default"])) != default:
+        elif not same(name, got := literal(by_name[name]["default"]), default):
             yield f"default of `{name}` is {default!r} upstream, {got!r} here"
     known = {name for name, _ in positional + keyword_only}
     for argument in ours:

@@ -111,7 +111,7 @@ class Backbone(keras.Model):
     def from_preset(
         cls,
         preset: str | os.PathLike[str],
-        load_weights: bool = True,
+        load_weights: bool | None = None,
         **kwargs: Any,
     ) -> Self:
         """Builds the backbone of a preset.
@@ -119,8 +119,9 @@ class Backbone(keras.Model):
         Args:
             preset: path of a preset directory (this library's layout or Hugging
                 Face's), or the name of a declared preset.
-            load_weights: if False, weights are drawn at random and a declared preset
-                needs no file at all.
+            load_weights: whether to load weights or draw them at random, which for a
+                declared preset needs no file at all; None loads them where the preset
+                has some, as a mere architecture does not.
             **kwargs: constructor arguments that override the preset's, `dtype` among
                 them.
 

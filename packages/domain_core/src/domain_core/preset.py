@@ -22,6 +22,8 @@ class Preset:
         paper: address of the paper.
         origin: who published the weights.
         tokenizer: constructor arguments of the tokenizer, without the vocabulary.
+        image_converter: constructor arguments of the `ImageConverter` that makes this
+            model's inputs; None for models without images.
         task: name of the task class, for a preset with a trained head.
         task_config: constructor arguments of that task.
         unverified: names of config fields not checked against a published config.
@@ -35,6 +37,7 @@ class Preset:
     paper: str
     origin: str
     tokenizer: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    image_converter: Mapping[str, Any] | None = None
     task: str | None = None
     task_config: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     unverified: tuple[str, ...] = ()

@@ -133,7 +133,7 @@ class Task(PipelineModel):
     def from_preset(
         cls,
         preset: str | os.PathLike[str],
-        load_weights: bool = True,
+        load_weights: bool | None = None,
         **kwargs: Any,
     ) -> Self:
         """Builds the task of a preset, or a new head on its backbone.
@@ -141,7 +141,8 @@ class Task(PipelineModel):
         Args:
             preset: path of a preset directory (this library's layout or Hugging
                 Face's), or the name of a declared preset.
-            load_weights: if False, weights are drawn at random.
+            load_weights: whether to load weights or draw them at random; None loads
+                them where the preset has some.
             **kwargs: constructor arguments that override the preset's. `num_classes`
                 asks for a new head; `dtype` goes to the backbone.
 

@@ -53,8 +53,17 @@ def _transposed(array: Array) -> Array:
     return array.T
 
 
+def _channels_last(array: Array) -> Array:
+    return array.transpose(2, 3, 1, 0)
+
+
+def _channels_first(array: Array) -> Array:
+    return array.transpose(3, 2, 0, 1)
+
+
 IDENTITY = Transform("identity", _same, _same)
 TRANSPOSE = Transform("transpose", _transposed, _transposed)
+CONV = Transform("convolution", _channels_last, _channels_first)  # OIHW to HWIO
 
 Target = str | tuple[str, Transform]
 
@@ -70,6 +79,24 @@ def dense_weights(foreign: str, ours: str) -> dict[str, Target]:
 def norm_weights(foreign: str, ours: str) -> dict[str, Target]:
     """Returns the entries of a torch and a Keras layer normalization."""
     return {f"{foreign}.weight": f"{ours}.gamma", f"{foreign}.bias": f"{ours}.beta"}
+
+
+def conv_weights(foreign: str, ours: str, bias: bool = False) -> dict[str, Target]:
+    """Returns the entries of a torch and a Keras convolution of images."""
+    entries: dict[str, Target] = {f"{foreign}.weight": (f"{ours}.kernel", CONV)}
+    return {**entries, f"{foreign}.bias": f"{ours}.bias"} if bias else entries
+
+
+def batch_norm_weights(foreign: str, ours: str) -> dict[str, Target]:
+    """Returns the entries of a torch and a Keras batch normalization.
+
+    Torch's `num_batches_tracked` holds no weight: list it as ignored.
+    """
+    return {
+        **norm_weights(foreign, ours),
+        f"{foreign}.running_mean": f"{ours}.moving_mean",
+        f"{foreign}.running_var": f"{ours}.moving_variance",
+    }
 
 
 class WeightMap:

@@ -4,10 +4,9 @@ from domain_core._installation import forbid_upstream
 
 forbid_upstream("keras-cv", ours="kerascv")
 
-from keras_cv import layers, models
-from keras_cv._version import __version__
-
-__all__ = ["__version__", "layers", "models", "version"]
+from keras_cv import layers as layers
+from keras_cv import models as models
+from keras_cv._version import __version__ as __version__
 
 
 def version() -> str:

@@ -5,8 +5,15 @@ Only these files ask which backend runs; everything above them is backend-neutra
 
 from domain_core.ops.activation import activation as activation
 from domain_core.ops.attention import attention as attention
+from domain_core.ops.batch_norm import batch_norm as batch_norm
+from domain_core.ops.batch_norm import batch_norm_in_training as batch_norm_in_training
+from domain_core.ops.conv2d import conv2d as conv2d
+from domain_core.ops.conv2d import keep_kernel_in_order as keep_kernel_in_order
+from domain_core.ops.conv2d import max_pool2d as max_pool2d
 from domain_core.ops.dropout import dropout as dropout
 from domain_core.ops.fused_adam import FusedAdam as FusedAdam
+from domain_core.ops.in_place import activation_in_place as activation_in_place
+from domain_core.ops.in_place import add_in_place as add_in_place
 from domain_core.ops.layer_norm import layer_norm as layer_norm
 from domain_core.ops.linear import linear as linear
 from domain_core.ops.take_rows import take_rows as take_rows

@@ -27,6 +27,9 @@ class DeclaredLayout(Layout):
     def backbone(self) -> tuple[type, dict[str, Any]]:
         return self._entry.cls, dict(self._preset.config)
 
+    def has_weights(self) -> bool:
+        return self._preset.handle is not None
+
     def assign_backbone(self, backbone: Any) -> None:
         self._refuse("weights")
 
@@ -41,10 +44,23 @@ class DeclaredLayout(Layout):
     def tokenizer(self, cls: type, **kwargs: Any) -> Any:
         return None
 
+    def image_converter(self) -> Any:
+        if self._preset.image_converter is None:
+            return None
+        from domain_core.images import ImageConverter
+
+        return ImageConverter(**self._preset.image_converter)
+
     def preprocessor(self) -> Any:
         return None
 
     def _refuse(self, what: str) -> NoReturn:
+        if self._preset.handle is None:
+            raise ValueError(
+                f"Expected a preset with {what}; {self._name!r} is an architecture "
+                "without published weights. Pass load_weights=False for random "
+                "weights, or a preset that has some."
+            )
         raise ValueError(
             f"Expected a preset directory to load {what} from; {self._name!r} is a "
             f"declared preset whose files are at {self._preset.handle!r}. Download "

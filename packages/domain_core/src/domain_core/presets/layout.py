@@ -14,6 +14,10 @@ class Layout(abc.ABC):
         """Returns the class of the backbone and its constructor arguments."""
 
     @abc.abstractmethod
+    def has_weights(self) -> bool:
+        """Returns whether it comes with weights, here or at its handle."""
+
+    @abc.abstractmethod
     def assign_backbone(self, backbone: Any) -> None:
         """Writes every weight of a backbone."""
 
@@ -33,6 +37,10 @@ class Layout(abc.ABC):
             cls: class that the tokenizer must have.
             **kwargs: constructor arguments that override the preset's.
         """
+
+    @abc.abstractmethod
+    def image_converter(self) -> Any:
+        """Returns the image converter, or None where the preset has none."""
 
     @abc.abstractmethod
     def preprocessor(self) -> Any:

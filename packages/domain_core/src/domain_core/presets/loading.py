@@ -15,17 +15,23 @@ _FROM_PRESET = object()
 
 
 def load_backbone(
-    cls: type, preset: str | os.PathLike[str], load_weights: bool = True, **kwargs: Any
+    cls: type,
+    preset: str | os.PathLike[str],
+    load_weights: bool | None = None,
+    **kwargs: Any,
 ) -> Any:
     """Implements `Backbone.from_preset`."""
-    return _backbone(cls, preset, open_preset(preset), load_weights, kwargs)
+    layout = open_preset(preset)
+    if load_weights is None:
+        load_weights = layout.has_weights()
+    return _backbone(cls, preset, layout, load_weights, kwargs)
 
 
 def load_tokenizer(cls: type, preset: str | os.PathLike[str], **kwargs: Any) -> Any:
     """Implements `Tokenizer.from_preset`."""
     tokenizer = open_preset(preset).tokenizer(cls, **kwargs)
     if tokenizer is None:
-        raise _no_vocabulary(preset)
+        raise _nothing_stored(preset, "a tokenizer")
     return tokenizer
 
 
@@ -34,15 +40,28 @@ def load_preprocessor(cls: type, preset: str | os.PathLike[str], **kwargs: Any) 
     layout = open_preset(preset)
     preprocessor = _preprocessor(cls, layout, kwargs)
     if preprocessor is None:
-        raise _no_vocabulary(preset)
+        raise _nothing_stored(preset, f"the parts of a {cls.__name__}")
     return preprocessor
 
 
+def load_image_converter(preset: str | os.PathLike[str]) -> Any:
+    """Implements `ImageConverter.from_preset`."""
+    converter = open_preset(preset).image_converter()
+    if converter is None:
+        raise _nothing_stored(preset, "an image converter")
+    return converter
+
+
 def load_task(
-    cls: type, preset: str | os.PathLike[str], load_weights: bool = True, **kwargs: Any
+    cls: type,
+    preset: str | os.PathLike[str],
+    load_weights: bool | None = None,
+    **kwargs: Any,
 ) -> Any:
     """Implements `Task.from_preset`."""
     layout = open_preset(preset)
+    if load_weights is None:
+        load_weights = layout.has_weights()
     backbone_cls, _ = layout.backbone()
     stored = layout.task()
     task_cls = _task_class(cls, preset, backbone_cls, stored)
@@ -100,7 +119,7 @@ def _task_class(
 
 
 def _preprocessor(cls: Any, layout: Layout, kwargs: dict[str, Any]) -> Any:
-    """Returns the stored preprocessor, or a new one around the stored tokenizer."""
+    """Returns the stored preprocessor, or a new one around the parts stored."""
     stored = layout.preprocessor()
     if cls is None:
         return stored
@@ -108,12 +127,17 @@ def _preprocessor(cls: Any, layout: Layout, kwargs: dict[str, Any]) -> Any:
         return stored
     if isinstance(stored, cls):
         return cls.from_config({**stored.get_config(), **kwargs})
-    tokenizer_cls = getattr(cls, "tokenizer_cls", None) or object
-    tokenizer = layout.tokenizer(tokenizer_cls)
-    if tokenizer is None:
+    parameters = inspect.signature(cls).parameters
+    arguments = {}
+    if "tokenizer" in parameters:
+        tokenizer_cls = getattr(cls, "tokenizer_cls", None) or object
+        arguments["tokenizer"] = layout.tokenizer(tokenizer_cls)
+    if "image_converter" in parameters:
+        arguments["image_converter"] = layout.image_converter()
+    arguments |= kwargs
+    if None in arguments.values():
         return None
-    arguments = {"tokenizer": tokenizer, **kwargs}
-    usual = inspect.signature(cls).parameters.get("sequence_length")
+    usual = parameters.get("sequence_length")
     positions = layout.backbone()[1].get("max_sequence_length")
     if usual is not None and positions is not None and positions < usual.default:
         arguments.setdefault("sequence_length", positions)
@@ -131,8 +155,8 @@ def _check_arguments(cls: type, preset: Any, config: dict[str, Any]) -> None:
         ) from error
 
 
-def _no_vocabulary(preset: Any) -> ValueError:
+def _nothing_stored(preset: Any, what: str) -> ValueError:
     return ValueError(
-        f"Expected a preset with a tokenizer; {os.fspath(preset)!r} has none here. "
-        "Pass the path of a preset directory that holds the vocabulary."
+        f"Expected a preset with {what}; {os.fspath(preset)!r} has none here. Pass the "
+        "path of a preset directory that holds it, or build it yourself."
     )

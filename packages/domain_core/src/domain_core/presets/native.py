@@ -81,6 +81,9 @@ class NativeLayout(Layout):
     def backbone(self) -> tuple[type, dict[str, Any]]:
         return self._class_and_config("backbone.json")
 
+    def has_weights(self) -> bool:
+        return (self._directory / "backbone.safetensors").is_file()
+
     def assign_backbone(self, backbone: Any) -> None:
         self._assign("backbone.safetensors", backbone.weight_paths())
 
@@ -108,6 +111,9 @@ class NativeLayout(Layout):
         tokenizer = tokenizer_cls.from_config({**stored["config"], **kwargs})
         tokenizer.load_assets(str(self._directory / "assets"))
         return tokenizer
+
+    def image_converter(self) -> Any:
+        return getattr(self.preprocessor(), "image_converter", None)
 
     def preprocessor(self) -> Any:
         if not (self._directory / "preprocessor.json").is_file():

@@ -1,0 +1,406 @@
+"""From raw images to batches of pixels that a model takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import keras
+import numpy as np
+
+from domain_core.host_call import (
+    Spec,
+    host_call,
+    is_symbolic,
+    is_tensorflow,
+    rank,
+    to_host,
+)
+from domain_core.images import inputs, resize
+from domain_core.images.decode import (
+    Limits,
+    as_channels,
+    check_pixels,
+    decode,
+    import_pillow,
+)
+from domain_core.images.parallel import for_each
+from domain_core.serialization import revive, serializable
+
+Values = float | Sequence[float] | None
+
+
+@serializable("domain_core")
+class ImageConverter:
+    """Decodes, resizes, crops and normalizes images.
+
+    A plain object, not a Keras layer: it works on files and arrays, without
+    TensorFlow, in any thread. Inside `tf.data` the same code runs behind one host call;
+    tensors of the backend stay on their device.
+
+    The result is `(pixels * scale - mean) / std`. Pixels are in [0, 255] whatever their
+    type: uint8 and float images of the same values give the same result, but that
+    uint8 is rounded after each pass of resizing, as in Pillow and Hugging Face.
+
+    Images of any size become `image_size` in one of three ways: keeping their aspect
+    ratio and losing what stands out (`crop_to_aspect_ratio`, as most classifiers are
+    evaluated), keeping it and filling up (`pad_to_aspect_ratio`), or stretched
+    (neither).
+
+    Args:
+        image_size: `(height, width)` of the output in pixels, or an int for both.
+        crop_to_aspect_ratio: resize until the image just covers `image_size` divided by
+            `crop_ratio`, then crop the centre.
+        pad_to_aspect_ratio: resize until the image just fits, then fill up.
+        crop_ratio: the part of the resized image's edge that the crop keeps, in (0, 1];
+            stretched images are cropped by it too.
+        interpolation: "bilinear", "bicubic", "nearest", "box", "hamming" or "lanczos"
+            (also "lanczos3"): Pillow's filters, antialiased where they reduce.
+        scale: factor of the pixels, a number or one per channel; None for 1.
+        mean: subtracted after scaling; None for 0.
+        std: divided by at last; None for 1.
+        channels: 1 (grey), 3 (RGB) or 4 (RGBA) for files, which are converted; any
+            number for arrays, which must have it. Opacity is dropped, not blended.
+        pad_value: of the pixels filled up, in [0, 255].
+        pad_position: where the image goes in a padded one, "center" or "top_left".
+        draft: let the decoder of JPEG files halve large images, as long as both edges
+            stay twice as long as needed: faster, and up to some levels different.
+        max_pixels: largest height times width to accept, before decoding.
+        max_bytes: largest file to accept.
+
+    Raises:
+        ValueError: if an argument is out of range, or crop and pad are both asked for.
+
+    Example:
+    ```python
+    >>> from domain_core.images import ImageConverter
+    >>> converter = ImageConverter(4, scale=1 / 255)
+    >>> converter(np.full((6, 8, 3), 255, "uint8")).shape
+    (4, 4, 3)
+    >>> images = [np.zeros((6, 8, 3), "uint8"), np.zeros((5, 5, 3), "uint8")]
+    >>> converter(images).shape
+    (2, 4, 4, 3)
+
+    ```
+    """
+
+    def __init__(
+        self,
+        image_size: int | Sequence[int] = (224, 224),
+        *,
+        crop_to_aspect_ratio: bool = True,
+        pad_to_aspect_ratio: bool = False,
+        crop_ratio: float = 1.0,
+        interpolation: str = "bilinear",
+        scale: Values = None,
+        mean: Values = None,
+        std: Values = None,
+        channels: int = 3,
+        pad_value: float = 0,
+        pad_position: str = "center",
+        draft: bool = False,
+        max_pixels: int = 178_000_000,
+        max_bytes: int = 100_000_000,
+    ) -> None:
+        self.image_size = _checked_size(image_size)
+        if crop_to_aspect_ratio and pad_to_aspect_ratio:
+            raise ValueError(
+                "Expected at most one of `crop_to_aspect_ratio` (True by default) and "
+                "`pad_to_aspect_ratio`, received both. Set the other to False."
+            )
+        crop_ratio = float(crop_ratio)
+        if not 0 < crop_ratio <= 1 or (pad_to_aspect_ratio and crop_ratio != 1):
+            raise ValueError(
+                "Expected `crop_ratio` in (0, 1], and 1 with `pad_to_aspect_ratio`, "
+                f"received {crop_ratio!r}."
+            )
+        interpolation = "lanczos" if interpolation == "lanczos3" else interpolation
+        _check_one_of("interpolation", interpolation, resize.INTERPOLATIONS)
+        _check_one_of("pad_position", pad_position, ("center", "top_left"))
+        for name, number in {
+            "channels": channels,
+            "max_pixels": max_pixels,
+            "max_bytes": max_bytes,
+        }.items():
+            if not _is_positive_int(number):
+                raise ValueError(
+                    f"Expected `{name}` to be a positive integer, received {number!r}."
+                )
+        self.crop_to_aspect_ratio = crop_to_aspect_ratio
+        self.pad_to_aspect_ratio = pad_to_aspect_ratio
+        self.crop_ratio = crop_ratio
+        self.interpolation = interpolation
+        self.scale = _checked_values("scale", scale, channels)
+        self.mean = _checked_values("mean", mean, channels)
+        self.std = _checked_values("std", std, channels)
+        if self.std is not None and not np.all(self.std):
+            raise ValueError(f"Expected `std` without a 0, received {std!r}.")
+        self.channels = channels
+        self.pad_value = pad_value
+        self.pad_position = pad_position
+        self.draft = draft
+        self.max_pixels = max_pixels
+        self.max_bytes = max_bytes
+
+    def __call__(self, images: Any) -> Any:
+        """Converts one image or a batch.
+
+        Args:
+            images: one image or a batch. Arrays `(H, W, C)` or `(B, H, W, C)`, uint8 or
+                float; or paths, contents of files (JPEG, PNG, GIF, BMP, WebP, TIFF,
+                PPM; the first frame), Pillow images and arrays of any sizes, alone or
+                in lists and flat arrays. Or a tensor: one of the backend is converted
+                by `convert_tensors`; a symbolic one of TensorFlow, as in `tf.data`,
+                behind a host call, strings too (paths, contents).
+
+        Returns:
+            Floats `(B, height, width, channels)`, without `B` for one image, of
+            `keras.config.floatx()`. Tensors for tensors of the backend and symbolic
+            ones, else a NumPy array.
+
+        Raises:
+            ValueError: if an image can't be read or does not fit; the message names
+                it. Tensors of the backend are not searched for NaN.
+        """
+        if is_symbolic(images):
+            return self._convert_in_graph(images)
+        if _is_backend_tensor(images):
+            shape = tuple(images.shape)
+            inputs.check_shape(shape, "`images`", self.channels)
+            if len(shape) == 4:
+                return self.convert_tensors(images)
+            return self.convert_tensors(keras.ops.expand_dims(images, 0))[0]
+        return self._convert_on_host(to_host(images))
+
+    def convert_tensors(self, images: Any) -> Any:
+        """Converts a batch of tensors of one size, on their device.
+
+        To be used inside a model or a compiled function, too: it is differentiable, and
+        all shapes but `B` are static. Values equal those of float images on the host;
+        nothing is rounded to uint8.
+
+        Args:
+            images: uint8 or float tensor `(B, H, W, C)` of the backend.
+
+        Returns:
+            Tensor `(B, height, width, channels)` of `keras.config.floatx()`.
+
+        Raises:
+            ValueError: if shape or dtype do not fit.
+        """
+        shape = tuple(images.shape)
+        if len(shape) != 4 or None in shape[1:]:
+            raise ValueError(
+                "Expected a batch of images (batch, height, width, channels) of known "
+                f"size, received the shape {shape}. Fix the size with "
+                "`keras.Input((height, width, channels))`, or convert ahead of the "
+                "model."
+            )
+        inputs.check_shape(shape, "`images`", self.channels)
+        inputs.check_dtype(keras.backend.standardize_dtype(images.dtype), "`images`")
+        window = self._window(shape[1], shape[2])
+        x = resize.resize_tensors(
+            keras.ops.cast(images, "float32"), window, self.interpolation
+        )
+        if self.pad_to_aspect_ratio:
+            around = [
+                (start, whole - start - size)
+                for start, whole, size in zip(
+                    window.offset, self.image_size, window.size, strict=True
+                )
+            ]
+            x = keras.ops.pad(
+                x, ((0, 0), *around, (0, 0)), constant_values=float(self.pad_value)
+            )
+        factor, shift = self._affine()
+        if factor is not None:
+            x = keras.ops.multiply(x, factor)
+        if shift is not None:
+            x = keras.ops.add(x, shift)
+        return keras.ops.cast(x, keras.config.floatx())
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        return {
+            "image_size": self.image_size,
+            "crop_to_aspect_ratio": self.crop_to_aspect_ratio,
+            "pad_to_aspect_ratio": self.pad_to_aspect_ratio,
+            "crop_ratio": self.crop_ratio,
+            "interpolation": self.interpolation,
+            "scale": self.scale,
+            "mean": self.mean,
+            "std": self.std,
+            "channels": self.channels,
+            "pad_value": self.pad_value,
+            "pad_position": self.pad_position,
+            "draft": self.draft,
+            "max_pixels": self.max_pixels,
+            "max_bytes": self.max_bytes,
+        }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        return cls(**revive(dict(config)))
+
+    def _convert_in_graph(self, images: Any) -> Any:
+        if isinstance(images, tuple | dict) or hasattr(images, "row_lengths"):
+            raise ValueError(
+                f"Expected one dense tensor of images, received {images}. Map a "
+                "function that picks it, as in `lambda image, label: "
+                "(converter(image), label)`; before `batch`, if sizes differ."
+            )
+        axes = rank(images, "images")
+        image_axes = 0 if images.dtype.name == "string" else 3
+        if image_axes:
+            inputs.check_shape(tuple(images.shape), "`images`", self.channels)
+            inputs.check_dtype(images.dtype.name, "`images`")
+        if axes not in (image_axes, image_axes + 1):
+            raise ValueError(
+                "Expected paths or contents of files as a string or a flat batch of "
+                f"strings, received a tensor of shape {images.shape}. Flatten it."
+            )
+        batch = tuple(images.shape)[: axes - image_axes]
+        spec = Spec(keras.config.floatx(), (*batch, *self.image_size, self.channels))
+        return host_call(self._convert_on_host, (images,), spec)
+
+    def _convert_on_host(self, images: Any) -> np.ndarray:
+        items, single = inputs.as_items(images)
+        import_pillow()
+        names = (
+            ["`images`"] if single else [f"`images[{i}]`" for i in range(len(items))]
+        )
+        limits = Limits(self.max_bytes, self.max_pixels)
+        for i, item in enumerate(items):
+            # Here, not in threads: the same lazy image may be there twice.
+            if inputs.is_pillow(item):
+                check_pixels(item, names[i], limits)
+                items[i] = as_channels(item, names[i], self.channels)
+        shape = (*self.image_size, self.channels)
+        converted = np.empty((len(items), *shape), "float32")
+        factor, shift = self._affine(columns=self.image_size[1])
+
+        def convert(i: int) -> None:
+            name, image = inputs.load(items[i], names[i], self.channels, limits)
+            if isinstance(image, bytes):
+                draft_size = self._draft_size if self.draft else None
+                image = decode(image, name, self.channels, limits, draft_size)
+            # Rows of all columns and channels: NumPy is five times slower on an axis
+            # of three.
+            rows = converted[i].reshape(shape[0], -1)
+            rows[...] = self._resized(image).reshape(rows.shape)
+            if factor is not None:
+                rows *= factor
+            if shift is not None:
+                rows += shift
+
+        for_each(convert, len(items))
+        converted = converted.astype(keras.config.floatx(), copy=False)
+        return converted[0] if single else converted
+
+    def _resized(self, image: Any) -> np.ndarray:
+        """Returns pixels `(height, width, channels)`."""
+        if isinstance(image, np.ndarray):
+            height, width = image.shape[:2]
+        else:
+            width, height = image.size
+        window = self._window(height, width)
+        pixels = resize.resize_on_host(image, window, self.interpolation)
+        if window.size == self.image_size:
+            return pixels
+        filled = np.full((*self.image_size, self.channels), self.pad_value, "float32")
+        (top, left), (h, w) = window.offset, window.size
+        filled[top : top + h, left : left + w] = pixels
+        return filled
+
+    def _window(self, height: int, width: int) -> resize.Window:
+        """Returns what to resize of an image of this size."""
+        source = height, width
+        if self.pad_to_aspect_ratio:
+            return resize.padded(
+                source, self.image_size, centered=self.pad_position == "center"
+            )
+        return resize.center_cropped(
+            source, self._uncropped(height, width), self.image_size
+        )
+
+    def _uncropped(self, height: int, width: int) -> tuple[int, int]:
+        """Returns the size an image has between resizing and cropping."""
+        h, w = (int(length / self.crop_ratio) for length in self.image_size)
+        if self.crop_to_aspect_ratio:
+            return resize.covering((height, width), (h, w))
+        return h, w
+
+    def _draft_size(self, height: int, width: int) -> tuple[int, int]:
+        """Returns the size that decoding must not fall below, upright or not."""
+        if self.pad_to_aspect_ratio:
+            upright, turned = (
+                self._window(*size).size for size in ((height, width), (width, height))
+            )
+        else:
+            upright, turned = (
+                self._uncropped(*size) for size in ((height, width), (width, height))
+            )
+        return 2 * max(upright[0], turned[1]), 2 * max(upright[1], turned[0])
+
+    def _affine(self, columns: int = 1) -> tuple[Any, Any]:
+        """Returns factor and shift of the pixels, per channel in each of the columns.
+
+        None where there is nothing to do.
+        """
+        factor = np.ones(self.channels)
+        shift = np.zeros(self.channels)
+        if self.scale is not None:
+            factor = factor * self.scale
+        if self.mean is not None:
+            shift = shift - self.mean
+        if self.std is not None:
+            factor, shift = factor / self.std, shift / self.std
+        return (
+            None if (factor == 1).all() else np.tile(factor, columns).astype("float32"),
+            None if (shift == 0).all() else np.tile(shift, columns).astype("float32"),
+        )
+
+
+def _is_backend_tensor(images: Any) -> bool:
+    """Whether it holds numbers in a tensor of the active backend, or of Keras."""
+    if isinstance(images, keras.KerasTensor):
+        return True
+    if isinstance(images, list | tuple | np.ndarray) or not keras.ops.is_tensor(images):
+        return False
+    return not is_tensorflow(images) or images.dtype.name != "string"
+
+
+def _checked_size(image_size: Any) -> tuple[int, int]:
+    size = image_size
+    if not isinstance(size, Sequence | np.ndarray):
+        size = (size, size)
+    if len(size) != 2 or not all(map(_is_positive_int, size)):
+        raise ValueError(
+            "Expected `image_size` to be a positive integer or (height, width), in "
+            f"pixels, received {image_size!r}."
+        )
+    return int(size[0]), int(size[1])
+
+
+def _checked_values(name: str, values: Any, channels: int) -> Values:
+    if values is None:
+        return None
+    array = np.asarray(values, dtype="float64")
+    if array.shape not in ((), (channels,)) or not np.isfinite(array).all():
+        raise ValueError(
+            f"Expected `{name}` to be a number or {channels} numbers, one per channel, "
+            f"received {values!r}."
+        )
+    return array.tolist()
+
+
+def _is_positive_int(value: Any) -> bool:
+    is_int = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    return is_int and bool(value > 0)
+
+
+def _check_one_of(name: str, value: Any, expected: Any) -> None:
+    if value not in expected:
+        raise ValueError(
+            f"Expected `{name}` to be one of {sorted(expected)}, received {value!r}."
+        )

@@ -1,0 +1,86 @@
+"""Every backbone of a package, saved here and loaded in a fresh process."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from domain_core.testing.fresh_process import run_python
+from domain_core.testing.values import assert_close, to_numpy
+
+_SINGLE = "array"  # stands for inputs or outputs that are no dict
+
+
+def save_all(contracts: list[Any], folder: Path) -> Path:
+    """Saves the backbone of each contract as a preset, `.keras` and weights file.
+
+    Args:
+        contracts: subclasses of `BackboneContract`.
+        folder: where to; each backbone gets a folder named after its class.
+
+    Returns:
+        `folder`.
+    """
+    for contract in contracts:
+        backbone = contract.cls(**contract.arguments)
+        place = folder / contract.cls.__name__
+        backbone.save_to_preset(place / "preset")
+        backbone.save(place / "model.keras")
+        backbone.save_weights(place / "model.weights.h5")
+        inputs = contract.inputs()
+        _write(place / "inputs.npz", inputs)
+        _write(place / "outputs.npz", to_numpy(backbone(inputs)))
+    return folder
+
+
+def check_all(package: str, folder: Path, *, backend: str | None = None) -> list[str]:
+    """Loads what `save_all` wrote in a fresh process and compares the outputs.
+
+    Args:
+        package: import name of the package whose `models` has the classes.
+        folder: what `save_all` returned.
+        backend: load the presets alone, on another backend; None for all three forms
+            on this one.
+
+    Returns:
+        The names of the classes that were checked.
+    """
+    program = (
+        "import sys\nfrom domain_core.testing import saved_models\n"
+        "saved_models.check_here(*sys.argv[1:])\n"
+    )
+    options = {} if backend is None else {"KERAS_BACKEND": backend}
+    forms = "all" if backend is None else "preset"
+    return run_python(program, package, str(folder), forms, **options).split()
+
+
+def check_here(package: str, folder: str, forms: str) -> None:
+    """What the fresh process of `check_all` runs."""
+    __import__(package)
+    for place in sorted(Path(folder).iterdir()):
+        cls = getattr(sys.modules[package].models, place.name)
+        models = [cls.from_preset(place / "preset")]
+        if forms == "all":
+            models.append(cls.from_config(models[0].get_config()))
+            models[1].load_weights(place / "model.weights.h5")
+            models.append(keras.saving.load_model(place / "model.keras"))
+        tolerance = 1e-6 if forms == "all" else 1e-5
+        for model in models:
+            assert type(model) is cls
+            received = model(_read(place / "inputs.npz"))
+            expected = _read(place / "outputs.npz")
+            assert_close(received, expected, rtol=tolerance, atol=tolerance)
+        sys.stdout.write(f"{place.name}\n")
+
+
+def _write(path: Path, values: Any) -> None:
+    np.savez(path, **(values if isinstance(values, dict) else {_SINGLE: values}))
+
+
+def _read(path: Path) -> Any:
+    values = dict(np.load(path))
+    return values[_SINGLE] if list(values) == [_SINGLE] else values

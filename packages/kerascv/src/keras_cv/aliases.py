@@ -1,0 +1,46 @@
+"""Names that KerasCV gave to single sizes of a family."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from keras_cv.models.resnet import ResNetBackbone, ResNetV2Backbone
+
+
+def _alias(cls: type, name: str, preset: str) -> Any:
+    """Makes a class whose call gives a `cls` of an architecture preset."""
+
+    def new(
+        alias: type,
+        include_rescaling: bool = True,
+        input_shape: Sequence[int | None] = (None, None, 3),
+        input_tensor: Any = None,
+    ) -> Any:
+        return cls.from_preset(  # type: ignore[attr-defined]
+            preset,
+            load_weights=False,
+            include_rescaling=include_rescaling,
+            input_shape=input_shape,
+            input_tensor=input_tensor,
+        )
+
+    body = {
+        "__doc__": f"Gives a `{cls.__name__}` of preset {preset!r}, weights at random.",
+        "__module__": __name__,
+        "__new__": new,
+        "from_preset": cls.from_preset,  # type: ignore[attr-defined]
+    }
+    return type(name, (cls,), body)
+
+
+ResNet18Backbone = _alias(ResNetBackbone, "ResNet18Backbone", "resnet18")
+ResNet34Backbone = _alias(ResNetBackbone, "ResNet34Backbone", "resnet34")
+ResNet50Backbone = _alias(ResNetBackbone, "ResNet50Backbone", "resnet50")
+ResNet101Backbone = _alias(ResNetBackbone, "ResNet101Backbone", "resnet101")
+ResNet152Backbone = _alias(ResNetBackbone, "ResNet152Backbone", "resnet152")
+ResNet18V2Backbone = _alias(ResNetV2Backbone, "ResNet18V2Backbone", "resnet18_v2")
+ResNet34V2Backbone = _alias(ResNetV2Backbone, "ResNet34V2Backbone", "resnet34_v2")
+ResNet50V2Backbone = _alias(ResNetV2Backbone, "ResNet50V2Backbone", "resnet50_v2")
+ResNet101V2Backbone = _alias(ResNetV2Backbone, "ResNet101V2Backbone", "resnet101_v2")
+ResNet152V2Backbone = _alias(ResNetV2Backbone, "ResNet152V2Backbone", "resnet152_v2")

@@ -1,0 +1,140 @@
+"""What all layers here promise: shapes, dtypes, config, files, jit and gradients."""
+
+import keras
+import numpy as np
+import pytest
+
+from domain_core.testing import assert_close, to_numpy
+from domain_core.weight_paths import weight_paths
+from keras_cv import layers
+
+BACKEND = keras.config.backend()
+MAKE = {
+    "DropBlock2D": lambda **kw: layers.DropBlock2D(0.2, (2, 3), 0, **kw),
+    "DropPath": lambda **kw: layers.DropPath(0.2, 0, **kw),
+    "FeaturePyramid": lambda **kw: layers.FeaturePyramid(2, 3, 5, **kw),
+    "SpatialPyramidPooling": lambda **kw: layers.SpatialPyramidPooling(
+        [2, 3], 5, "tanh", 0.1, **kw
+    ),
+    "SqueezeAndExcite2D": lambda **kw: layers.SqueezeAndExcite2D(
+        4, 2, "tanh", "tanh", **kw
+    ),
+    "StochasticDepth": lambda **kw: layers.StochasticDepth(0.2, seed=0, **kw),
+}
+CHANNELS = {"FeaturePyramid": 5, "SpatialPyramidPooling": 5}
+
+
+@pytest.fixture(params=sorted(MAKE))
+def name(request):
+    return request.param
+
+
+def images(scale=1.0):
+    return scale * np.random.default_rng(0).normal(size=(3, 9, 7, 4)).astype("float32")
+
+
+def apply(layer, x, half=None, **kwargs):
+    """Calls a layer on one map, or on what it takes instead, as a list of outputs."""
+    if isinstance(layer, layers.StochasticDepth):
+        return [layer([x, x], **kwargs)]
+    if isinstance(layer, layers.FeaturePyramid):
+        return list(layer({2: x, 3: x[:, ::2, ::2] if half is None else half}).values())
+    return [layer(x, **kwargs)]
+
+
+def make_model(name):
+    """Returns a model whose every weight the layer can pass gradients to."""
+    inputs = keras.Input((None, None, 4))
+    x = keras.layers.Conv2D(4, 3, padding="same")(inputs)
+    half = keras.layers.Conv2D(4, 3, strides=2, padding="same")(x)
+    if name != "FeaturePyramid":
+        half = None
+    maps = apply(MAKE[name](name="layer"), x, half)
+    pools = [keras.layers.GlobalAveragePooling2D()(y) for y in maps]
+    return keras.Model(inputs, keras.layers.Concatenate()([inputs[:, 0, 0], *pools]))
+
+
+def test_every_public_layer_is_tested():
+    public = [kind for kind in vars(layers).values() if isinstance(kind, type)]
+    assert sorted(kind.__name__ for kind in public) == sorted(MAKE)
+
+
+def test_shape_and_dtype_are_known_before_the_call(name):
+    layer = MAKE[name](dtype="mixed_bfloat16")
+    x = keras.Input((None, None, 4), dtype="bfloat16")
+    half = keras.Input((None, None, 4), dtype="bfloat16")
+    channels = CHANNELS.get(name, 4)
+    for y in apply(layer, x, half):
+        assert y.shape == (None, None, None, channels)
+        assert y.dtype == "bfloat16"
+    full, half = (3, 9, 7, 4), (3, 5, 4, 4)
+    shape = {"FeaturePyramid": {2: full, 3: half}, "StochasticDepth": [full, full]}
+    shapes = layer.compute_output_shape(shape.get(name, full))
+    received = [to_numpy(y).shape for y in apply(layer, images())]
+    assert received == (
+        list(shapes.values()) if isinstance(shapes, dict) else [tuple(shapes)]
+    )
+
+
+@pytest.mark.parametrize("dtype", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision(name, dtype):
+    layer = MAKE[name](dtype=dtype)
+    # A sum over one map is far beyond what float16 holds.
+    x = keras.ops.convert_to_tensor(np.full((2, 64, 64, 4), 100, "float32"))
+    for training in (False, True):
+        for y in apply(layer, x, training=training):
+            assert keras.backend.standardize_dtype(y.dtype) == dtype[6:]
+            assert np.isfinite(to_numpy(keras.ops.cast(y, "float32"))).all()
+    assert {weight.dtype for weight in layer.weights} <= {"float32"}
+
+
+def test_config_makes_an_equal_layer(name):
+    layer = MAKE[name](name="mine", trainable=False, dtype="mixed_bfloat16")
+    config = layer.get_config()
+    again = type(layer).from_config(config)
+    assert again.get_config() == config
+    assert (again.name, again.trainable) == ("mine", False)
+    assert again.dtype_policy.name == "mixed_bfloat16"
+
+
+def test_a_model_survives_training_and_a_file(name, tmp_path):
+    model = make_model(name)
+    before = [to_numpy(weight) for weight in model.trainable_weights]
+    # On torch Keras does not compile unless asked, and then for most of a minute.
+    jit_compile = BACKEND != "torch"
+    model.compile("sgd", "mse", jit_compile=jit_compile)
+    y = np.random.default_rng(1).normal(size=(3, model.output_shape[-1]))
+    model.fit(images(), y, batch_size=3, verbose=0)
+    for weight, old in zip(model.trainable_weights, before, strict=True):
+        assert np.isfinite(to_numpy(weight)).all(), weight.path
+        assert (to_numpy(weight) != old).any(), weight.path
+
+    expected = to_numpy(model(images()))
+    assert_close(model.predict(images(), verbose=0), expected)
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    assert type(again.get_layer("layer")) is type(model.get_layer("layer"))
+    assert_close(again(images()), expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (
+            "FeaturePyramid",
+            ["lateral_layers.2", "lateral_layers.3", "output_layers.2"]
+            + ["output_layers.3"],
+        ),
+        (
+            "SpatialPyramidPooling",
+            [f"branch_{part}s.{i}" for part in ("conv", "norm") for i in range(3)]
+            + ["output_conv", "output_norm", "pool_conv", "pool_norm"],
+        ),
+        ("SqueezeAndExcite2D", ["excite", "squeeze"]),
+        ("DropPath", []),
+    ],
+)
+def test_weight_names(name, expected):
+    layer = MAKE[name]()
+    apply(layer, images())
+    assert sorted({path.rpartition(".")[0] for path in weight_paths(layer)}) == expected

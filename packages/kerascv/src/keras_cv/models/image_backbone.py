@@ -1,0 +1,130 @@
+"""What all backbones for images have in common."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import keras
+
+from domain_core import Backbone
+
+_FROM_BYTES = 1 / 255
+
+
+class ImageBackbone(Backbone):
+    """Images `(B, H, W, C)` to features `(B, h, w, D)`, with a pyramid of levels.
+
+    Level "P3" holds features at an eighth of the image's size, 2 to the power of 3, and
+    so on. A subclass makes its input by `image_input`.
+
+    Args:
+        inputs: the first of what `image_input` returned.
+        outputs: the last features.
+        pyramid_level_inputs: name of the layer that gives each level, by level.
+        name: name of the model.
+        trainable: whether its weights train.
+        dtype: dtype policy.
+
+    Attributes:
+        pyramid_level_inputs: as above.
+    """
+
+    def __init__(
+        self,
+        inputs: Any,
+        outputs: Any,
+        *,
+        pyramid_level_inputs: Mapping[str, str],
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(inputs, outputs, name=name, trainable=trainable, dtype=dtype)
+        self.pyramid_level_inputs = dict(pyramid_level_inputs)
+
+    @property
+    def pyramid_outputs(self) -> dict[str, Any]:
+        """The symbolic output of each level.
+
+        `keras.Model(backbone.input, backbone.pyramid_outputs)` computes them all.
+        """
+        return {
+            level: self.get_layer(name).output
+            for level, name in self.pyramid_level_inputs.items()
+        }
+
+    def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+        shape = tuple(inputs.shape)
+        if len(shape) != 4 or 0 in shape[1:3]:
+            raise ValueError(
+                "Expected a batch of images (images, height, width, channels) of at "
+                f"least 1 x 1 pixels, received shape {shape}. Stack single images, and "
+                "leave out empty ones."
+            )
+        return super().call(inputs, training=training, mask=mask)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments but `input_tensor`, which is no value."""
+        return {**super().get_config(), "input_shape": tuple(self.input_shape[1:])}
+
+    @classmethod
+    def from_preset(
+        cls,
+        preset: str | os.PathLike[str],
+        load_weights: bool | None = None,
+        **kwargs: Any,
+    ) -> Self:
+        """Builds the backbone of a preset.
+
+        Args:
+            preset: path of a preset directory (this library's layout or Hugging
+                Face's), or the name of a declared preset.
+            load_weights: whether to load weights or draw them at random, which for a
+                declared preset needs no file at all; None loads them where the preset
+                has some, as a mere architecture does not.
+            **kwargs: constructor arguments that override the preset's, `dtype` among
+                them.
+
+        Raises:
+            ValueError: if the preset is unknown, belongs to another class, or its
+                weights do not fit.
+        """
+        return super().from_preset(preset, load_weights, **kwargs)
+
+
+def image_input(
+    input_shape: Sequence[int | None],
+    input_tensor: Any,
+    include_rescaling: bool,
+    dtype: Any,
+) -> tuple[Any, Any]:
+    """Makes the input of a backbone.
+
+    Args:
+        input_shape: height, width and channels; sizes may be None.
+        input_tensor: a symbolic tensor to start from instead, or None.
+        include_rescaling: whether to divide pixels by 255.
+        dtype: the backbone's dtype policy.
+
+    Returns:
+        The input, and what the first layer gets.
+
+    Raises:
+        ValueError: if the shape has no three entries or no number of channels.
+    """
+    inputs = input_tensor
+    if inputs is None:
+        shape = tuple(input_shape)
+        if len(shape) != 3 or not isinstance(shape[2], int) or shape[2] < 1:
+            raise ValueError(
+                "Expected `input_shape` to be (height, width, channels), sizes None "
+                f"where any will do, received {input_shape!r}. Pass (None, None, 3) "
+                "for colour images of any size."
+            )
+        inputs = keras.Input(shape, name="images")
+    if not include_rescaling:
+        return inputs, inputs
+    rescaling = keras.layers.Rescaling(_FROM_BYTES, dtype=dtype, name="rescaling")
+    return inputs, rescaling(inputs)

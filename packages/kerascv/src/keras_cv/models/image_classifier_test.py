@@ -1,0 +1,182 @@
+"""ImageClassifier over a user's own backbone: raw images to names, and back again."""
+
+import keras
+import numpy as np
+import pytest
+
+import domain_core
+from domain_core.images import ImageConverter
+from domain_core.testing import TaskContract, assert_close
+from keras_cv.models import ImageClassifier, ImageClassifierPreprocessor
+
+SIZE = 12
+NAMES = ["dark", "red", "blue"]
+
+
+@domain_core.register_backbone
+class Patches(domain_core.Backbone):
+    """A user's backbone: one strided convolution."""
+
+    def __init__(self, width, *, name=None, trainable=True, dtype=None):
+        # layers
+        conv = keras.layers.Conv2D(width, 4, 4, activation="relu", dtype=dtype)
+        # functional model
+        images = keras.Input((None, None, 3))
+        super().__init__(
+            images, conv(images), name=name, trainable=trainable, dtype=dtype
+        )
+        # config
+        self.conv = conv
+        self.set_config(width=width)
+
+
+def draw(count, size=SIZE):
+    """Returns images, each dark, red or blue with some noise, and their labels."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(count) % 3
+    images = rng.integers(0, 60, (count, size, size, 3))
+    images[labels == 1, :, :, 0] += 150
+    images[labels == 2, :, :, 2] += 150
+    return images.astype("uint8"), labels
+
+
+def make(**options):
+    converter = ImageConverter((SIZE, SIZE), scale=1 / 255)
+    options = {
+        "preprocessor": ImageClassifierPreprocessor(converter),
+        "class_names": NAMES,
+        **options,
+    }
+    return ImageClassifier(Patches(8), **{"num_classes": 3, **options})
+
+
+class TestImageClassifier(TaskContract):
+    cls = ImageClassifier
+
+    @classmethod
+    def make(cls):
+        return make()
+
+    @classmethod
+    def samples(cls):
+        images, labels = draw(11)
+        # A list of arrays of different sizes.
+        return [image[: 12 - i % 3] for i, image in enumerate(images)], labels
+
+    def test_it_learns(self):
+        task = make()
+        task.compile(optimizer=keras.optimizers.Adam(0.01))
+        images, labels = draw(12)
+        task.fit(images, labels, batch_size=12, epochs=60, verbose=0)
+        assert task.evaluate(images, labels, verbose=0)[1] == 1.0
+        named = task.decode_predictions(task.predict(images, verbose=0), top=2)
+        assert [row[0][0] for row in named] == [NAMES[label] for label in labels]
+        assert [len(row) for row in named] == [2] * 12
+        assert all(1 >= row[0][1] >= row[1][1] >= 0 for row in named)
+
+    @pytest.mark.parametrize("labels", [[0, 1, 3], [0, -1, 0]])
+    def test_labels_outside_the_classes(self, task, labels):
+        with pytest.raises(ValueError, match=r"labels in \[0, 3\)"):
+            task.fit(draw(3)[0], labels, verbose=0)
+
+    def test_predicts_one_image_and_none(self, task):
+        assert task.predict(draw(1)[0], verbose=0).shape == (1, 3)
+        with pytest.raises(ValueError, match="at least one"):
+            task.predict([], verbose=0)
+
+    def test_one_broken_image_among_many(self, task):
+        images = list(draw(3)[0])
+        images[1] = images[1].astype("float32")
+        images[1][0, 0, 0] = np.nan
+        with pytest.raises(ValueError, match=r"\[1\]"):
+            task.fit(images, [0, 1, 2], verbose=0)
+
+
+def test_degenerate_batches_stay_finite():
+    task = make()
+    black = np.zeros((1, SIZE, SIZE, 3), "uint8")
+    history = task.fit(black, [2], epochs=3, verbose=0).history
+    assert np.isfinite(history["loss"]).all()
+    assert np.isfinite(task.predict(black, verbose=0)).all()
+    one_class = task.fit(draw(5)[0], [1] * 5, epochs=3, verbose=0).history
+    assert np.isfinite(one_class["loss"]).all()
+
+
+def test_logits_on_request():
+    task = make(activation=None)
+    softmax = make()
+    softmax.set_weights(task.get_weights())
+    images, labels = draw(4)
+    logits = task.predict(images, verbose=0)
+    probabilities = softmax.predict(images, verbose=0)
+    assert_close(keras.ops.softmax(logits), probabilities)
+    assert_close(
+        task.evaluate(images, labels, verbose=0),
+        softmax.evaluate(images, labels, verbose=0),
+    )
+    for mine, theirs in zip(
+        task.decode_predictions(logits),
+        softmax.decode_predictions(probabilities),
+        strict=True,
+    ):
+        assert [name for name, _ in mine] == [name for name, _ in theirs]
+        assert_close([p for _, p in mine], [p for _, p in theirs])
+
+
+def test_pooling():
+    backbone = Patches(8)
+    images = draw(2)[0].astype("float32")
+    features = keras.ops.convert_to_numpy(backbone(images))
+    for pooling, reduce in (("avg", np.mean), ("max", np.max)):
+        task = ImageClassifier(backbone, 3, pooling, None)
+        kernel, bias = map(keras.ops.convert_to_numpy, task.predictions.weights)
+        expected = reduce(features, axis=(1, 2)) @ kernel + bias
+        assert_close(task(images), expected)
+        assert task.get_layer(f"{pooling}_pool") is not None
+
+
+def test_as_keras_cv_users_call_it():
+    task = ImageClassifier(Patches(4), num_classes=4)
+    task.compile(loss="categorical_crossentropy", metrics=["accuracy"])
+    images = draw(6)[0].astype("float32")
+    task.fit(images, np.eye(4)[[0, 1, 2, 3, 0, 1]], verbose=0)
+    assert_close(task.predict(images, verbose=0).sum(axis=1), np.ones(6))
+
+
+def test_half_precision_predicts_float32():
+    task = ImageClassifier(Patches(4, dtype="mixed_bfloat16"), num_classes=4)
+    assert keras.backend.standardize_dtype(task.output.dtype) == "float32"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"pooling": "mean"}, r"\['avg', 'max'\], received 'mean'"),
+        ({"num_classes": 0}, "`num_classes` to be an integer >= 1, received 0"),
+        ({"class_names": ["a", "b"]}, "num_classes=3 labels, received 2"),
+    ],
+)
+def test_bad_arguments(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        make(**arguments)
+
+
+def test_bad_predictions_to_decode():
+    task = make()
+    with pytest.raises(ValueError, match=r"\(images, 3\), received \(2, 4\)"):
+        task.decode_predictions(np.zeros((2, 4)))
+    task.class_names = None
+    with pytest.raises(ValueError, match="a list of 3 names"):
+        task.decode_predictions(np.zeros((2, 3)))
+
+
+def test_a_backbone_without_image_features():
+    tokens = keras.Input((None, 4))
+    backbone = domain_core.Backbone(tokens, tokens)
+    with pytest.raises(ValueError, match="not 'features'"):
+        ImageClassifier(backbone, 2)
+
+
+def test_a_preprocessor_without_converter():
+    with pytest.raises(ValueError, match="Expected an ImageConverter"):
+        ImageClassifierPreprocessor(None)

@@ -1,0 +1,9 @@
+"""How ResNet's weights are sharded: weight path patterns to logical axes.
+
+Axes: "width" (output channels, which a model-parallel mesh splits), None (replicated).
+"""
+
+LAYOUT = {
+    r"stem\.conv\.kernel": (None, None, None, "width"),
+    r"stages\.\d+\.\d+\.(conv_\d|shortcut_conv)\.kernel": (None, None, None, "width"),
+}
