@@ -29,3 +29,10 @@ def test_classify_news(tmp_path):
 
 def test_demo():
     subprocess.run([sys.executable, EXAMPLES / "demo.py"], check=True)
+
+
+def test_digits(tmp_path):
+    picture = tmp_path / "digits.png"
+    program = [sys.executable, EXAMPLES / "digits.py", "--png", picture]
+    subprocess.run(program, check=True)
+    assert picture.is_file()

@@ -314,32 +314,19 @@ class ImageConverter:
 
     def _window(self, height: int, width: int) -> resize.Window:
         """Returns what to resize of an image of this size."""
-        source = height, width
         if self.pad_to_aspect_ratio:
-            return resize.padded(
-                source, self.image_size, centered=self.pad_position == "center"
-            )
-        return resize.center_cropped(
-            source, self._uncropped(height, width), self.image_size
-        )
-
-    def _uncropped(self, height: int, width: int) -> tuple[int, int]:
-        """Returns the size an image has between resizing and cropping."""
-        h, w = (int(length / self.crop_ratio) for length in self.image_size)
+            centered = self.pad_position == "center"
+            return resize.padded((height, width), self.image_size, centered)
+        h, w = self.image_size
+        resized = int(h / self.crop_ratio), int(w / self.crop_ratio)
         if self.crop_to_aspect_ratio:
-            return resize.covering((height, width), (h, w))
-        return h, w
+            resized = resize.covering((height, width), resized)
+        return resize.center_cropped(resized, self.image_size)
 
     def _draft_size(self, height: int, width: int) -> tuple[int, int]:
         """Returns the size that decoding must not fall below, upright or not."""
-        if self.pad_to_aspect_ratio:
-            upright, turned = (
-                self._window(*size).size for size in ((height, width), (width, height))
-            )
-        else:
-            upright, turned = (
-                self._uncropped(*size) for size in ((height, width), (width, height))
-            )
+        upright = self._window(height, width).resized
+        turned = self._window(width, height).resized
         return 2 * max(upright[0], turned[1]), 2 * max(upright[1], turned[0])
 
     def _affine(self, columns: int = 1) -> tuple[Any, Any]:

@@ -28,29 +28,35 @@ INTERPOLATIONS = {
 }  # the numbers are Pillow's, and Hugging Face's `resample`
 
 
+# A crop that keeps less than this of an edge is resized alone.
+_SMALLEST_PART = 1 / 4
+
+
 @dataclasses.dataclass(frozen=True)
 class Window:
-    """Which part of a source image is resized, and where it goes.
+    """How an image is resized, cropped, and put into the output.
+
+    All are `(height, width)` or `(top, left)` in pixels.
 
     Attributes:
-        box: `(left, top, right, bottom)` in pixels of the source, fractional.
-        size: `(height, width)` in pixels that the box is resized to.
-        offset: `(top, left)` in pixels of the output where it is put.
+        resized: what the whole source is resized to.
+        start: where the crop begins in that.
+        size: how much is cropped.
+        offset: where that goes in the output.
     """
 
-    box: tuple[float, float, float, float]
+    resized: tuple[int, int]
+    start: tuple[int, int]
     size: tuple[int, int]
     offset: tuple[int, int] = (0, 0)
 
-    def is_identity(self, height: int, width: int) -> bool:
-        """Whether the box is all of a source that has its size already."""
-        return self.size == (height, width) and self.box == (0, 0, width, height)
 
-
-def stretched(source: tuple[int, int], target: tuple[int, int]) -> Window:
-    """Returns the window that fills the target with all of the source."""
-    height, width = source
-    return Window((0, 0, width, height), target)
+def center_cropped(resized: tuple[int, int], target: tuple[int, int]) -> Window:
+    """Returns the window that fills the target with the centre of a larger image."""
+    top, left = (
+        (whole - part) // 2 for whole, part in zip(resized, target, strict=True)
+    )
+    return Window(resized, (top, left), target)
 
 
 def padded(source: tuple[int, int], target: tuple[int, int], centered: bool) -> Window:
@@ -66,7 +72,7 @@ def padded(source: tuple[int, int], target: tuple[int, int], centered: bool) -> 
     offset = (0, 0)
     if centered:
         offset = ((target[0] - size[0]) // 2, (target[1] - size[1]) // 2)
-    return dataclasses.replace(stretched(source, size), offset=offset)
+    return Window(size, (0, 0), size, offset)
 
 
 def covering(source: tuple[int, int], target: tuple[int, int]) -> tuple[int, int]:
@@ -80,32 +86,11 @@ def covering(source: tuple[int, int], target: tuple[int, int]) -> tuple[int, int
     return int(w * height / width), w
 
 
-def center_cropped(
-    source: tuple[int, int], resized: tuple[int, int], target: tuple[int, int]
-) -> Window:
-    """Returns the window that equals resizing, then cropping the centre.
-
-    Args:
-        source: `(height, width)` in pixels.
-        resized: what the whole source would be resized to.
-        target: what is cut out of that; not larger.
-    """
-    bounds = []
-    for length, whole, part in zip(source, resized, target, strict=True):
-        start = (whole - part) // 2
-        scale = length / whole
-        # As Pillow rounds them, so that both engines take the same weights.
-        low, high = np.float32(start * scale), np.float32((start + part) * scale)
-        bounds.append((float(low), min(float(high), float(length))))
-    (top, bottom), (left, right) = bounds
-    return Window((left, top, right, bottom), target)
-
-
 def resize_on_host(image: Any, window: Window, interpolation: str) -> np.ndarray:
-    """Resizes one image with Pillow.
+    """Resizes and crops one image with Pillow.
 
     Args:
-        image: a Pillow image, mode "RGB" or "L"; or an array `(H, W, C)`, uint8 or
+        image: a Pillow image of 8 bit per channel; or an array `(H, W, C)`, uint8 or
             float32.
         window: see `Window`; its offset is left to the caller.
         interpolation: one of `INTERPOLATIONS`.
@@ -116,31 +101,35 @@ def resize_on_host(image: Any, window: Window, interpolation: str) -> np.ndarray
     """
     from PIL import Image
 
+    if not isinstance(image, np.ndarray) and image.mode == "RGBA":
+        image = np.asarray(image)
     is_array = isinstance(image, np.ndarray)
-    height, width = image.shape[:2] if is_array else (image.height, image.width)
-    if window.is_identity(height, width) or interpolation == "nearest":
+    source = image.shape[:2] if is_array else (image.height, image.width)
+    if window.resized == source or interpolation == "nearest":
         array = image if is_array else np.asarray(image)
         array = array[..., None] if array.ndim == 2 else array
-        if window.is_identity(height, width):
-            return array
-        rows = _nearest(height, window.box[1], window.box[3], window.size[0])
-        columns = _nearest(width, window.box[0], window.box[2], window.size[1])
+        rows, columns = (
+            _nearest(*axis)
+            for axis in zip(
+                source, window.resized, window.start, window.size, strict=True
+            )
+        )
         return array[rows[:, None], columns]
-
-    def resize(plane: Any) -> np.ndarray:
-        size, filter_number = window.size[::-1], INTERPOLATIONS[interpolation]
-        return np.asarray(plane.resize(size, filter_number, box=window.box))
-
     if is_array and (image.dtype != np.uint8 or image.shape[-1] != 3):
         # One channel at a time: four would count as colours times opacity.
-        planes = [Image.fromarray(image[..., c]) for c in range(image.shape[-1])]
-        return np.stack([resize(plane) for plane in planes], axis=-1)
-    resized = resize(Image.fromarray(image) if is_array else image)
+        planes = [
+            _resize(Image.fromarray(image[..., c]), window, interpolation)
+            for c in range(image.shape[-1])
+        ]
+        return np.stack(planes, axis=-1)
+    if is_array:
+        image = Image.fromarray(image)
+    resized = _resize(image, window, interpolation)
     return resized[..., None] if resized.ndim == 2 else resized
 
 
 def resize_tensors(images: Any, window: Window, interpolation: str) -> Any:
-    """Resizes a batch of tensors of the backend by two matrix products.
+    """Resizes and crops a batch of tensors of the backend by two matrix products.
 
     Args:
         images: float32 `(B, H, W, C)`, all but `B` static.
@@ -151,12 +140,11 @@ def resize_tensors(images: Any, window: Window, interpolation: str) -> Any:
         Float32 tensor `(B, h, w, C)`.
     """
     _, height, width, channels = images.shape
-    if window.is_identity(height, width):
-        return images
-    left, top, right, bottom = window.box
-    h, w = window.size
-    y0, y1, rows = filter_matrix(height, top, bottom, h, interpolation)
-    x0, x1, columns = filter_matrix(width, left, right, w, interpolation)
+    (top, left), (h, w) = window.start, window.size
+    if window.resized == (height, width):
+        return images[:, top : top + h, left : left + w]
+    y0, y1, rows = filter_matrix(height, window.resized[0], top, h, interpolation)
+    x0, x1, columns = filter_matrix(width, window.resized[1], left, w, interpolation)
     # Each product takes the resized axis against all others flattened.
     x = keras.ops.reshape(images[:, y0:y1, x0:x1], (-1, y1 - y0, (x1 - x0) * channels))
     x = keras.ops.reshape(keras.ops.matmul(rows, x), (-1, h, x1 - x0, channels))
@@ -168,28 +156,28 @@ def resize_tensors(images: Any, window: Window, interpolation: str) -> Any:
 
 @functools.lru_cache(maxsize=64)
 def filter_matrix(
-    length: int, start: float, stop: float, size: int, interpolation: str
+    length: int, resized: int, start: int, size: int, interpolation: str
 ) -> tuple[int, int, np.ndarray]:
     """Returns what each output pixel takes of which source pixels, along one axis.
 
     Args:
         length: pixels of the source.
-        start: where the resized part begins, in pixels.
-        stop: where it ends.
+        resized: pixels that it is resized to.
+        start: the first of these in the output.
         size: pixels of the output.
         interpolation: one of `INTERPOLATIONS`.
 
     Returns:
-        `(first, last, weights)`: weights `(size, last - first)`, float32, belong to the
-        pixels `first` to `last - 1`; all others have none.
+        `(first, stop, weights)`: weights `(size, stop - first)`, float32, belong to the
+        pixels from `first` up to, not including, `stop`; all others have none.
     """
     if interpolation == "nearest":
-        weights = np.eye(length)[_nearest(length, start, stop, size)]
+        weights = np.eye(length)[_nearest(length, resized, start, size)]
     else:
         support, function = _FILTERS[interpolation]
-        scale = float(np.float32(stop) - np.float32(start)) / size
-        centers = start + (np.arange(size) + 0.5) * scale
+        scale = length / resized
         stretch = max(scale, 1.0)
+        centers = (start + np.arange(size) + 0.5) * scale
         pixels = np.arange(length)
         distances = (pixels - centers[:, None] + 0.5) * (1 / stretch)  # (size, length)
         # The rounding decides, for "box", who gets a pixel on a border.
@@ -199,13 +187,36 @@ def filter_matrix(
         weights = np.where(inside, function(distances), 0.0)
         weights /= weights.sum(axis=1, keepdims=True)
     used = np.flatnonzero(weights.any(axis=0))
-    first, last = int(used[0]), int(used[-1]) + 1
-    return first, last, weights[:, first:last].astype("float32")
+    first, stop = int(used[0]), int(used[-1]) + 1
+    return first, stop, weights[:, first:stop].astype("float32")
 
 
-def _nearest(length: int, start: float, stop: float, size: int) -> np.ndarray:
-    positions = start + (np.arange(size) + 0.5) * ((stop - start) / size)
-    return np.minimum(positions.astype(np.int64), length - 1)
+def _resize(image: Any, window: Window, interpolation: str) -> np.ndarray:
+    """Resizes a Pillow image without opacity, and crops."""
+    (top, left), (h, w) = window.start, window.size
+    height, width = window.resized
+    resample = INTERPOLATIONS[interpolation]
+    if min(h / height, w / width) >= _SMALLEST_PART:
+        # All of it, though less is needed: the passes' order, which Pillow makes depend
+        # on what it is asked for, shows by some levels.
+        image = image.resize((width, height), resample)
+        return np.asarray(image)[top : top + h, left : left + w]
+    # Of an image as thin as a thread, all would be more than memory holds.
+    y, x = image.height / height, image.width / width
+    right, bottom = min((left + w) * x, image.width), min((top + h) * y, image.height)
+    box = (left * x, top * y, right, bottom)
+    return np.asarray(image.resize((w, h), resample, box=box))
+
+
+def _nearest(length: int, resized: int, start: int, size: int) -> np.ndarray:
+    """Returns which pixels Pillow takes: on borders between two, rounding decides."""
+    if length == resized:
+        return np.arange(start, start + size)
+    from PIL import Image
+
+    pixels = Image.fromarray(np.arange(length, dtype="int32")[None])
+    chosen = pixels.resize((resized, 1), INTERPOLATIONS["nearest"])
+    return np.asarray(chosen)[0, start : start + size]
 
 
 def _rounded(length: float) -> int:

@@ -43,10 +43,10 @@ class DropBlock2D(keras.layers.Layer):
         2018, https://arxiv.org/abs/1810.12890.
 
     Example:
-        >>> layer = keras_cv.layers.DropBlock2D(rate=0.1, block_size=3, seed=0)
-        >>> y = layer(np.ones((2, 16, 8, 4), "float32"), training=True)
+        >>> layer = keras_cv.layers.DropBlock2D(rate=0.1, block_size=(3, 2), seed=0)
+        >>> y = layer(np.ones((8, 11, 6, 4), "float32"), training=True)
         >>> tuple(y.shape)
-        (2, 16, 8, 4)
+        (8, 11, 6, 4)
     """
 
     def __init__(

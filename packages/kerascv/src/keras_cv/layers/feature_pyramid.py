@@ -49,10 +49,10 @@ class FeaturePyramid(keras.layers.Layer):
         https://arxiv.org/abs/1612.03144.
 
     Example:
-        >>> maps = {3: np.ones((1, 9, 8, 6)), 4: np.ones((1, 5, 4, 12))}
-        >>> pyramid = keras_cv.layers.FeaturePyramid(3, 4, num_channels=2)(maps)
+        >>> maps = {3: np.ones((2, 9, 7, 3)), 4: np.ones((2, 5, 4, 5))}
+        >>> pyramid = keras_cv.layers.FeaturePyramid(3, 4, num_channels=4)(maps)
         >>> {level: tuple(x.shape) for level, x in pyramid.items()}
-        {3: (1, 9, 8, 2), 4: (1, 5, 4, 2)}
+        {3: (2, 9, 7, 4), 4: (2, 5, 4, 4)}
     """
 
     def __init__(

@@ -48,9 +48,9 @@ class SpatialPyramidPooling(keras.layers.Layer):
         2017, https://arxiv.org/abs/1706.05587.
 
     Example:
-        >>> layer = keras_cv.layers.SpatialPyramidPooling([6, 12], num_channels=4)
-        >>> tuple(layer(np.ones((1, 9, 7, 3), "float32")).shape)
-        (1, 9, 7, 4)
+        >>> layer = keras_cv.layers.SpatialPyramidPooling([2, 3], num_channels=5)
+        >>> tuple(layer(np.ones((3, 9, 7, 4), "float32")).shape)
+        (3, 9, 7, 5)
     """
 
     def __init__(
@@ -135,7 +135,11 @@ class SpatialPyramidPooling(keras.layers.Layer):
         return cls(**revive(config))
 
     def _unit(self, conv: Any, norm: Any, x: Any, training: bool) -> Any:
-        x = convolve(conv, x, self.dtype_policy)  # (B, H, W, D)
+        if conv.dilation_rate == (1, 1):
+            x = convolve(conv, x, self.dtype_policy)  # (B, H, W, D)
+        else:
+            # TensorFlow's plain convolution has no gradient for dilation on CPU.
+            x = conv(x)  # (B, H, W, D)
         return self._activate(batch_normalize(norm, x, self.dtype_policy, training))
 
     def _conv(

@@ -8,7 +8,7 @@ from keras_cv.layers import SpatialPyramidPooling
 
 def images(batch=3):
     random = np.random.default_rng(0)
-    return random.normal(size=(batch, 9, 7, 6)).astype("float32")
+    return random.normal(size=(batch, 9, 7, 4)).astype("float32")
 
 
 def peer():
@@ -18,9 +18,9 @@ def peer():
     from transformers.models.mobilevit.modeling_mobilevit import MobileViTASPP
 
     config = MobileViTConfig(
-        neck_hidden_sizes=[6] * 7,
-        aspp_out_channels=4,
-        atrous_rates=[1, 2, 5],
+        neck_hidden_sizes=[4] * 7,
+        aspp_out_channels=5,
+        atrous_rates=[1, 2, 3],
         aspp_dropout_prob=0.0,
     )
     model = MobileViTASPP(config)
@@ -52,10 +52,10 @@ def copy_weights(theirs, ours):
 
 @pytest.mark.parametrize("training", [False, True])
 def test_parity_with_transformers(training):
-    theirs, ours = peer(), SpatialPyramidPooling([1, 2, 5], num_channels=4)
+    theirs, ours = peer(), SpatialPyramidPooling([1, 2, 3], num_channels=5)
     import torch
 
-    ours.build((None, None, None, 6))
+    ours.build((None, None, None, 4))
     copy_weights(theirs, ours)
     with torch.no_grad():
         expected = theirs.train(training)(torch.tensor(images()).permute(0, 3, 1, 2))
@@ -66,16 +66,16 @@ def test_parity_with_transformers(training):
 
 
 def test_training_drops_what_inference_keeps():
-    layer = SpatialPyramidPooling([2], 4, activation=None, dropout=0.5)
+    layer = SpatialPyramidPooling([2, 3], 5, activation=None, dropout=0.5)
     y = to_numpy(layer(images(), training=True))
     assert 0.4 < (y == 0).mean() < 0.6
     assert (to_numpy(layer(images())) != 0).all()
 
 
 def test_one_image_of_one_cell():
-    layer = SpatialPyramidPooling([2], 4)
-    y = to_numpy(layer(np.ones((1, 1, 1, 6), "float32"), training=True))
-    assert y.shape == (1, 1, 1, 4)
+    layer = SpatialPyramidPooling([2, 3], 5)
+    y = to_numpy(layer(np.ones((1, 1, 1, 4), "float32"), training=True))
+    assert y.shape == (1, 1, 1, 5)
     assert np.isfinite(y).all()
 
 
@@ -84,15 +84,15 @@ def test_sizes_unknown_to_a_tensorflow_graph():
         pytest.skip("only TensorFlow's graphs have unknown sizes when they run")
     import tensorflow as tf
 
-    layer = SpatialPyramidPooling([2, 3], 4)
-    layer.build((None, None, None, 6))
+    layer = SpatialPyramidPooling([2, 3], 5)
+    layer.build((None, None, None, 4))
 
     def gradient(x):
         with tf.GradientTape() as tape:
             loss = tf.reduce_sum(tf.square(layer(x, training=True)))
         return tape.gradient(loss, layer.trainable_weights[0].value)
 
-    spec = [tf.TensorSpec((None, None, None, 6))]
+    spec = [tf.TensorSpec((None, None, None, 4))]
     expected = gradient(images())
     for jit_compile in (False, True):
         function = tf.function(gradient, spec, jit_compile=jit_compile)

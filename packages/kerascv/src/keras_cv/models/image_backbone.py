@@ -56,12 +56,12 @@ class ImageBackbone(Backbone):
         }
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
-        shape = tuple(inputs.shape)
-        if len(shape) != 4 or 0 in shape[1:3]:
+        shape, channels = tuple(inputs.shape), self.input_shape[-1]
+        if len(shape) != 4 or 0 in shape[1:3] or shape[3] != channels:
             raise ValueError(
-                "Expected a batch of images (images, height, width, channels) of at "
-                f"least 1 x 1 pixels, received shape {shape}. Stack single images, and "
-                "leave out empty ones."
+                f"Expected images (images, height, width, {channels}) of at least "
+                f"1 x 1 pixels, received shape {shape}. Stack single images, leave out "
+                "empty ones, and convert them to the model's number of channels."
             )
         return super().call(inputs, training=training, mask=mask)
 
@@ -104,7 +104,7 @@ def image_input(
 
     Args:
         input_shape: height, width and channels; sizes may be None.
-        input_tensor: a symbolic tensor to start from instead, or None.
+        input_tensor: a `keras.Input` to start from instead, or None.
         include_rescaling: whether to divide pixels by 255.
         dtype: the backbone's dtype policy.
 

@@ -30,7 +30,7 @@ class ResNetBackbone(ImageBackbone):
         stackwise_strides: stride of the first block of each stage.
         include_rescaling: whether pixels are in `[0, 255]`, and are divided by 255.
         input_shape: height, width and channels of images; sizes may be None.
-        input_tensor: a symbolic tensor to start from, instead of a new input.
+        input_tensor: a `keras.Input` to start from, instead of a new one.
         block_type: "block" for bottlenecks of three convolutions (ResNet-50 and up),
             "basic_block" for two (ResNet-18 and 34).
         stem_filters: channels after the stem.

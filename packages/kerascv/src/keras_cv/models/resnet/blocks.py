@@ -101,6 +101,8 @@ class ResNetStem(ConvNormLayer):
     Args:
         filters: number of output channels.
         normalize: whether norm and activation follow the convolution.
+        pool_counts_padding: whether zeros around the image take part in the maximum,
+            for "symmetric" padding.
         **options: see `ConvNormLayer`.
 
     Call arguments:
@@ -110,10 +112,18 @@ class ResNetStem(ConvNormLayer):
         Tensor `(B, H / 4, W / 4, filters)`, sizes rounded up.
     """
 
-    def __init__(self, filters: int, *, normalize: bool = True, **options: Any) -> None:
+    def __init__(
+        self,
+        filters: int,
+        *,
+        normalize: bool = True,
+        pool_counts_padding: bool = False,
+        **options: Any,
+    ) -> None:
         super().__init__(**options)
         self.filters = filters
         self.normalize = normalize
+        self.pool_counts_padding = pool_counts_padding
 
     def build(self, x_shape: Any) -> None:
         self.add_conv("conv", x_shape[-1], self.filters, 7, strides=2)
@@ -126,10 +136,9 @@ class ResNetStem(ConvNormLayer):
             x = self._activate(self._normalize("norm", x, training))
         if self.padding == "same":
             return ops.max_pool2d(x, 3, 2)
-        if self.normalize:
-            return ops.max_pool2d(x, 3, 2, padding=1)
-        # Published weights without a norm here count the zeros of the padding.
-        return ops.max_pool2d(pad(x, 1), 3, 2, padding="valid")
+        if self.pool_counts_padding:
+            return ops.max_pool2d(pad(x, 1), 3, 2, padding="valid")
+        return ops.max_pool2d(x, 3, 2, padding=1)
 
     def compute_output_spec(self, x: Any, training: bool = False) -> Any:
         return _spec(x, 4, self.filters, self.compute_dtype)
@@ -139,6 +148,7 @@ class ResNetStem(ConvNormLayer):
             **super().get_config(),
             "filters": self.filters,
             "normalize": self.normalize,
+            "pool_counts_padding": self.pool_counts_padding,
         }
 
 

@@ -6,7 +6,6 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from domain_core import Converter, Head, WeightMap, dense_weights
-from domain_core.presets.transformers import activation_name
 from domain_core.weight_map import Target, batch_norm_weights, conv_weights
 
 _BLOCK = "encoder.stages.{s}.layers.{b}"
@@ -40,6 +39,11 @@ def _backbone_config(
             f"Expected 'layer_type' to be one of {sorted(_BLOCK_TYPES)}, received "
             f"{layer_type!r}."
         )
+    if config.get("hidden_act", "relu") != "relu":
+        # Theirs is only the activation after each sum; inside blocks is always ReLU.
+        raise ValueError(
+            f"Expected 'hidden_act' to be 'relu', received {config['hidden_act']!r}."
+        )
     widths = config["hidden_sizes"]
     if layer_type == "bottleneck" and any(width % 4 for width in widths):
         raise ValueError(
@@ -61,7 +65,6 @@ def _backbone_config(
         "strided_conv": 1 if in_bottleneck or layer_type == "basic" else 2,
         "padding": "symmetric",
         "project_equal_shapes": False,
-        "activation": activation_name({"hidden_act": "relu", **config}),
         "batch_norm_epsilon": 1e-5,
         "batch_norm_momentum": 0.9,
     }

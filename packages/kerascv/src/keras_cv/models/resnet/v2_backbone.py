@@ -36,13 +36,15 @@ class ResNetV2Backbone(ImageBackbone):
             pixels, per stage, from its second block on. Other than 1 it replaces the
             stage's stride. None for 1.
         input_shape: height, width and channels of images; sizes may be None.
-        input_tensor: a symbolic tensor to start from, instead of a new input.
+        input_tensor: a `keras.Input` to start from, instead of a new one.
         block_type: "block" for bottlenecks of three convolutions (ResNet-50 and up),
             "basic_block" for two (ResNet-18 and 34).
         stem_filters: channels after the stem.
         strided_conv: which convolution of a block has its stride, 1 or 2.
         strided_block: which block of a stage has its stride, "first" or "last".
         padding: "same", where an odd pixel goes to the end, or "symmetric".
+        pool_counts_padding: whether zeros around the stem's features take part in its
+            maximum, for "symmetric" padding.
         use_bias: whether the convolutions that no norm follows have biases: the
             stem's, shortcuts', and the last of each bottleneck.
         activation: a name that Keras knows.
@@ -79,6 +81,7 @@ class ResNetV2Backbone(ImageBackbone):
         strided_conv: int = 2,
         strided_block: str = "last",
         padding: str = "same",
+        pool_counts_padding: bool = False,
         use_bias: bool = True,
         activation: str = "relu",
         batch_norm_epsilon: float = 1.001e-5,
@@ -107,7 +110,12 @@ class ResNetV2Backbone(ImageBackbone):
             "batch_norm_momentum": batch_norm_momentum,
         }
         stem = ResNetStem(
-            stem_filters, normalize=False, name="stem", dtype=dtype, **options
+            stem_filters,
+            normalize=False,
+            pool_counts_padding=pool_counts_padding,
+            name="stem",
+            dtype=dtype,
+            **options,
         )
         blocks = make_stages(PreActivationBlock, **stages, dtype=dtype, **options)
         last = NormActivation(name="last", dtype=dtype, **options)
@@ -130,4 +138,9 @@ class ResNetV2Backbone(ImageBackbone):
         self.stem = stem
         self.stages = blocks
         self.last = last
-        self.set_config(include_rescaling=include_rescaling, **stages, **options)
+        self.set_config(
+            include_rescaling=include_rescaling,
+            pool_counts_padding=pool_counts_padding,
+            **stages,
+            **options,
+        )
