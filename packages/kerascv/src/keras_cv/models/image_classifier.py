@@ -14,6 +14,7 @@ from domain_core import register_task
 from domain_core.backbone_outputs import gives, outputs_of, require_outputs
 from domain_core.classifier import Classifier, make_logits
 from keras_cv.models.image_classifier_preprocessor import ImageClassifierPreprocessor
+from keras_cv.models.image_inputs import check_batch
 
 _POOLINGS = {
     "avg": keras.layers.GlobalAveragePooling2D,
@@ -87,6 +88,14 @@ class ImageClassifier(Classifier):
         self.predictions = predictions
         self.pooling = pooling
         self.class_names = None if class_names is None else list(class_names)
+
+    def preprocess_samples(
+        self, x: Any, y: Any = None, sample_weight: Any = None
+    ) -> tuple[Any, Any, Any]:
+        """Turns one raw batch into `(images, labels, sample weights)`."""
+        if self.preprocessor is None and hasattr(self.backbone.input, "shape"):
+            return check_batch(x, self.backbone.input.shape[-1]), y, sample_weight
+        return super().preprocess_samples(x, y, sample_weight)
 
     def decode_predictions(
         self, predictions: Any, top: int = 5

@@ -161,6 +161,54 @@ def test_bad_arguments(arguments, message):
         make(**arguments)
 
 
+def nan_in_the_third():
+    images = np.zeros((4, SIZE, SIZE, 3), "float32")
+    images[2, 1, 1] = np.nan
+    return images
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (np.zeros((SIZE, SIZE)), r"shape \(12, 12\)"),
+        (np.zeros((SIZE, SIZE, 3)), r"shape \(12, 12, 3\).*`image\[None\]`"),
+        (np.zeros((2, SIZE, SIZE, 1)), "3 channels"),
+        (np.zeros((2, 0, SIZE, 3)), "no pixels"),
+        (np.zeros((2, SIZE, SIZE, 3), "uint16"), "received uint16"),
+        (nan_in_the_third(), r"images\[2\].*NaN"),
+        ([np.zeros((9, 9, 3)), np.zeros((8, 9, 3))], "different shapes"),
+    ],
+)
+def test_bad_images_without_a_preprocessor(images, message):
+    task = ImageClassifier(Patches(4), 3)
+    for call in (task.predict_on_batch, task.predict):
+        with pytest.raises(ValueError, match=message):
+            call(images)
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        ([np.zeros((9, 9, 3)), np.zeros((9, 9))], r"images\[1\].*\(9, 9\)"),
+        ([np.zeros((9, 9, 3)), np.zeros((9, 9, 4))], r"images\[1\].*3 channels"),
+        ([np.zeros((0, 0, 3))], r"images\[0\].*no pixels"),
+        ([np.zeros((9, 9, 3), "uint16")], r"images\[0\].*uint16"),
+        (["no/such/file.png"], r"no/such/file.png"),
+    ],
+)
+def test_bad_images_name_the_item(images, message):
+    task = make()
+    before = task.get_weights()
+    with pytest.raises(ValueError, match=message):
+        task.predict(images)
+    with pytest.raises(ValueError) as caught:
+        task.fit(images, [0] * len(images), verbose=0)
+    # The batch is shuffled: a note says which samples it holds, in order.
+    assert any("this batch holds samples" in note for note in caught.value.__notes__)
+    for old, new in zip(before, task.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
 def test_bad_predictions_to_decode():
     task = make()
     with pytest.raises(ValueError, match=r"\(images, 3\), received \(2, 4\)"):
