@@ -5,9 +5,10 @@
     python benchmarks/image_pipeline.py --markdown        the tables of RESULTS.md
 
 One call makes four batches of 32: read the files, decode, resize to 224 x 224
-(stretched: `tf.image.resize` crops nothing), float32 in [0, 255]. A dataset starts anew in each call
-and ends with it, so that nothing is made ahead while nobody measures. The photographs
-are scikit-learn's two, 640 x 427, again and again; so are a folder's first 128 files.
+(stretched: `tf.image.resize` crops nothing), float32 in [0, 255]. A dataset starts anew
+in each call and ends with it, so that nothing is made ahead while nobody measures. The
+photographs are scikit-learn's two, 640 x 427, again and again; of a folder, the first
+128 files, again and again if there are fewer.
 
   tf.data            `tf.io.read_file`, `decode_jpeg`, `tf.image.resize` bilinear,
                      batch, prefetch. Aliased: an output pixel sees four of the source.

@@ -57,7 +57,7 @@ def signature(name: str) -> list[dict[str, str | None]] | None:
         return None
     owner, value = found
     if inspect.isclass(value):
-        function, skip_first = value.__init__, True
+        function, skip_first = public_api.constructor(value), True
     else:
         function = value
         # A class method comes bound, a static one has no first argument to leave out.

@@ -72,7 +72,7 @@ def public_api(package: str) -> list[str]:
         if full_name != name:
             lines.append(f"{name} = {full_name}")
         elif inspect.isclass(value):
-            lines.append(name + parameters_text(value.__init__, skip_first=True))
+            lines.append(name + parameters_text(constructor(value), skip_first=True))
             for method, kind, function in public_methods(value):
                 text = parameters_text(function, skip_first=kind is not staticmethod)
                 lines.append(f"{name}.{method}{'' if kind is property else text}")
@@ -187,6 +187,13 @@ def parameters_text(function: Callable, skip_first: bool = False) -> str:
             text += f"={default_text(parameter.default)}"
         parts.append(text)
     return f"({', '.join(parts)})"
+
+
+def constructor(cls: type) -> Callable:
+    """Returns what reads a class's arguments: `__new__` where it writes only that."""
+    if "__new__" in vars(cls) and "__init__" not in vars(cls):
+        return cls.__new__
+    return cls.__init__
 
 
 def parameters(function: Callable, skip_first: bool) -> list[inspect.Parameter]:

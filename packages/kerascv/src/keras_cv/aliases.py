@@ -8,7 +8,7 @@ from typing import Any
 from keras_cv.models.resnet import ResNetBackbone, ResNetV2Backbone
 
 
-def _alias(cls: type, name: str, preset: str) -> Any:
+def _alias(cls: Any, name: str, preset: str) -> Any:
     """Makes a class whose call gives a `cls` of an architecture preset."""
 
     def new(
@@ -17,7 +17,7 @@ def _alias(cls: type, name: str, preset: str) -> Any:
         input_shape: Sequence[int | None] = (None, None, 3),
         input_tensor: Any = None,
     ) -> Any:
-        return cls.from_preset(  # type: ignore[attr-defined]
+        return cls.from_preset(
             preset,
             load_weights=False,
             include_rescaling=include_rescaling,
@@ -29,7 +29,8 @@ def _alias(cls: type, name: str, preset: str) -> Any:
         "__doc__": f"Gives a `{cls.__name__}` of preset {preset!r}, weights at random.",
         "__module__": __name__,
         "__new__": new,
-        "from_preset": cls.from_preset,  # type: ignore[attr-defined]
+        "from_preset": cls.from_preset,
+        "presets": {key: cls.presets[key] for key in cls.presets if preset in key},
     }
     return type(name, (cls,), body)
 

@@ -149,13 +149,14 @@ def as_channels(image: Any, name: str, channels: int) -> Any:
     mode = _MODES[channels]
     try:
         image.load()
-        if image.mode == "I;16" and image.format == "PNG":
-            image = Image.fromarray((np.asarray(image) >> 8).astype("uint8"))
-        if image.mode in ("I", "F") or image.mode.startswith("I;"):
-            raise ValueError(f"the range of its mode {image.mode!r} is not known")
+        is_png = image.format == "PNG"
         # Asked after decoding: a TIFF is then upright, a PNG may tell at its end.
         if image.getexif().get(_ORIENTATION, 1) != 1:
             image = ImageOps.exif_transpose(image)
+        if image.mode == "I;16" and is_png:
+            image = Image.fromarray((np.asarray(image) >> 8).astype("uint8"))
+        if image.mode in ("I", "F") or image.mode.startswith("I;"):
+            raise ValueError(f"the range of its mode {image.mode!r} is not known")
         if image.mode == "P" and "transparency" in image.info:
             image = image.convert("RGBA")  # Pillow warns of the direct way
         return image if image.mode == mode else image.convert(mode)

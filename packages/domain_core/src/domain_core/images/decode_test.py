@@ -128,6 +128,10 @@ def test_reads_16_bit_grey_as_8():
     data = encode(Image.fromarray(wide[..., 0]), "PNG")
     np.testing.assert_array_equal(pixels(data, 1)[..., None], wide // 256)
     np.testing.assert_array_equal(pixels(data, 3), np.repeat(wide // 256, 3, -1))
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    data = encode(Image.fromarray(wide[..., 0]), "PNG", exif=exif)
+    np.testing.assert_array_equal(pixels(data, 1), wide[::-1, ::-1, 0] // 256)
 
 
 @pytest.mark.parametrize("dtype", ["uint16", "int32", "float32"])

@@ -143,10 +143,10 @@ elif keras.config.backend() == "tensorflow":
     def max_pool2d(x: Any, size: int, stride: int, padding: str | int = "same") -> Any:
         """Takes the maximum over square windows; see the torch form."""
         if isinstance(padding, int):
+            # XLA knows no padding of a pool by numbers.
             sides = [[0, 0], [padding, padding], [padding, padding], [0, 0]]
-        else:
-            sides = padding.upper()
-        return tf.nn.max_pool2d(x, size, stride, sides)
+            x, padding = tf.pad(x, sides, constant_values=x.dtype.min), "valid"
+        return tf.nn.max_pool2d(x, size, stride, padding.upper())
 
     def keep_kernel_in_order(kernel: Any) -> None:
         """Does nothing; see the torch form."""
@@ -183,7 +183,7 @@ else:
             sides = [(0, 0), *sides, (0, 0)]
         return jax.lax.reduce_window(
             x,
-            jnp.array(-jnp.inf, x.dtype),
+            -jnp.inf,
             jax.lax.max,
             (1, size, size, 1),
             (1, stride, stride, 1),
