@@ -59,6 +59,8 @@ def learn(
         include_rescaling=False,
         block_type="basic_block",
         input_shape=(None, None, 1),
+        # A few hundred steps: statistics that move slowly would stay at their start.
+        batch_norm_momentum=0.9,
     )
     classifier = keras_cv.models.ImageClassifier(
         backbone,

@@ -99,7 +99,7 @@ if keras.config.backend() == "torch":
     def _max_along(
         x: Any, axis: int, size: int, stride: int, side: tuple[int, int]
     ) -> Any:
-        """Takes the maximum along one axis; torch's own pooling takes 5 times longer."""
+        """Takes the maximum along one axis; torch's own pool takes 5 times longer."""
         count = (x.shape[axis] + sum(side) - size) // stride + 1
         all_before = (slice(None),) * axis
         y = None

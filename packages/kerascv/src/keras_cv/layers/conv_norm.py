@@ -1,8 +1,8 @@
-"""Short ways through convolution and batch normalization, as `project` for dense layers.
+"""Short ways through convolution and batch normalization, like `project` for dense.
 
-A block is one Keras layer: its `Conv2D` and `BatchNormalization` sublayers hold weights,
-and run through their math alone unless something is attached to them that only
-`Layer.__call__` honours.
+A block is one Keras layer: its `Conv2D` and `BatchNormalization` sublayers hold
+weights, and run through their math alone unless something is attached to them that
+only `Layer.__call__` honours.
 """
 
 from __future__ import annotations

@@ -128,3 +128,44 @@ def image_input(
         return inputs, inputs
     rescaling = keras.layers.Rescaling(_FROM_BYTES, dtype=dtype, name="rescaling")
     return inputs, rescaling(inputs)
+
+
+def pyramid_of(stages: Sequence[Sequence[keras.layers.Layer]]) -> dict[str, str]:
+    """Returns the name of the last layer of each stage, by level, from "P2" on.
+
+    Args:
+        stages: layers by stage, of which the first has an output of a quarter of the
+            image's size, and each further one of half of that before.
+    """
+    return {f"P{level}": stage[-1].name for level, stage in enumerate(stages, 2)}
+
+
+def check_choices(**arguments: tuple[Any, Sequence[Any]]) -> None:
+    """Raises ValueError if an argument is none of its choices.
+
+    Args:
+        **arguments: value and choices by name.
+    """
+    for name, (value, choices) in arguments.items():
+        if value not in choices:
+            raise ValueError(
+                f"Expected `{name}` to be {' or '.join(map(repr, choices))}, received "
+                f"{value!r}."
+            )
+
+
+def check_stackwise(**lists: Sequence[int]) -> None:
+    """Raises ValueError unless lists are of positive ints and of equal length.
+
+    Args:
+        **lists: one number per stage, by name of the argument.
+    """
+    for name, values in lists.items():
+        if not all(isinstance(v, int) and v > 0 for v in values):
+            raise ValueError(f"Expected `{name}` to be positive, received {values}.")
+    lengths = {len(values) for values in lists.values()}
+    if len(lengths) > 1 or 0 in lengths:
+        raise ValueError(
+            "Expected lists with one number per stage, of equal length, received "
+            f"{lists}."
+        )

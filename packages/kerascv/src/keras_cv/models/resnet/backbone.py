@@ -13,9 +13,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from keras_cv.models.image_backbone import ImageBackbone, image_input
-from keras_cv.models.resnet.blocks import ResidualBlock, ResNetStem
-from keras_cv.models.resnet.stages import check_arguments, make_stages
+from keras_cv.layers.conv_pool_stem import ConvPoolStem
+from keras_cv.models.image_backbone import ImageBackbone, image_input, pyramid_of
+from keras_cv.models.resnet.blocks import ResidualBlock
+from keras_cv.models.resnet.stages import make_stages
 
 
 class ResNetBackbone(ImageBackbone):
@@ -80,7 +81,7 @@ class ResNetBackbone(ImageBackbone):
         trainable: bool = True,
         dtype: Any = None,
     ) -> None:
-        stages = {
+        stages: dict[str, Any] = {
             "stackwise_filters": list(stackwise_filters),
             "stackwise_blocks": list(stackwise_blocks),
             "stackwise_strides": list(stackwise_strides),
@@ -89,17 +90,16 @@ class ResNetBackbone(ImageBackbone):
             "strided_conv": strided_conv,
             "project_equal_shapes": project_equal_shapes,
         }
-        check_arguments(padding=padding, **stages)
         # layers
-        options = {
+        options: dict[str, Any] = {
             "padding": padding,
             "use_bias": use_bias,
             "activation": activation,
             "batch_norm_epsilon": batch_norm_epsilon,
             "batch_norm_momentum": batch_norm_momentum,
         }
-        stem = ResNetStem(stem_filters, name="stem", dtype=dtype, **options)
         blocks = make_stages(ResidualBlock, **stages, dtype=dtype, **options)
+        stem = ConvPoolStem(stem_filters, name="stem", dtype=dtype, **options)
         # functional model
         inputs, x = image_input(input_shape, input_tensor, include_rescaling, dtype)
         x = stem(x)
@@ -108,9 +108,7 @@ class ResNetBackbone(ImageBackbone):
         super().__init__(
             inputs,
             x,
-            pyramid_level_inputs={
-                f"P{level}": stage[-1].name for level, stage in enumerate(blocks, 2)
-            },
+            pyramid_level_inputs=pyramid_of(blocks),
             name=name,
             trainable=trainable,
             dtype=dtype,

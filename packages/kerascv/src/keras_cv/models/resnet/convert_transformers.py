@@ -6,10 +6,12 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from domain_core import Converter, Head, WeightMap, dense_weights
+from domain_core.presets.transformers import classifier_arguments
 from domain_core.weight_map import Target, batch_norm_weights, conv_weights
+from keras_cv.models.image_backbone import check_choices
 
 _BLOCK = "encoder.stages.{s}.layers.{b}"
-_BLOCK_TYPES = {"bottleneck": "block", "basic": "basic_block"}
+_BLOCKS = {"bottleneck": ("block", 4), "basic": ("basic_block", 1)}
 
 
 def _conv_norm(foreign: str, conv: str, norm: str) -> dict[str, Target]:
@@ -19,50 +21,45 @@ def _conv_norm(foreign: str, conv: str, norm: str) -> dict[str, Target]:
     }
 
 
-_BACKBONE = _conv_norm("embedder.embedder", "stem.conv", "stem.norm")
-for _theirs, _conv, _norm in (
-    ("layer.0", "conv_1", "norm_1"),
-    ("layer.1", "conv_2", "norm_2"),
-    ("layer.2", "conv_3", "norm_3"),
-    ("shortcut", "shortcut_conv", "shortcut_norm"),
-):
-    _ours = "stages.{s}.{b}."
-    _BACKBONE |= _conv_norm(f"{_BLOCK}.{_theirs}", _ours + _conv, _ours + _norm)
+_OURS = "stages.{s}.{b}."
+_BACKBONE = {
+    **_conv_norm("embedder.embedder", "stem.conv", "stem.norm"),
+    **_conv_norm(f"{_BLOCK}.layer.0", f"{_OURS}conv_1", f"{_OURS}norm_1"),
+    **_conv_norm(f"{_BLOCK}.layer.1", f"{_OURS}conv_2", f"{_OURS}norm_2"),
+    **_conv_norm(f"{_BLOCK}.layer.2", f"{_OURS}conv_3", f"{_OURS}norm_3"),
+    **_conv_norm(
+        f"{_BLOCK}.shortcut", f"{_OURS}shortcut_conv", f"{_OURS}shortcut_norm"
+    ),
+}
 
 
 def _backbone_config(
     config: Mapping[str, Any], names: Collection[str]
 ) -> dict[str, Any]:
     layer_type = config.get("layer_type", "bottleneck")
-    if layer_type not in _BLOCK_TYPES:
-        raise ValueError(
-            f"Expected 'layer_type' to be one of {sorted(_BLOCK_TYPES)}, received "
-            f"{layer_type!r}."
-        )
-    if config.get("hidden_act", "relu") != "relu":
-        # Theirs is only the activation after each sum; inside blocks is always ReLU.
-        raise ValueError(
-            f"Expected 'hidden_act' to be 'relu', received {config['hidden_act']!r}."
-        )
+    # Their activation is only that after each sum: inside blocks it is always ReLU.
+    activation = config.get("hidden_act", "relu")
+    check_choices(
+        layer_type=(layer_type, tuple(_BLOCKS)), hidden_act=(activation, ("relu",))
+    )
+    block_type, expansion = _BLOCKS[layer_type]
     widths = config["hidden_sizes"]
-    if layer_type == "bottleneck" and any(width % 4 for width in widths):
+    if any(width % expansion for width in widths):
         raise ValueError(
             "Expected 'hidden_sizes' of bottlenecks to be multiples of 4, received "
             f"{widths}."
         )
     first = 2 if config.get("downsample_in_first_stage", False) else 1
-    in_bottleneck = config.get("downsample_in_bottleneck", False)
+    in_first_conv = config.get("downsample_in_bottleneck", False) or expansion == 1
     return {
-        "stackwise_filters": [
-            width // 4 if layer_type == "bottleneck" else width for width in widths
-        ],
+        "stackwise_filters": [width // expansion for width in widths],
         "stackwise_blocks": config["depths"],
         "stackwise_strides": [first] + [2] * (len(widths) - 1),
         "include_rescaling": False,
         "input_shape": (None, None, config.get("num_channels", 3)),
-        "block_type": _BLOCK_TYPES[layer_type],
+        "block_type": block_type,
         "stem_filters": config.get("embedding_size", 64),
-        "strided_conv": 1 if in_bottleneck or layer_type == "basic" else 2,
+        "strided_conv": 1 if in_first_conv else 2,
         "padding": "symmetric",
         "project_equal_shapes": False,
         "batch_norm_epsilon": 1e-5,
@@ -71,17 +68,10 @@ def _backbone_config(
 
 
 def _classifier_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    if config.get("problem_type") not in (None, "single_label_classification"):
-        raise ValueError(
-            "Expected a single-label classifier, received 'problem_type' "
-            f"{config['problem_type']!r}."
-        )
     labels = config.get("id2label") or {}
-    names = [labels[key] for key in sorted(labels, key=int)]
     return {
-        "num_classes": len(names) or config.get("num_labels", 2),
-        "class_names": names or None,
-        "pooling": "avg",
+        "num_classes": classifier_arguments(config)["num_classes"],
+        "class_names": [labels[key] for key in sorted(labels, key=int)] or None,
         "activation": None,
     }
 

@@ -12,13 +12,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from keras_cv.models.image_backbone import ImageBackbone, image_input
-from keras_cv.models.resnet.blocks import (
-    NormActivation,
-    PreActivationBlock,
-    ResNetStem,
-)
-from keras_cv.models.resnet.stages import check_arguments, make_stages
+from keras_cv.layers.conv_norm_layer import NormActivation
+from keras_cv.layers.conv_pool_stem import ConvPoolStem
+from keras_cv.models.image_backbone import ImageBackbone, image_input, pyramid_of
+from keras_cv.models.resnet.blocks import PreActivationBlock
+from keras_cv.models.resnet.stages import make_stages
 
 
 class ResNetV2Backbone(ImageBackbone):
@@ -90,7 +88,7 @@ class ResNetV2Backbone(ImageBackbone):
         trainable: bool = True,
         dtype: Any = None,
     ) -> None:
-        stages = {
+        stages: dict[str, Any] = {
             "stackwise_filters": list(stackwise_filters),
             "stackwise_blocks": list(stackwise_blocks),
             "stackwise_strides": list(stackwise_strides),
@@ -100,24 +98,19 @@ class ResNetV2Backbone(ImageBackbone):
             "strided_conv": strided_conv,
             "strided_block": strided_block,
         }
-        check_arguments(padding=padding, **stages)
         # layers
-        options = {
+        options: dict[str, Any] = {
             "padding": padding,
             "use_bias": use_bias,
             "activation": activation,
             "batch_norm_epsilon": batch_norm_epsilon,
             "batch_norm_momentum": batch_norm_momentum,
         }
-        stem = ResNetStem(
-            stem_filters,
-            normalize=False,
-            pool_counts_padding=pool_counts_padding,
-            name="stem",
-            dtype=dtype,
-            **options,
-        )
         blocks = make_stages(PreActivationBlock, **stages, dtype=dtype, **options)
+        stem_options = {"has_norm": False, "pool_counts_padding": pool_counts_padding}
+        stem = ConvPoolStem(
+            stem_filters, name="stem", dtype=dtype, **stem_options, **options
+        )
         last = NormActivation(name="last", dtype=dtype, **options)
         # functional model
         inputs, x = image_input(input_shape, input_tensor, include_rescaling, dtype)
@@ -127,9 +120,7 @@ class ResNetV2Backbone(ImageBackbone):
         super().__init__(
             inputs,
             last(x),
-            pyramid_level_inputs={
-                f"P{level}": stage[-1].name for level, stage in enumerate(blocks, 2)
-            },
+            pyramid_level_inputs=pyramid_of(blocks),
             name=name,
             trainable=trainable,
             dtype=dtype,

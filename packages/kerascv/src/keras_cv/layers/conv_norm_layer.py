@@ -1,0 +1,121 @@
+"""What layers made of convolutions and batch normalizations have in common."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import keras
+
+from domain_core import ops
+from domain_core.serialization import layer_config, serializable
+from keras_cv.layers.conv_norm import batch_normalize, build_conv, convolve, make_conv
+
+
+class ConvNormLayer(keras.layers.Layer):
+    """Base of layers made of convolutions and batch normalizations.
+
+    A subclass writes `build`, by `add_conv` and `add_norm`, and `call`, by `convolve`,
+    `normalize` and `activate`. Each of its own arguments becomes an attribute and is
+    named in `arguments`.
+
+    Args:
+        padding: "same" or "symmetric"; see `make_conv`.
+        use_bias: whether convolutions have biases.
+        activation: a name that `domain_core.ops.activation` knows.
+        batch_norm_epsilon: added to variances.
+        batch_norm_momentum: share of the old moving statistics kept per step.
+        name: name of the layer.
+        trainable: whether its weights train.
+        dtype: dtype policy.
+
+    Attributes:
+        arguments: names of the constructor's arguments.
+        output_stride: pixels of the input per pixel of the output.
+        width: channels of the output; None for those of the input.
+    """
+
+    arguments: ClassVar[tuple[str, ...]] = (
+        "padding",
+        "use_bias",
+        "activation",
+        "batch_norm_epsilon",
+        "batch_norm_momentum",
+    )
+    output_stride = 1
+    width: Any = None
+
+    def __init__(
+        self,
+        *,
+        padding: str = "same",
+        use_bias: bool = False,
+        activation: str = "relu",
+        batch_norm_epsilon: float = 1.001e-5,
+        batch_norm_momentum: float = 0.99,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(name=name, trainable=trainable, dtype=dtype)
+        self.padding = padding
+        self.use_bias = use_bias
+        self.activation = activation
+        self.batch_norm_epsilon = batch_norm_epsilon
+        self.batch_norm_momentum = batch_norm_momentum
+        self.kernel_initializer = keras.initializers.get("glorot_uniform")
+        self.activate = ops.activation_in_place(activation)
+
+    def add_conv(
+        self, name: str, channels: int, filters: int, size: int, **options: Any
+    ) -> None:
+        """Makes and builds a convolution as attribute `name`; see `make_conv`."""
+        options = {"padding": self.padding, "use_bias": self.use_bias, **options}
+        conv = make_conv(filters, size, name, self, **options)
+        build_conv(conv, (None, None, None, channels))
+        setattr(self, name, conv)
+
+    def add_norm(self, name: str, channels: int) -> None:
+        """Makes and builds a batch normalization as attribute `name`."""
+        norm = keras.layers.BatchNormalization(
+            momentum=self.batch_norm_momentum,
+            epsilon=self.batch_norm_epsilon,
+            dtype=self.dtype_policy,
+            name=name,
+        )
+        norm.build((None, None, None, channels))
+        setattr(self, name, norm)
+
+    def convolve(self, name: str, x: Any) -> Any:
+        """Applies a convolution; see `keras_cv.layers.conv_norm.convolve`."""
+        return convolve(getattr(self, name), x, self.dtype_policy)
+
+    def normalize(
+        self, name: str, x: Any, training: bool, overwrite: bool = True
+    ) -> Any:
+        """Applies a norm; see `keras_cv.layers.conv_norm.batch_normalize`."""
+        norm, policy = getattr(self, name), self.dtype_policy
+        return batch_normalize(norm, x, policy, training, overwrite)
+
+    def compute_output_spec(self, x: Any, training: bool = False) -> Any:
+        sizes = (s and -(-s // self.output_stride) for s in x.shape[1:3])
+        shape = (x.shape[0], *sizes, self.width or x.shape[-1])
+        return keras.KerasTensor(shape, dtype=self.compute_dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        own = {name: getattr(self, name) for name in self.arguments}
+        return {**layer_config(self), **own}
+
+
+@serializable("kerascv")
+class NormActivation(ConvNormLayer):
+    """Batch normalization and activation, `(B, H, W, C)` to the same shape.
+
+    Args:
+        **options: see `ConvNormLayer`.
+    """
+
+    def build(self, x_shape: Any) -> None:
+        self.add_norm("norm", x_shape[-1])
+
+    def call(self, x: Any, training: bool = False) -> Any:
+        return self.activate(self.normalize("norm", x, training, overwrite=False))
