@@ -16,6 +16,7 @@ photographs are scikit-learn's two, 640 x 427, again and again; of a folder, the
   tf.data-exact      and `dct_method="INTEGER_ACCURATE"`: the same pixels as Pillow's.
   pillow             a loop: open, convert, resize, stack.
   ours               `ImageConverter` on paths; without TensorFlow in the process.
+  ours-aliased       with `antialias=False`: the filter of `tf.data`.
   ours-draft         with `draft=True`: decoded at half size or less where that is still
                      twice the output's.
   ours-in-tf.data    the same converter, mapped over a `tf.data.Dataset` of paths.
@@ -84,9 +85,9 @@ def in_batches(convert: Callable[[list[str]], np.ndarray]) -> Callable[..., Any]
     return make
 
 
-def build_ours(options: argparse.Namespace, draft: bool = False) -> Measurements:
+def build_ours(options: argparse.Namespace, **arguments: bool) -> Measurements:
     """Our converter, on a list of paths."""
-    measurements = measure(options, in_batches(_converter(draft)))
+    measurements = measure(options, in_batches(_converter(**arguments)))
     assert "tensorflow" not in sys.modules
     return measurements
 
@@ -144,10 +145,10 @@ def build_pillow(options: argparse.Namespace) -> Measurements:
     return measure(options, in_batches(convert))
 
 
-def _converter(draft: bool = False) -> Any:
+def _converter(**arguments: bool) -> Any:
     from domain_core.images import ImageConverter
 
-    return ImageConverter(SIZE, crop_to_aspect_ratio=False, draft=draft)
+    return ImageConverter(SIZE, crop_to_aspect_ratio=False, **arguments)
 
 
 def _is_jpeg(path: pathlib.Path) -> bool:
@@ -174,6 +175,13 @@ CONTENDERS = [
     ),
     Contender("pillow", build_pillow, packages=("pillow",)),
     Contender("ours", build_ours, TORCH, OURS, PEERS),
+    Contender(
+        "ours-aliased",
+        functools.partial(build_ours, antialias=False),
+        TORCH,
+        (*OURS, "opencv-python-headless"),
+        ("tf.data",),
+    ),
     Contender(
         "ours-draft", functools.partial(build_ours, draft=True), TORCH, OURS, PEERS
     ),

@@ -462,3 +462,13 @@ def test_says_how_to_install_pillow(monkeypatch):
     monkeypatch.setitem(sys.modules, "PIL", None)
     with pytest.raises(ImportError, match="pip install pillow"):
         ImageConverter(8)([SMALL])
+
+
+def test_antialiasing_is_off_for_few_filters():
+    converter = ImageConverter((5, 7), antialias=False)
+    again = ImageConverter.from_config(converter.get_config())
+    assert again.antialias is False
+    image = np.random.default_rng(0).integers(0, 256, (20, 30, 3), "uint8")
+    assert not np.array_equal(converter(image), ImageConverter((5, 7))(image))
+    with pytest.raises(ValueError, match="'nearest'.* with antialias=False"):
+        ImageConverter(4, interpolation="bicubic", antialias=False)

@@ -1,9 +1,11 @@
-"""Resizing with antialiasing filters: where to, and by which weights.
+"""Resizing: where to, and by which weights.
 
 Two engines give the same numbers: Pillow on the host, and two matrix products with
 precomputed weights on tensors. Both follow Pillow, the reference of most published
 vision models: a filter is stretched by the factor of reduction, sampled at the centres
-of the source's pixels, and normalized over those that exist.
+of the source's pixels, and normalized over those that exist. Without antialiasing a
+filter is not stretched, as in TensorFlow and OpenCV, which then serves on the host:
+faster, but what lies between the pixels it looks at is lost.
 
 Shapes: `H`, `W` source, `h`, `w` output, `C` channels.
 """
@@ -26,7 +28,7 @@ INTERPOLATIONS = {
     "box": 4,
     "hamming": 5,
 }  # the numbers are Pillow's, and Hugging Face's `resample`
-
+ALIASED = ("bilinear", "nearest")  # which of them work without antialiasing
 
 # A crop that keeps less than this of an edge is resized alone.
 _SMALLEST_PART = 1 / 4
@@ -86,14 +88,17 @@ def covering(source: tuple[int, int], target: tuple[int, int]) -> tuple[int, int
     return int(w * height / width), w
 
 
-def resize_on_host(image: Any, window: Window, interpolation: str) -> np.ndarray:
-    """Resizes and crops one image with Pillow.
+def resize_on_host(
+    image: Any, window: Window, interpolation: str, antialias: bool = True
+) -> np.ndarray:
+    """Resizes and crops one image with Pillow, without antialiasing with OpenCV.
 
     Args:
         image: a Pillow image of 8 bit per channel; or an array `(H, W, C)`, uint8 or
             float32.
         window: see `Window`; its offset is left to the caller.
         interpolation: one of `INTERPOLATIONS`.
+        antialias: whether to take all pixels into account.
 
     Returns:
         Array `(h, w, C)`, uint8 for uint8 (rounded after each of the two passes), else
@@ -115,6 +120,8 @@ def resize_on_host(image: Any, window: Window, interpolation: str) -> np.ndarray
             )
         )
         return array[rows[:, None], columns]
+    if not antialias:
+        return _resize_aliased(np.asarray(image), window)
     if is_array and (image.dtype != np.uint8 or image.shape[-1] != 3):
         # One channel at a time: four would count as colours times opacity.
         planes = [
@@ -128,13 +135,16 @@ def resize_on_host(image: Any, window: Window, interpolation: str) -> np.ndarray
     return resized[..., None] if resized.ndim == 2 else resized
 
 
-def resize_tensors(images: Any, window: Window, interpolation: str) -> Any:
+def resize_tensors(
+    images: Any, window: Window, interpolation: str, antialias: bool = True
+) -> Any:
     """Resizes and crops a batch of tensors of the backend by two matrix products.
 
     Args:
         images: float32 `(B, H, W, C)`, all but `B` static.
         window: see `Window`; its offset is left to the caller.
         interpolation: one of `INTERPOLATIONS`.
+        antialias: whether to take all pixels into account.
 
     Returns:
         Float32 tensor `(B, h, w, C)`.
@@ -143,8 +153,9 @@ def resize_tensors(images: Any, window: Window, interpolation: str) -> Any:
     (top, left), (h, w) = window.start, window.size
     if window.resized == (height, width):
         return images[:, top : top + h, left : left + w]
-    y0, y1, rows = filter_matrix(height, window.resized[0], top, h, interpolation)
-    x0, x1, columns = filter_matrix(width, window.resized[1], left, w, interpolation)
+    kind = (interpolation, antialias)
+    y0, y1, rows = filter_matrix(height, window.resized[0], top, h, *kind)
+    x0, x1, columns = filter_matrix(width, window.resized[1], left, w, *kind)
     # Each product takes the resized axis against all others flattened.
     x = keras.ops.reshape(images[:, y0:y1, x0:x1], (-1, y1 - y0, (x1 - x0) * channels))
     x = keras.ops.reshape(keras.ops.matmul(rows, x), (-1, h, x1 - x0, channels))
@@ -156,7 +167,12 @@ def resize_tensors(images: Any, window: Window, interpolation: str) -> Any:
 
 @functools.lru_cache(maxsize=64)
 def filter_matrix(
-    length: int, resized: int, start: int, size: int, interpolation: str
+    length: int,
+    resized: int,
+    start: int,
+    size: int,
+    interpolation: str,
+    antialias: bool = True,
 ) -> tuple[int, int, np.ndarray]:
     """Returns what each output pixel takes of which source pixels, along one axis.
 
@@ -166,6 +182,7 @@ def filter_matrix(
         start: the first of these in the output.
         size: pixels of the output.
         interpolation: one of `INTERPOLATIONS`.
+        antialias: whether to stretch the filter by the factor of reduction.
 
     Returns:
         `(first, stop, weights)`: weights `(size, stop - first)`, float32, belong to the
@@ -176,7 +193,7 @@ def filter_matrix(
     else:
         support, function = _FILTERS[interpolation]
         scale = length / resized
-        stretch = max(scale, 1.0)
+        stretch = max(scale, 1.0) if antialias else 1.0
         centers = (start + np.arange(size) + 0.5) * scale
         pixels = np.arange(length)
         distances = (pixels - centers[:, None] + 0.5) * (1 / stretch)  # (size, length)
@@ -206,6 +223,32 @@ def _resize(image: Any, window: Window, interpolation: str) -> np.ndarray:
     right, bottom = min((left + w) * x, image.width), min((top + h) * y, image.height)
     box = (left * x, top * y, right, bottom)
     return np.asarray(image.resize((w, h), resample, box=box))
+
+
+def _resize_aliased(image: np.ndarray, window: Window) -> np.ndarray:
+    """Resizes bilinearly between the nearest pixels alone, and crops."""
+    import cv2
+
+    image = image[..., None] if image.ndim == 2 else image
+    (top, left), (h, w) = window.start, window.size
+    height, width = window.resized
+    if min(h / height, w / width) >= _SMALLEST_PART:
+        resized = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
+        resized = resized.reshape(height, width, -1)
+        return resized[top : top + h, left : left + w]
+    # As in `_resize`, of a thread only what is needed.
+    x = image
+    for axis, (resized, start, size) in enumerate(
+        zip(window.resized, window.start, window.size, strict=True)
+    ):
+        last = image.shape[axis] - 1
+        centers = (start + np.arange(size) + 0.5) * (last + 1) / resized - 0.5
+        centers = np.clip(centers, 0, last)
+        low = centers.astype(int)
+        part = (centers - low).reshape((-1, 1, 1) if axis == 0 else (-1, 1))
+        below, above = x.take(low, axis), x.take(np.minimum(low + 1, last), axis)
+        x = below + (above - below.astype("float32")) * part
+    return (x.round() if image.dtype == np.uint8 else x).astype(image.dtype)
 
 
 def _nearest(length: int, resized: int, start: int, size: int) -> np.ndarray:

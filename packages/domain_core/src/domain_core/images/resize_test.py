@@ -64,6 +64,45 @@ def test_a_thread_needs_no_memory(interpolation):
     assert np.abs(given.astype("int32") - expected).max() <= 9  # the passes' order
 
 
+@pytest.mark.parametrize("kind", ["uint8", "float32"])
+@pytest.mark.parametrize(("size", "window"), [((21, 37), (12, 16)), ((9, 8), (20, 25))])
+def test_without_antialiasing_as_opencv_and_tensorflow(kind, size, window):
+    image = np.random.default_rng(0).integers(0, 256, (*size, 3)).astype(kind)
+    # Two straight lines between each four neighbours, by hand.
+    y, x = (
+        np.clip((np.arange(n) + 0.5) * length / n - 0.5, 0, length - 1)
+        for n, length in zip(window, size, strict=True)
+    )
+    rows = np.stack(
+        [
+            np.interp(y, np.arange(size[0]), c)
+            for c in image.reshape(size[0], -1).T.astype("float64")
+        ],
+        -1,
+    ).reshape(len(y), size[1], 3)
+    expected = np.stack(
+        [
+            [np.interp(x, np.arange(size[1]), rows[i, :, c]) for i in range(len(y))]
+            for c in range(3)
+        ],
+        -1,
+    )
+    for crop in (window, (2, 3)):  # the second takes another way
+        part = center_cropped(window, crop)
+        top, left = part.start
+        wanted = expected[top : top + crop[0], left : left + crop[1]]
+        given = resize_on_host(image, part, "bilinear", antialias=False)
+        assert given.dtype == kind
+        # OpenCV's weights of uint8 have 11 bits.
+        tolerance = 1.0 if kind == "uint8" else 2e-4
+        np.testing.assert_allclose(given.astype("float32"), wanted, atol=tolerance)
+        on_tensors = resize_tensors(
+            image[None].astype("float32"), part, "bilinear", False
+        )
+        on_tensors = keras.ops.convert_to_numpy(on_tensors)[0]
+        np.testing.assert_allclose(on_tensors, wanted, atol=2e-4)
+
+
 def test_opacity_is_a_channel_like_any():
     image = np.zeros((4, 4, 4), "uint8")
     image[..., 0] = 200

@@ -39,18 +39,17 @@ if keras.config.backend() == "torch":
         """
         images = x.permute(0, 3, 1, 2)
         weights = kernel.permute(3, 2, 0, 1)
+        sides: Any = 0 if padding == "valid" else padding
         if padding == "same":
             spans = zip(
                 images.shape[2:], kernel.shape[:2], strides, dilation, strict=True
             )
             top, left = (_same(*span) for span in spans)
             if top[0] == top[1] and left[0] == left[1]:
-                padding = (top[0], left[0])
+                sides = (top[0], left[0])
             else:
-                images, padding = F.pad(images, (*left, *top)), 0
-        elif padding == "valid":
-            padding = 0
-        y = F.conv2d(images, weights, bias, strides, padding, dilation)
+                images, sides = F.pad(images, (*left, *top)), 0
+        y = F.conv2d(images, weights, bias, strides, sides, dilation)
         return y.permute(0, 2, 3, 1)
 
     def keep_kernel_in_order(kernel: Any) -> None:
@@ -80,11 +79,9 @@ if keras.config.backend() == "torch":
         Returns:
             Tensor `(B, h', w', C)`.
         """
-        lengths = x.shape[1:3]
+        sides: Any = [(0, 0) if padding == "valid" else (padding, padding)] * 2
         if padding == "same":
-            sides = [_same(length, size, stride, 1) for length in lengths]
-        else:
-            sides = [(0, 0) if padding == "valid" else (padding, padding)] * 2
+            sides = [_same(length, size, stride, 1) for length in x.shape[1:3]]
         if not torch.is_grad_enabled():
             for axis, side in enumerate(sides, 1):
                 x = _max_along(x, axis, size, stride, side)
@@ -133,6 +130,7 @@ elif keras.config.backend() == "tensorflow":
         dilation: tuple[int, int] = (1, 1),
     ) -> Any:
         """Convolves images with a kernel; see the torch form."""
+        sides: Any
         if isinstance(padding, int):
             sides = [[0, 0], [padding, padding], [padding, padding], [0, 0]]
         else:

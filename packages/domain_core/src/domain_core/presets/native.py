@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from domain_core._version import __version__
 from domain_core.presets.files import TensorFiles, read_json, require
@@ -203,8 +204,9 @@ def _write_preprocessor(directory: Path, preprocessor: Any) -> None:
 def _write_tensors(path: Path, variables: Mapping[str, keras.Variable]) -> None:
     from safetensors.numpy import save_file
 
+    # In order: of an array with other strides, safetensors writes the wrong numbers.
     arrays = {
-        name: keras.ops.convert_to_numpy(variable.value)
+        name: np.asarray(keras.ops.convert_to_numpy(variable.value), order="C")
         for name, variable in variables.items()
     }
     save_file(arrays, str(path), metadata={"format": "keras"})

@@ -1,5 +1,7 @@
 """ResNet v1 and v2: what they are made of and what they can load."""
 
+from typing import Any
+
 from domain_core import register_backbone
 from keras_cv.models.resnet.backbone import ResNetBackbone as ResNetBackbone
 from keras_cv.models.resnet.convert_transformers import FROM_TRANSFORMERS
@@ -7,13 +9,8 @@ from keras_cv.models.resnet.layout import LAYOUT
 from keras_cv.models.resnet.presets import V1_PRESETS, V2_PRESETS
 from keras_cv.models.resnet.v2_backbone import ResNetV2Backbone as ResNetV2Backbone
 
+_SHARED: dict[str, Any] = {"layout": LAYOUT, "package": "kerascv"}
 register_backbone(
-    ResNetBackbone,
-    presets=V1_PRESETS,
-    converters=(FROM_TRANSFORMERS,),
-    layout=LAYOUT,
-    package="kerascv",
+    ResNetBackbone, presets=V1_PRESETS, converters=(FROM_TRANSFORMERS,), **_SHARED
 )
-register_backbone(
-    ResNetV2Backbone, presets=V2_PRESETS, layout=LAYOUT, package="kerascv"
-)
+register_backbone(ResNetV2Backbone, presets=V2_PRESETS, **_SHARED)

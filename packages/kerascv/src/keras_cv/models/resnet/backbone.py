@@ -102,16 +102,10 @@ class ResNetBackbone(ImageBackbone):
         stem = ConvPoolStem(stem_filters, name="stem", dtype=dtype, **options)
         # functional model
         inputs, x = image_input(input_shape, input_tensor, include_rescaling, dtype)
-        x = stem(x)
-        for block in sum(blocks, []):
-            x = block(x)
+        for layer in [stem, *sum(blocks, [])]:
+            x = layer(x)
         super().__init__(
-            inputs,
-            x,
-            pyramid_level_inputs=pyramid_of(blocks),
-            name=name,
-            trainable=trainable,
-            dtype=dtype,
+            inputs, x, pyramid_of(blocks), name=name, trainable=trainable, dtype=dtype
         )
         # config
         self.stem = stem

@@ -59,7 +59,9 @@ class ResidualBlock(ConvNormLayer):
         self.width: int = 4 * filters if bottleneck else filters
 
     def build(self, x_shape: Any) -> None:
-        channels = x_shape[-1]
+        channels, strides = x_shape[-1], self.strides
+        if self.project:
+            self.add_conv("shortcut_conv", channels, self.width, 1, strides=strides)
         for index in range(1, self.depth + 1):
             width = self.width if index == self.depth else self.filters
             self.add_conv(
@@ -67,16 +69,13 @@ class ResidualBlock(ConvNormLayer):
                 channels,
                 width,
                 1 if self.bottleneck and index != 2 else 3,
-                strides=self.strides if index == self.strided_conv else 1,
+                strides=strides if index == self.strided_conv else 1,
                 dilation=self.dilation if index == 2 else 1,
                 # In v2 a norm follows all but the last of a bottleneck.
                 use_bias=self.use_bias and (not self.pre_activation or index == 3),
             )
             self.add_norm(f"norm_{index}", channels if self.pre_activation else width)
             channels = width
-        if self.project:
-            options = {"strides": self.strides}
-            self.add_conv("shortcut_conv", x_shape[-1], self.width, 1, **options)
         if self.project and not self.pre_activation:
             self.add_norm("shortcut_norm", self.width)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from domain_core import Converter, Head, WeightMap, dense_weights
@@ -33,9 +33,7 @@ _BACKBONE = {
 }
 
 
-def _backbone_config(
-    config: Mapping[str, Any], names: Collection[str]
-) -> dict[str, Any]:
+def _backbone_config(config: Mapping[str, Any], names: Any) -> dict[str, Any]:
     layer_type = config.get("layer_type", "bottleneck")
     # Their activation is only that after each sum: inside blocks it is always ReLU.
     activation = config.get("hidden_act", "relu")

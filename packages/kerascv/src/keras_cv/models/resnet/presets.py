@@ -6,55 +6,54 @@ from domain_core import Preset
 
 _V1 = ("ResNet", "resnetv1", "https://arxiv.org/abs/1512.03385")
 _V2 = ("ResNet v2", "resnetv2", "https://arxiv.org/abs/1603.05027")
-_BLOCKS = {
-    18: [2, 2, 2, 2],
-    34: [3, 4, 6, 3],
-    50: [3, 4, 6, 3],
-    101: [3, 4, 23, 3],
-    152: [3, 8, 36, 3],
-}
+
+_BASIC, _BOTTLENECK = "basic_block", "block"
+
+# Version, kind of block, blocks per stage, parameters, names.
+_ROWS = [
+    (_V1, _BASIC, [2, 2, 2, 2], 11186112, "resnet18"),
+    (_V1, _BASIC, [3, 4, 6, 3], 21301696, "resnet34"),
+    (_V1, _BOTTLENECK, [3, 4, 6, 3], 23561152, "resnet50 resnet50_imagenet"),
+    (_V1, _BOTTLENECK, [3, 4, 23, 3], 42605504, "resnet101"),
+    (_V1, _BOTTLENECK, [3, 8, 36, 3], 58295232, "resnet152"),
+    (_V2, _BASIC, [2, 2, 2, 2], 11183488, "resnet18_v2"),
+    (_V2, _BASIC, [3, 4, 6, 3], 21299072, "resnet34_v2"),
+    (_V2, _BOTTLENECK, [3, 4, 6, 3], 23564800, "resnet50_v2 resnet50_v2_imagenet"),
+    (_V2, _BOTTLENECK, [3, 4, 6, 3], 23564800, "resnet50_v2_imagenet_classifier"),
+    (_V2, _BOTTLENECK, [3, 4, 23, 3], 42626560, "resnet101_v2"),
+    (_V2, _BOTTLENECK, [3, 8, 36, 3], 58331648, "resnet152_v2"),
+]
 
 
-def _preset(
-    version: tuple[str, str, str], layers: int, parameters: int, weights: str = ""
-) -> Preset:
+def _presets(version: tuple[str, str, str]) -> dict[str, Preset]:
     family, folder, paper = version
-    return Preset(
-        description=f"{layers}-layer {family} "
-        + ("trained on ImageNet-1k." if weights else "without weights."),
-        config={
-            "stackwise_filters": [64, 128, 256, 512],
-            "stackwise_blocks": _BLOCKS[layers],
-            "stackwise_strides": [1, 2, 2, 2],
-            "include_rescaling": True,
-            "block_type": "block" if layers >= 50 else "basic_block",
-        },
-        handle=f"kaggle://keras/{folder}/keras/{weights}/2" if weights else None,
-        parameters=parameters,
-        licence="Apache-2.0",
-        paper=paper,
-        origin="the Keras team",
-        task="kerascv>ImageClassifier" if "classifier" in weights else None,
-        task_config={"num_classes": 1000} if "classifier" in weights else {},
-    )
+    return {
+        name: Preset(
+            description=f"{family} "
+            + ("trained on ImageNet-1k." if trained else "without weights."),
+            config={
+                "stackwise_filters": [64, 128, 256, 512],
+                "stackwise_blocks": blocks,
+                "stackwise_strides": [1, 2, 2, 2],
+                "include_rescaling": True,
+                "block_type": block_type,
+            },
+            handle=f"kaggle://keras/{folder}/keras/{name}/2" if trained else None,
+            parameters=parameters,
+            licence="Apache-2.0",
+            paper=paper,
+            origin="the Keras team",
+            # The size of the training images is not published: this is the usual one.
+            image_converter={"image_size": (224, 224)},
+            unverified=("image_converter",),
+            task="kerascv>ImageClassifier" if "classifier" in name else None,
+            task_config={"num_classes": 1000} if "classifier" in name else {},
+        )
+        for row_version, block_type, blocks, parameters, names in _ROWS
+        for name in names.split()
+        for trained in ["imagenet" in name]
+        if row_version is version
+    }
 
 
-V1_PRESETS = {
-    "resnet18": _preset(_V1, 18, 11186112),
-    "resnet34": _preset(_V1, 34, 21301696),
-    "resnet50": _preset(_V1, 50, 23561152),
-    "resnet101": _preset(_V1, 101, 42605504),
-    "resnet152": _preset(_V1, 152, 58295232),
-    "resnet50_imagenet": _preset(_V1, 50, 23561152, "resnet50_imagenet"),
-}
-V2_PRESETS = {
-    "resnet18_v2": _preset(_V2, 18, 11183488),
-    "resnet34_v2": _preset(_V2, 34, 21299072),
-    "resnet50_v2": _preset(_V2, 50, 23564800),
-    "resnet101_v2": _preset(_V2, 101, 42626560),
-    "resnet152_v2": _preset(_V2, 152, 58331648),
-    "resnet50_v2_imagenet": _preset(_V2, 50, 23564800, "resnet50_v2_imagenet"),
-    "resnet50_v2_imagenet_classifier": _preset(
-        _V2, 50, 23564800, "resnet50_v2_imagenet_classifier"
-    ),
-}
+V1_PRESETS, V2_PRESETS = _presets(_V1), _presets(_V2)

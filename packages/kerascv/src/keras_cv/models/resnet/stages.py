@@ -51,9 +51,8 @@ def make_stages(
     bottleneck = block_type == "block"
     dilations = stackwise_dilations or [1] * len(stackwise_filters)
     channels, stages = stem_filters, []
-    for stage, (filters, count) in enumerate(
-        zip(stackwise_filters, stackwise_blocks, strict=True)
-    ):
+    for stage, filters in enumerate(stackwise_filters):
+        count = stackwise_blocks[stage]
         strides = stackwise_strides[stage] if dilations[stage] == 1 else 1
         first = strided_block == "first"
         width = 4 * filters if bottleneck else filters

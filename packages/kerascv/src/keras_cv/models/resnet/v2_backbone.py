@@ -107,31 +107,22 @@ class ResNetV2Backbone(ImageBackbone):
             "batch_norm_momentum": batch_norm_momentum,
         }
         blocks = make_stages(PreActivationBlock, **stages, dtype=dtype, **options)
-        stem_options = {"has_norm": False, "pool_counts_padding": pool_counts_padding}
+        pool = {"pool_counts_padding": pool_counts_padding}
         stem = ConvPoolStem(
-            stem_filters, name="stem", dtype=dtype, **stem_options, **options
+            stem_filters, has_norm=False, name="stem", dtype=dtype, **pool, **options
         )
         last = NormActivation(name="last", dtype=dtype, **options)
         # functional model
         inputs, x = image_input(input_shape, input_tensor, include_rescaling, dtype)
-        x = stem(x)
-        for block in sum(blocks, []):
-            x = block(x)
+        for layer in [stem, *sum(blocks, []), last]:
+            x = layer(x)
         super().__init__(
-            inputs,
-            last(x),
-            pyramid_level_inputs=pyramid_of(blocks),
-            name=name,
-            trainable=trainable,
-            dtype=dtype,
+            inputs, x, pyramid_of(blocks), name=name, trainable=trainable, dtype=dtype
         )
         # config
         self.stem = stem
         self.stages = blocks
         self.last = last
         self.set_config(
-            include_rescaling=include_rescaling,
-            pool_counts_padding=pool_counts_padding,
-            **stages,
-            **options,
+            include_rescaling=include_rescaling, **pool, **stages, **options
         )
