@@ -16,7 +16,7 @@ BACKEND = keras.config.backend()
 RATE = 0.1
 
 
-def make(cls=ResNetBackbone, padding="symmetric", jit_compile="auto"):
+def make(cls=ResNetBackbone, padding="symmetric"):
     backbone = cls(
         stackwise_filters=[4, 6],
         stackwise_blocks=[1, 1],
@@ -30,7 +30,6 @@ def make(cls=ResNetBackbone, padding="symmetric", jit_compile="auto"):
     model.compile(
         keras.optimizers.SGD(RATE),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        jit_compile=jit_compile,
     )
     return model
 
@@ -74,14 +73,6 @@ def test_fit_by_layer_calls(batch, cls, padding):
         plain.fit(*batch, batch_size=4, shuffle=False, verbose=0)
     for received, expected in zip(short.weights, plain.weights, strict=True):
         assert_close(received, expected)
-
-
-@pytest.mark.skipif(BACKEND == "torch", reason="`torch.compile` takes a minute")
-def test_compiled(batch, start, fitted):
-    model = make(jit_compile=True)
-    model.set_weights(start)
-    model.fit(*batch, batch_size=4, shuffle=False, verbose=0)
-    check(model, fitted, start)
 
 
 @pytest.mark.skipif(BACKEND != "torch", reason="a loop of PyTorch's")
