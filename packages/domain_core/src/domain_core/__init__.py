@@ -18,9 +18,12 @@ from domain_core.serialization import serializable as serializable
 from domain_core.task import Task as Task
 from domain_core.tf_module import as_tf_module as as_tf_module
 from domain_core.tokenizer import Tokenizer as Tokenizer
+from domain_core.weight_map import CONV as CONV
 from domain_core.weight_map import TRANSPOSE as TRANSPOSE
 from domain_core.weight_map import Transform as Transform
 from domain_core.weight_map import WeightMap as WeightMap
+from domain_core.weight_map import batch_norm_weights as batch_norm_weights
+from domain_core.weight_map import conv_weights as conv_weights
 from domain_core.weight_map import dense_weights as dense_weights
 from domain_core.weight_map import norm_weights as norm_weights
 from domain_core.weight_paths import weight_paths as weight_paths

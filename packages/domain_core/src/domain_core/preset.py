@@ -26,7 +26,8 @@ class Preset:
             model's inputs; None for models without images.
         task: name of the task class, for a preset with a trained head.
         task_config: constructor arguments of that task.
-        unverified: names of config fields not checked against a published config.
+        unverified: names of fields, of this class or of the config, that were not
+            checked against what is published.
     """
 
     description: str

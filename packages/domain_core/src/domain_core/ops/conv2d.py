@@ -135,7 +135,12 @@ elif keras.config.backend() == "tensorflow":
             sides = [[0, 0], [padding, padding], [padding, padding], [0, 0]]
         else:
             sides = padding.upper()
-        y = tf.nn.conv2d(x, kernel, strides, sides, dilations=dilation)
+        if max(dilation) == 1:
+            y = tf.nn.conv2d(x, kernel, strides, sides)
+        else:  # which `conv2d` has no gradient for on a CPU
+            if isinstance(padding, int):
+                x, sides = tf.pad(x, sides), "VALID"
+            y = tf.nn.convolution(x, kernel, strides, sides, dilations=dilation)
         return y if bias is None else tf.nn.bias_add(y, bias)
 
     def max_pool2d(x: Any, size: int, stride: int, padding: str | int = "same") -> Any:

@@ -60,6 +60,7 @@ def collect(values):
         (3, 2, 1, "same"),
         (1, 2, 1, "same"),
         (3, 1, 2, "same"),
+        (3, 1, 2, 2),
         (3, 2, 1, "valid"),
         (3, 2, 1, 1),
         (5, 2, 1, 2),
@@ -125,3 +126,27 @@ def test_fused_adam_on_a_kernel_in_order():
         results.append([to_numpy(v) for v in (kernel, *optimizer.variables)])
     for received, expected in zip(*results, strict=True):
         assert_close(received, expected)
+
+
+def test_dilated_convolutions_have_gradients():
+    """TensorFlow's own `conv2d` has none on a CPU."""
+    x, kernel = random(2, 9, 8, 3), random(3, 3, 3, 4)
+
+    class Dilated(keras.layers.Layer):
+        def build(self, shape):
+            self.kernel = self.add_weight(shape=kernel.shape)
+            self.kernel.assign(kernel)
+
+        def call(self, inputs):
+            return ops.conv2d(inputs, self.kernel.value, dilation=(2, 2))
+
+    layer = Dilated()
+    model = keras.Sequential([keras.Input((9, 8, 3)), layer])
+    model.compile(keras.optimizers.SGD(1.0), "mse")
+    target = random(2, 9, 8, 4, seed=1)
+    before = to_numpy(model(x))
+    model.train_on_batch(x, target)
+    # One step by the gradient of the mean square, in the direction of one tap.
+    slope = 2 * (before - target) / target.size
+    step = np.tensordot(x, slope, axes=((0, 1, 2), (0, 1, 2)))
+    assert_close(layer.kernel[1, 1], kernel[1, 1] - step, rtol=1e-5, atol=1e-5)

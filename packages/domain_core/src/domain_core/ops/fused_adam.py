@@ -66,9 +66,21 @@ class FusedAdam(keras.optimizers.Adam):
         keras_2 = 1 - np.float32(self.beta_2) ** np.float32(step)
         rate = float(self.learning_rate) * float(np.sqrt(keras_2) / keras_1)
         with torch.no_grad():
+            values = [variable.value for variable in variables]
+            # The kernel reads all of them in the order of memory, which kernels of
+            # convolutions change (`keep_kernel_in_order`).
+            for value, *pair in zip(values, slots[0::2], slots[1::2], strict=True):
+                for slot in pair:
+                    if slot.stride() != value.stride():
+                        slot.data = torch.empty_like(value).copy_(slot)
             adam(
-                [variable.value for variable in variables],
-                list(grads),
+                values,
+                [
+                    grad
+                    if grad.stride() == value.stride()
+                    else torch.empty_like(value).copy_(grad)
+                    for grad, value in zip(grads, values, strict=True)
+                ],
                 slots[0::2],  # momentums
                 slots[1::2],  # velocities
                 [],

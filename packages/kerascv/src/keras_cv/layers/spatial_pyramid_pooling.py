@@ -135,11 +135,7 @@ class SpatialPyramidPooling(keras.layers.Layer):
         return cls(**revive(config))
 
     def _unit(self, conv: Any, norm: Any, x: Any, training: bool) -> Any:
-        if conv.dilation_rate == (1, 1):
-            x = convolve(conv, x, self.dtype_policy)  # (B, H, W, D)
-        else:
-            # TensorFlow's plain convolution has no gradient for dilation on CPU.
-            x = conv(x)  # (B, H, W, D)
+        x = convolve(conv, x, self.dtype_policy)  # (B, H, W, D)
         return self._activate(batch_normalize(norm, x, self.dtype_policy, training))
 
     def _conv(

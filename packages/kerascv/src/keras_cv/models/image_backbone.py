@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any
 
 import keras
 
@@ -68,30 +67,6 @@ class ImageBackbone(Backbone):
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments but `input_tensor`, which is no value."""
         return {**super().get_config(), "input_shape": tuple(self.input_shape[1:])}
-
-    @classmethod
-    def from_preset(
-        cls,
-        preset: str | os.PathLike[str],
-        load_weights: bool | None = None,
-        **kwargs: Any,
-    ) -> Self:
-        """Builds the backbone of a preset.
-
-        Args:
-            preset: path of a preset directory (this library's layout or Hugging
-                Face's), or the name of a declared preset.
-            load_weights: whether to load weights or draw them at random, which for a
-                declared preset needs no file at all; None loads them where the preset
-                has some, as a mere architecture does not.
-            **kwargs: constructor arguments that override the preset's, `dtype` among
-                them.
-
-        Raises:
-            ValueError: if the preset is unknown, belongs to another class, or its
-                weights do not fit.
-        """
-        return super().from_preset(preset, load_weights, **kwargs)
 
 
 def image_input(

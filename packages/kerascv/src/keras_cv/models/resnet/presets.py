@@ -43,9 +43,9 @@ def _presets(version: tuple[str, str, str]) -> dict[str, Preset]:
             licence="Apache-2.0",
             paper=paper,
             origin="the Keras team",
-            # The size of the training images is not published: this is the usual one.
+            # The size of the training images is not known: this is the usual one.
             image_converter={"image_size": (224, 224)},
-            unverified=("image_converter",),
+            unverified=("handle", "licence", "image_converter"),
             task="kerascv>ImageClassifier" if "classifier" in name else None,
             task_config={"num_classes": 1000} if "classifier" in name else {},
         )
