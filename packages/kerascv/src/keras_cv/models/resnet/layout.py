@@ -3,7 +3,4 @@
 Axes: "width" (output channels, which a model-parallel mesh splits), None (replicated).
 """
 
-LAYOUT = {
-    r"stem\.conv\.kernel": (None, None, None, "width"),
-    r"stages\.\d+\.\d+\.(conv_\d|shortcut_conv)\.kernel": (None, None, None, "width"),
-}
+LAYOUT = {r"(stem|stages\.\d+\.\d+)\..*conv.*\.kernel": (None, None, None, "width")}

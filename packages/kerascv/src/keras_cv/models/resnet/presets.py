@@ -29,8 +29,7 @@ def _presets(version: tuple[str, str, str]) -> dict[str, Preset]:
     family, folder, paper = version
     return {
         name: Preset(
-            description=f"{family} "
-            + ("trained on ImageNet-1k." if trained else "without weights."),
+            description=f"{family} {'on ImageNet-1k' if trained else 'untrained'}.",
             config={
                 "stackwise_filters": [64, 128, 256, 512],
                 "stackwise_blocks": blocks,
