@@ -102,6 +102,70 @@ def test_degenerate_batches_stay_finite():
     assert np.isfinite(one_class["loss"]).all()
 
 
+def sources(images, labels, folder):
+    """Yields the same batches of raw images and labels as users hold them."""
+    from PIL import Image
+
+    paths = [folder / f"{index}.png" for index in range(len(images))]
+    for path, image in zip(paths, images, strict=True):
+        Image.fromarray(image).save(path)
+    yield "list of paths", (paths, labels)
+    yield "list of strings", ([str(path) for path in paths], labels)
+    yield "Pillow images", ([Image.fromarray(image) for image in images], labels)
+    yield "list of arrays", (list(images), labels)
+
+    class Batches(keras.utils.PyDataset):
+        def __len__(self):
+            return 2
+
+        def __getitem__(self, index):
+            rows = slice(4 * index, 4 * index + 4)
+            return images[rows], labels[rows]
+
+    yield "PyDataset", (Batches(),)
+    yield "generator", ((Batches()[i] for i in range(2)),)
+    if keras.config.backend() == "torch":
+        import torch
+
+        data = list(zip(images, labels, strict=True))
+        yield "DataLoader", (torch.utils.data.DataLoader(data, batch_size=4),)
+    if keras.config.backend() == "jax":
+        import grain
+
+        data = list(zip(images, labels, strict=True))
+        yield "Grain", (grain.MapDataset.source(data).batch(4),)
+    if keras.config.backend() == "tensorflow":
+        import tensorflow as tf
+
+        whole = tf.data.Dataset.from_tensor_slices((images, labels)).batch(4)
+        yield "tf.data", (whole,)
+        files = tf.data.Dataset.from_tensor_slices(([str(p) for p in paths], labels))
+        yield "tf.data of paths", (files.batch(4),)
+        mapped = files.map(lambda path, label: (tf.io.read_file(path), label)).batch(4)
+        yield "tf.data of contents", (mapped,)
+
+
+def test_every_kind_of_input(tmp_path):
+    task = make()
+    images, labels = draw(8)
+    expected = task.evaluate(images, labels, batch_size=4, verbose=0)
+    predictions = task.predict(images, batch_size=4, verbose=0)
+    start = task.get_weights()
+    task.fit(images, labels, batch_size=4, shuffle=False, verbose=0)
+    fitted = task.get_weights()
+    optimizer = task.optimizer.get_config()
+    for kind, data in sources(images, labels, tmp_path):
+        task.set_weights(start)
+        if kind != "generator":  # read once
+            assert_close(task.evaluate(*data, batch_size=4, verbose=0), expected)
+            given = task.predict(data[0], batch_size=4, verbose=0)
+            assert_close(given, predictions)
+        task.compile(optimizer=type(task.optimizer).from_config(optimizer))
+        task.fit(*data, batch_size=4, shuffle=False, verbose=0)
+        for received, wanted in zip(task.get_weights(), fitted, strict=True):
+            assert_close(received, wanted, rtol=1e-4, atol=1e-5)
+
+
 def test_logits_on_request():
     task = make(activation=None)
     softmax = make()
