@@ -183,6 +183,7 @@ def run_tests(backend: str, options: argparse.Namespace) -> Result:
     selection = ["-m", "large" if options.large else "not large"]
     if options.large:
         sources = [*sources, "examples"]
+        selection += ["-o", "faulthandler_timeout=1800"]  # an example may take minutes
     if options.only:
         selection += ["-k", options.only]
     # A large test takes the whole machine.
