@@ -270,7 +270,7 @@ def _rows(
             "CPU min ms",
             "CPU median ms",
             "wall median ms",
-            f"ratio to {baseline}",
+            *([f"ratio to {baseline}"] if baseline in lowest else []),
             "ratio to its peer",
             "first call s",
         ]
@@ -289,7 +289,7 @@ def _rows(
                 f"{lowest[contender.name] * 1e3:.1f}",
                 f"{statistics.median(s.cpu for s in samples) * 1e3:.1f}",
                 f"{statistics.median(s.wall for s in samples) * 1e3:.1f}",
-                ratios.get(baseline, ""),
+                *([ratios[baseline]] if baseline in lowest else []),
                 ", ".join(peers),
                 f"{worker.first_call[measurement]:.1f}",
             ]

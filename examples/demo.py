@@ -68,7 +68,7 @@ def search(weights: str, docstrings: list[tuple[str, str, str]]) -> None:
     backbone = keras_nlp.models.BertBackbone.from_preset(weights)
     tokenizer = keras_nlp.models.BertTokenizer.from_preset(weights)
     preprocess = keras_nlp.models.BertClassifierPreprocessor(
-        tokenizer, sequence_length=48
+        tokenizer, sequence_length=32
     )
 
     def embed(texts: list[str]) -> np.ndarray:
@@ -106,7 +106,7 @@ def classify(weights: str, docstrings: list[tuple[str, str, str]]) -> None:
         weights,
         num_classes=len(CLASSES),
         preprocessor=keras_nlp.models.BertClassifierPreprocessor.from_preset(
-            weights, sequence_length=48
+            weights, sequence_length=32
         ),
     )
     classifier.compile(optimizer=keras.optimizers.Adam(2e-4))
@@ -147,8 +147,8 @@ def answer_and_reload(weights: str, docstrings: list[tuple[str, str, str]]) -> N
             "start": [context.index(answer) for _, context, answer in learnt],
             "end": [context.index(a) + len(a) for _, context, a in learnt],
         },
-        batch_size=16,
-        epochs=3,
+        batch_size=8,
+        epochs=2,
     )
     answers = answerer.answer(
         [question for question, _, _ in held_out],
@@ -158,7 +158,7 @@ def answer_and_reload(weights: str, docstrings: list[tuple[str, str, str]]) -> N
         bool(found) and found[0].text == expected
         for found, (_, _, expected) in zip(answers, held_out, strict=True)
     )
-    clock("Train the question answerer, 3 epochs", started)
+    clock("Train the question answerer, 2 epochs", started)
     print(f"exactly right on {right} of {len(held_out)} questions never seen")
 
     question, context, expected = held_out[0]
@@ -216,7 +216,7 @@ def make_questions(
         r for r in docstrings if 20 < len(r[2]) < 60 and r[2].find(".") == len(r[2]) - 1
     ]
     examples = []
-    for _ in range(650):
+    for _ in range(500):
         picked = [rows[i] for i in rng.choice(len(rows), 3, replace=False)]
         names = [name for _, name, _ in picked]
         if len(set(names)) < 3 or len({text for _, _, text in picked}) < 3:
