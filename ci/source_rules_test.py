@@ -16,6 +16,7 @@ MAY_ASK_FOR_THE_BACKEND = (
     "packages/domain_core/src/domain_core/images/",
     "packages/domain_core/src/domain_core/ops/",
     "packages/domain_core/src/domain_core/pipeline/",
+    "packages/domain_core/src/domain_core/testing/training_contract.py",
     "packages/domain_core/src/domain_core/tf_module.py",
 )
 
