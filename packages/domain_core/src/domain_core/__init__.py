@@ -10,6 +10,12 @@ from domain_core.initialization import without_initialization as without_initial
 from domain_core.pipeline import PipelineModel as PipelineModel
 from domain_core.preprocessor import Preprocessor as Preprocessor
 from domain_core.preset import Preset as Preset
+from domain_core.preset_errors import PresetAccessError as PresetAccessError
+from domain_core.preset_errors import PresetCorruptError as PresetCorruptError
+from domain_core.preset_errors import PresetError as PresetError
+from domain_core.preset_errors import PresetNetworkError as PresetNetworkError
+from domain_core.preset_errors import PresetNotFoundError as PresetNotFoundError
+from domain_core.preset_errors import PresetUnsafeError as PresetUnsafeError
 from domain_core.presets import Converter as Converter
 from domain_core.presets import Head as Head
 from domain_core.registry import register_backbone as register_backbone

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from domain_core.preset import Preset
+from domain_core.preset_errors import PresetNotFoundError
 from domain_core.serialization import registered_name, serializable
 
 if TYPE_CHECKING:
@@ -143,13 +144,13 @@ def find_preset(name: str) -> tuple[BackboneEntry, Preset]:
     """Returns the backbone and the declaration of a preset name.
 
     Raises:
-        ValueError: if no family declares it; the nearest names are listed.
+        PresetNotFoundError: if no family declares it; the nearest names are listed.
     """
     known = {p: entry for entry in _BACKBONES.values() for p in entry.presets}
     if name in known:
         return known[name], known[name].presets[name]
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    raise ValueError(
+    raise PresetNotFoundError(
         "Expected the name of a preset or the path of a preset directory, received "
         f"{name!r}, which is neither. "
         + (f"Nearest names: {', '.join(near)}." if near else _no_name_is_near(known))

@@ -1,6 +1,6 @@
 """Loading and saving presets: directories that hold a model.
 
-`open_preset` tells layouts apart by their files; everything else asks the layout.
+`opening.py` tells layouts apart by their files; everything else asks the layout.
 """
 
 from domain_core.presets.converter import Converter as Converter
@@ -10,4 +10,5 @@ from domain_core.presets.loading import load_image_converter as load_image_conve
 from domain_core.presets.loading import load_preprocessor as load_preprocessor
 from domain_core.presets.loading import load_task as load_task
 from domain_core.presets.loading import load_tokenizer as load_tokenizer
-from domain_core.presets.native import save_preset as save_preset
+from domain_core.presets.opening import open_preset as open_preset
+from domain_core.presets.saving import save_preset as save_preset

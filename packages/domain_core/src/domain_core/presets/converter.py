@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Collection, Mapping
-from pathlib import Path
 from typing import Any
 
+from domain_core.presets.folder import Folder
 from domain_core.weight_map import WeightMap
 
 
@@ -32,18 +32,19 @@ class Converter:
     Args:
         layout: "transformers" or "keras".
         model_type: how the foreign config names the family.
-        config: foreign config and the names of the tensors at hand to constructor
-            arguments of our backbone; raises ValueError on a value it can't express.
+        config: foreign config and the names of the tensors at hand (None if no weights
+            will be loaded) to constructor arguments of our backbone; raises ValueError
+            on a value it can't express.
         weights: map of the backbone's tensors.
         tokenizer_cls: our tokenizer's class; None for models without text.
-        tokenizer: preset directory to constructor arguments of the tokenizer.
+        tokenizer: the preset's files to constructor arguments of the tokenizer.
         heads: trained heads by the foreign name of the architecture.
     """
 
     layout: str
     model_type: str
-    config: Callable[[Mapping[str, Any], Collection[str]], dict[str, Any]]
+    config: Callable[[Mapping[str, Any], Collection[str] | None], dict[str, Any]]
     weights: WeightMap
     tokenizer_cls: type | None = None
-    tokenizer: Callable[[Path], dict[str, Any]] | None = None
+    tokenizer: Callable[[Folder], dict[str, Any]] | None = None
     heads: Mapping[str, Head] = dataclasses.field(default_factory=dict)

@@ -1,37 +1,68 @@
-"""A preset known only by what its family declares: no weights, no vocabulary."""
+"""A preset known by its name: what its family declares, and the files it points to."""
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
 
 from domain_core.preset import Preset
+from domain_core.preset_errors import PresetCorruptError, PresetNotFoundError
 from domain_core.presets.layout import Layout
 from domain_core.registry import BackboneEntry
 from domain_core.serialization import registered_class
 
 
 class DeclaredLayout(Layout):
-    """Builds from the declared config alone.
+    """Builds from the declared config alone, or from the files at the handle.
 
     Args:
         name: name of the preset.
         entry: the backbone that declares it.
         preset: the declaration.
+        open_handle: opens the files at the handle, once they are asked for; None if
+            the declaration has to do.
     """
 
-    def __init__(self, name: str, entry: BackboneEntry, preset: Preset) -> None:
+    def __init__(
+        self,
+        name: str,
+        entry: BackboneEntry,
+        preset: Preset,
+        open_handle: Callable[[str], Layout] | None,
+    ) -> None:
         self._name = name
         self._entry = entry
         self._preset = preset
+        self._open_handle = open_handle
 
-    def backbone(self) -> tuple[type, dict[str, Any]]:
-        return self._entry.cls, dict(self._preset.config)
+    def backbone(self, load_weights: bool) -> tuple[type, dict[str, Any]]:
+        declared = dict(self._preset.config)
+        if not load_weights:
+            return self._entry.cls, declared
+        cls, config = self._files.backbone(load_weights)
+        differences = [
+            f"{key}: {value!r} declared, {config[key]!r} found"
+            for key, value in declared.items()
+            if key in config and config[key] != value
+        ]
+        if cls is not self._entry.cls:
+            differences.append(
+                f"class: {self._entry.cls.__name__} declared, {cls.__name__} found"
+            )
+        if differences:
+            raise PresetCorruptError(
+                f"Expected the files of {self._name!r} to be what is declared; those "
+                f"at {self._preset.handle!r} differ. {'; '.join(differences)}. Load "
+                "them by their handle if they are right, and report the difference."
+            )
+        return cls, config
 
     def has_weights(self) -> bool:
         return self._preset.handle is not None
 
     def assign_backbone(self, backbone: Any) -> None:
-        self._refuse("weights")
+        self._files.assign_backbone(backbone)
 
     def task(self) -> tuple[type, dict[str, Any]] | None:
         if self._preset.task is None:
@@ -39,10 +70,12 @@ class DeclaredLayout(Layout):
         return registered_class(self._preset.task), dict(self._preset.task_config)
 
     def assign_head(self, task: Any) -> None:
-        self._refuse("weights")
+        self._files.assign_head(task)
 
     def tokenizer(self, cls: type, **kwargs: Any) -> Any:
-        return None
+        if self._preset.handle is None or self._open_handle is None:
+            return None
+        return self._files.tokenizer(cls, **kwargs)
 
     def image_converter(self) -> Any:
         if self._preset.image_converter is None:
@@ -54,16 +87,12 @@ class DeclaredLayout(Layout):
     def preprocessor(self) -> Any:
         return None
 
-    def _refuse(self, what: str) -> NoReturn:
-        if self._preset.handle is None:
-            raise ValueError(
-                f"Expected a preset with {what}; {self._name!r} is an architecture "
+    @cached_property
+    def _files(self) -> Layout:
+        if self._preset.handle is None or self._open_handle is None:
+            raise PresetNotFoundError(
+                f"Expected a preset with files; {self._name!r} is an architecture "
                 "without published weights. Pass load_weights=False for random "
                 "weights, or a preset that has some."
             )
-        raise ValueError(
-            f"Expected a preset directory to load {what} from; {self._name!r} is a "
-            f"declared preset whose files are at {self._preset.handle!r}. Download "
-            "them and pass the folder's path, or pass load_weights=False for random "
-            "weights."
-        )
+        return self._open_handle(self._preset.handle)

@@ -10,8 +10,13 @@ class Layout(abc.ABC):
     """One preset, opened. Subclasses write all methods."""
 
     @abc.abstractmethod
-    def backbone(self) -> tuple[type, dict[str, Any]]:
-        """Returns the class of the backbone and its constructor arguments."""
+    def backbone(self, load_weights: bool) -> tuple[type, dict[str, Any]]:
+        """Returns the class of the backbone and its constructor arguments.
+
+        Args:
+            load_weights: whether weights will be loaded; else their file is not to be
+                asked for anything.
+        """
 
     @abc.abstractmethod
     def has_weights(self) -> bool:

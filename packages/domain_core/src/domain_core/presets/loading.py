@@ -8,7 +8,7 @@ from typing import Any
 
 from domain_core.initialization import without_initialization
 from domain_core.presets.layout import Layout
-from domain_core.presets.sources import open_preset
+from domain_core.presets.opening import open_preset
 from domain_core.registry import task_for
 
 _FROM_PRESET = object()
@@ -21,9 +21,7 @@ def load_backbone(
     **kwargs: Any,
 ) -> Any:
     """Implements `Backbone.from_preset`."""
-    layout = open_preset(preset)
-    if load_weights is None:
-        load_weights = layout.has_weights()
+    layout, load_weights = _opened(preset, load_weights)
     return _backbone(cls, preset, layout, load_weights, kwargs)
 
 
@@ -59,10 +57,8 @@ def load_task(
     **kwargs: Any,
 ) -> Any:
     """Implements `Task.from_preset`."""
-    layout = open_preset(preset)
-    if load_weights is None:
-        load_weights = layout.has_weights()
-    backbone_cls, _ = layout.backbone()
+    layout, load_weights = _opened(preset, load_weights)
+    backbone_cls, _ = layout.backbone(load_weights)
     stored = layout.task()
     task_cls = _task_class(cls, preset, backbone_cls, stored)
     same_task = stored is not None and issubclass(task_cls, stored[0])
@@ -85,10 +81,16 @@ def load_task(
     return task
 
 
+def _opened(preset: Any, load_weights: bool | None) -> tuple[Layout, bool]:
+    """Opens a preset, and decides whether to load weights where the user did not."""
+    layout = open_preset(preset, with_files=load_weights is not False)
+    return layout, layout.has_weights() if load_weights is None else load_weights
+
+
 def _backbone(
     cls: type, preset: Any, layout: Layout, load_weights: bool, kwargs: dict[str, Any]
 ) -> Any:
-    stored_cls, config = layout.backbone()
+    stored_cls, config = layout.backbone(load_weights)
     if not issubclass(stored_cls, cls):
         raise ValueError(
             f"Expected a preset for {cls.__name__}; {os.fspath(preset)!r} holds a "
@@ -138,7 +140,7 @@ def _preprocessor(cls: Any, layout: Layout, kwargs: dict[str, Any]) -> Any:
     if None in arguments.values():
         return None
     usual = parameters.get("sequence_length")
-    positions = layout.backbone()[1].get("max_sequence_length")
+    positions = layout.backbone(False)[1].get("max_sequence_length")
     if usual is not None and positions is not None and positions < usual.default:
         arguments.setdefault("sequence_length", positions)
     return cls(**arguments)

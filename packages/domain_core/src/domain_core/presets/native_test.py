@@ -8,6 +8,7 @@ import pytest
 from safetensors.numpy import load_file
 
 import domain_core
+from domain_core.preset_errors import PresetNotFoundError
 from domain_core.testing import assert_close
 
 
@@ -94,7 +95,7 @@ def test_a_failed_save_leaves_the_old_preset(saved, monkeypatch):
     def fail(*arguments, **options):
         raise OSError("No space left on device")
 
-    monkeypatch.setattr("safetensors.numpy.save_file", fail)
+    monkeypatch.setattr("domain_core.presets.native_writer.write_tensors", fail)
     with pytest.raises(OSError, match="No space"):
         Bag(6, 2).save_to_preset(folder, overwrite=True)
     monkeypatch.undo()
@@ -133,12 +134,14 @@ def test_broken_json(saved):
 
 
 def test_unknown_presets(tmp_path):
-    with pytest.raises(ValueError, match="which is neither"):
-        Bag.from_preset(str(tmp_path / "nowhere"))
+    with pytest.raises(PresetNotFoundError, match="which is neither"):
+        Bag.from_preset("nowhere")
+    with pytest.raises(PresetNotFoundError, match="there is none. Check the path"):
+        Bag.from_preset(tmp_path / "nowhere")
     with pytest.raises(ValueError, match="received 3 of type int"):
         Bag.from_preset(3)
-    with pytest.raises(ValueError, match="reads local directories"):
-        Bag.from_preset("kaggle://keras/bert/keras/bert_base_en/3")
+    with pytest.raises(ValueError, match="starts with one of"):
+        Bag.from_preset("ftp://keras/bert")
     (tmp_path / "letter.txt").write_text("hello")
     with pytest.raises(ValueError, match=r"holds \['letter.txt'\]"):
         Bag.from_preset(tmp_path)

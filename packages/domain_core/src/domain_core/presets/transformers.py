@@ -1,4 +1,4 @@
-"""The layout of Hugging Face `transformers`, from a local directory.
+"""The layout of Hugging Face `transformers`.
 
 Nothing in it runs: only listed keys of `config.json` are read, weights come from
 safetensors, and a family's own tables say what goes where.
@@ -9,17 +9,19 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import keras
 
-from domain_core.presets.files import TensorFiles, read_json, require
+from domain_core.presets.folder import Folder
+from domain_core.presets.json_files import read_json
 from domain_core.presets.layout import Layout
+from domain_core.presets.tensor_files import TensorFiles
 from domain_core.registry import find_converter
 from domain_core.serialization import registered_class, registered_name
 from domain_core.weight_map import WeightMap
 
+_CONFIG = "config.json"
 _WEIGHTS = "model.safetensors"
 _IMAGES = "preprocessor_config.json"
 _ACTIVATIONS = {
@@ -79,13 +81,13 @@ def activation_name(config: Mapping[str, Any], key: str = "hidden_act") -> str:
     return _ACTIVATIONS[name]
 
 
-def word_piece_arguments(directory: Path) -> dict[str, Any]:
+def word_piece_arguments(folder: Folder) -> dict[str, Any]:
     """Returns the arguments of a WordPiece tokenizer in Hugging Face's layout."""
     options: dict[str, Any] = {}
-    if (directory / "tokenizer_config.json").is_file():
-        options = read_json(directory, "tokenizer_config.json")
+    if "tokenizer_config.json" in folder:
+        options = read_json(folder, "tokenizer_config.json")
     return {
-        "vocabulary": str(require(directory, "vocab.txt")),
+        "vocabulary": str(folder.require("vocab.txt")),
         "lowercase": options.get("do_lower_case", True),
         "strip_accents": options.get("strip_accents"),
         "split_on_cjk": options.get("tokenize_chinese_chars", True),
@@ -205,11 +207,11 @@ def _image_size(
 
 
 class TransformersLayout(Layout):
-    """Reads a directory with `config.json` and `model.safetensors`."""
+    """Reads `config.json`, `model.safetensors` and what stands beside them."""
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._config = read_json(directory, "config.json")
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+        self._config = read_json(folder, _CONFIG)
         self._entry, self._converter = find_converter(
             "transformers", self._config["model_type"]
         )
@@ -217,14 +219,14 @@ class TransformersLayout(Layout):
         self._head = self._converter.heads.get(architecture)
 
     @staticmethod
-    def recognizes(directory: Path) -> bool:
-        """Whether a directory has this layout."""
-        return (directory / "config.json").is_file() and "model_type" in read_json(
-            directory, "config.json"
-        )
+    def recognizes(folder: Folder) -> bool:
+        """Whether a preset has this layout."""
+        return _CONFIG in folder and "model_type" in read_json(folder, _CONFIG)
 
-    def backbone(self) -> tuple[type, dict[str, Any]]:
-        with TensorFiles(self._directory, _WEIGHTS) as tensors:
+    def backbone(self, load_weights: bool) -> tuple[type, dict[str, Any]]:
+        if not load_weights:
+            return self._entry.cls, self._converter.config(self._config, None)
+        with TensorFiles(self._folder, _WEIGHTS) as tensors:
             names = tensors.shapes().keys()
             return self._entry.cls, self._converter.config(self._config, names)
 
@@ -251,17 +253,17 @@ class TransformersLayout(Layout):
             return None
         if not issubclass(tokenizer_cls, cls):
             raise ValueError(
-                f"Expected a preset for {cls.__name__}; {str(self._directory)!r} is "
+                f"Expected a preset for {cls.__name__}; {self._folder.label!r} is "
                 f"for {tokenizer_cls.__name__}. Call its `from_preset` instead."
             )
-        return tokenizer_cls(**{**self._converter.tokenizer(self._directory), **kwargs})
+        return tokenizer_cls(**{**self._converter.tokenizer(self._folder), **kwargs})
 
     def image_converter(self) -> Any:
-        if not (self._directory / _IMAGES).is_file():
+        if _IMAGES not in self._folder:
             return None
         from domain_core.images import ImageConverter
 
-        config = read_json(self._directory, _IMAGES)
+        config = read_json(self._folder, _IMAGES)
         return ImageConverter(**image_converter_arguments(config))
 
     def preprocessor(self) -> Any:
@@ -270,5 +272,5 @@ class TransformersLayout(Layout):
     def _assign(
         self, weight_map: WeightMap, variables: Mapping[str, keras.Variable]
     ) -> None:
-        with TensorFiles(self._directory, _WEIGHTS) as tensors:
+        with TensorFiles(self._folder, _WEIGHTS) as tensors:
             weight_map.assign(variables, tensors.shapes(), tensors.read)

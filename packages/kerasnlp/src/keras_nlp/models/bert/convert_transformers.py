@@ -35,7 +35,7 @@ _BODY = r"bert\..*"
 
 
 def _backbone_config(
-    config: Mapping[str, Any], names: Collection[str]
+    config: Mapping[str, Any], names: Collection[str] | None
 ) -> dict[str, Any]:
     if config.get("position_embedding_type", "absolute") != "absolute":
         raise ValueError(
@@ -58,7 +58,8 @@ def _backbone_config(
         "num_segments": config.get("type_vocab_size", 2),
         "activation": activation_name(config),
         "layer_norm_epsilon": config.get("layer_norm_eps", 1e-12),
-        "include_pooler": any(n.endswith("pooler.dense.weight") for n in names),
+        "include_pooler": names is None
+        or any(name.endswith("pooler.dense.weight") for name in names),
     }
 
 

@@ -1,0 +1,144 @@
+"""Directories that are whole or not there, and the room they need."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from domain_core.preset_errors import PresetError
+
+# Of the size of files, for the file system's own bookkeeping.
+_MARGIN = 1.05
+_LOCK_SECONDS = 600
+
+
+@contextlib.contextmanager
+def whole_directory(target: Path, overwrite: bool) -> Iterator[Path]:
+    """Yields a new directory to fill; at the end it is put in the place of `target`.
+
+    Until that moment `target` stays as it is. The files are written to the disk before
+    the swap, so that a crash of the machine leaves the old directory or the new one.
+    Where the swap itself is cut in two, `surviving` finds the old one.
+
+    Args:
+        target: directory to make, with its parents.
+        overwrite: whether to replace what is there.
+
+    Raises:
+        ValueError: if there is something and `overwrite` is False.
+    """
+    import filelock
+
+    target = target.expanduser().absolute()
+    with filelock.FileLock(_lock_of(target), timeout=_LOCK_SECONDS):
+        _finish_earlier_swap(target)
+        if target.exists() and (not target.is_dir() or any(target.iterdir())):
+            if not overwrite:
+                raise ValueError(
+                    f"Expected a new or empty directory, received {str(target)!r}, "
+                    "which is not. Pass overwrite=True to replace it, or choose "
+                    "another path."
+                )
+        target.parent.mkdir(parents=True, exist_ok=True)
+        aside = _sibling(target, "new")
+        try:
+            (aside / "preset").mkdir()
+            yield aside / "preset"
+            _sync(aside)
+            _swap(aside / "preset", target)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+
+
+def surviving(directory: Path) -> Path:
+    """Returns a directory, or where it is if a save was cut while putting it there."""
+    if not directory.exists():
+        for old in directory.parent.glob(f".{directory.name}.old.*/preset"):
+            return old
+    return directory
+
+
+def check_free_disk(directory: Path, size: int, label: str) -> None:
+    """Checks that files fit on the disk before they are written.
+
+    Raises:
+        PresetError: if they do not.
+    """
+    directory = directory.expanduser().absolute()
+    while not directory.exists():
+        directory = directory.parent
+    free = shutil.disk_usage(directory).free
+    if size * _MARGIN > free:
+        raise PresetError(
+            f"Expected {size * _MARGIN / 1e9:.2f} GB of free disk for {label!r} at "
+            f"{str(directory)!r}; there are {free / 1e9:.2f} GB. Make room, or choose "
+            "another disk: `python -m domain_core doctor` shows what the caches hold."
+        )
+
+
+def sha256(path: Path) -> str:
+    """Returns the SHA-256 of a file in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _lock_of(target: Path) -> Path:
+    """Returns a lock file away from the target, because it stays behind."""
+    directory = Path(tempfile.gettempdir(), f"domain_core-{getpass.getuser()}")
+    directory.mkdir(mode=0o700, exist_ok=True)
+    digest = hashlib.sha256(os.fsencode(target.resolve())).hexdigest()
+    return directory / f"{digest[:32]}.lock"
+
+
+def _sibling(target: Path, kind: str) -> Path:
+    """Makes a hidden directory beside the target, on the same file system."""
+    prefix = f".{target.name}.{kind}."
+    return Path(tempfile.mkdtemp(prefix=prefix, dir=target.parent))
+
+
+def _finish_earlier_swap(target: Path) -> None:
+    """Tidies up after a save that was killed; nobody else is saving here now."""
+    if surviving(target) != target:
+        surviving(target).rename(target)
+    for kind in ("new", "old"):
+        for directory in target.parent.glob(f".{target.name}.{kind}.*"):
+            shutil.rmtree(directory, ignore_errors=True)
+
+
+def _sync(directory: Path) -> None:
+    """Makes sure that files and directories are on the disk, not on their way."""
+    if os.name == "nt":  # cannot open directories, and writes their entries itself
+        return
+    for parent, _, files in os.walk(directory):
+        for path in (*(Path(parent, file) for file in files), Path(parent)):
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+
+def _swap(new: Path, target: Path) -> None:
+    if not target.exists():
+        new.rename(target)
+    else:
+        old = _sibling(target, "old")
+        target.rename(old / "preset")
+        new.rename(target)
+        shutil.rmtree(old, ignore_errors=True)
+    _sync_entry(target.parent)
+
+
+def _sync_entry(directory: Path) -> None:
+    if os.name != "nt":
+        descriptor = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,174 @@
+"""The files of a preset, on this machine or still elsewhere.
+
+A layout asks a `Folder` which files there are, and for the path of those it reads: a
+remote folder downloads a file when its path is asked for, so `load_weights=False`
+never fetches weights.
+"""
+
+from __future__ import annotations
+
+import abc
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePosixPath
+
+from domain_core.preset_errors import (
+    PresetCorruptError,
+    PresetNotFoundError,
+    PresetUnsafeError,
+)
+
+MAX_FILES = 10_000
+# Drives, streams and separators of any system, and what no file name needs.
+_UNSAFE = re.compile(r'[\x00-\x1f\x7f\\:*?"<>|]')
+
+
+class Folder(abc.ABC):
+    """The files of one preset, read-only. Subclasses write `sizes` and `path`.
+
+    Attributes:
+        label: what the user asked for, for messages.
+    """
+
+    label: str
+
+    @abc.abstractmethod
+    def sizes(self) -> Mapping[str, int]:
+        """Returns the size in bytes of every file, by its name relative to the folder.
+
+        Names have forward slashes; `check_names` has approved them.
+        """
+
+    @abc.abstractmethod
+    def path(self, name: str) -> Path:
+        """Returns where one of the files lies, after a download if need be."""
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.sizes()
+
+    def require(self, name: str) -> Path:
+        """Returns the path of a file.
+
+        Raises:
+            PresetCorruptError: if the preset has no such file.
+        """
+        if name not in self.sizes():
+            raise PresetCorruptError(
+                f"Expected the preset {self.label!r} to hold {name!r}; it holds "
+                f"{sorted(self.sizes())[:20]}. Save or download the preset again, "
+                "completely."
+            )
+        return self.path(name)
+
+    def directory(self, prefix: str) -> Path:
+        """Returns the local directory of all files below `prefix`, such as "assets".
+
+        Raises:
+            PresetCorruptError: if there are none.
+        """
+        names = [n for n in self.sizes() if n.startswith(f"{prefix}/")]
+        if not names:
+            self.require(f"{prefix}/")
+        paths = {name: self.path(name) for name in names}
+        name, path = next(iter(paths.items()))
+        depth = len(PurePosixPath(name).relative_to(prefix).parts)
+        return path.parents[depth - 1]
+
+
+class LocalFolder(Folder):
+    """A directory of this machine.
+
+    Args:
+        directory: its path; `~` stands for the home directory.
+        label: what the user asked for; the path where it is None.
+
+    Raises:
+        PresetUnsafeError: if it has more than 10,000 files.
+    """
+
+    def __init__(
+        self, directory: str | os.PathLike[str], label: str | None = None
+    ) -> None:
+        self._root = Path(directory).expanduser()
+        self.label = label or str(directory)
+        self._sizes: dict[str, int] = {}
+        for parent, _, files in os.walk(self._root):
+            for file in files:
+                path = Path(parent, file)
+                if path.is_file():
+                    name = path.relative_to(self._root).as_posix()
+                    self._sizes[name] = path.stat().st_size
+            if len(self._sizes) > MAX_FILES:
+                raise PresetUnsafeError(
+                    f"Expected at most {MAX_FILES} files in the preset {self.label!r}; "
+                    "it has more. Pass the directory of one preset."
+                )
+
+    def sizes(self) -> Mapping[str, int]:
+        return self._sizes
+
+    def path(self, name: str) -> Path:
+        path = self._root / name
+        if path.is_symlink():
+            self._check_link(path)
+        return path
+
+    def _check_link(self, path: Path) -> None:
+        """Refuses a link that leaves the folder, but for Hugging Face's cache."""
+        root, target = self._root.resolve(), path.resolve()
+        allowed = [root]
+        if root.parent.name == "snapshots":
+            allowed.append(root.parent.parent / "blobs")
+        if not any(target.is_relative_to(place) for place in allowed):
+            raise PresetUnsafeError(
+                f"Expected the files of the preset {self.label!r} to lie in its "
+                f"directory; {path.name!r} is a link to a file elsewhere. Copy the "
+                "file into the directory if you trust it."
+            )
+
+
+def check_names(names: Iterable[str], label: str) -> None:
+    """Checks names that somebody else made up, before any of them becomes a path.
+
+    Args:
+        names: of files, relative to their folder.
+        label: what the user asked for, for messages.
+
+    Raises:
+        PresetUnsafeError: if one is absolute, leaves the folder, means something
+            special on some system, or differs from another only in case; or if there
+            are more than 10,000.
+    """
+    seen: dict[str, str] = {}
+    for name in names:
+        parts = name.split("/")
+        if _UNSAFE.search(name) or any(p in ("", ".", "..") for p in parts):
+            raise PresetUnsafeError(
+                f"Expected plain relative file names in the preset {label!r}, received "
+                f"{name[:200]!r}. Nothing was written; do not use this preset."
+            )
+        if any(part.endswith((" ", ".")) for part in parts):
+            raise PresetUnsafeError(
+                f"Expected file names in the preset {label!r} not to end in a dot or a "
+                f"space, received {name[:200]!r}. Nothing was written."
+            )
+        other = seen.setdefault(name.casefold(), name)
+        if other != name:
+            raise PresetUnsafeError(
+                f"Expected file names in the preset {label!r} that differ by more than "
+                f"case, received {other!r} and {name!r}. Nothing was written."
+            )
+        if len(seen) > MAX_FILES:
+            raise PresetUnsafeError(
+                f"Expected at most {MAX_FILES} files in the preset {label!r}; it lists "
+                "more. Nothing was written."
+            )
+
+
+def not_found(label: str, place: str) -> PresetNotFoundError:
+    """Returns the error for a preset that is not at its place."""
+    return PresetNotFoundError(
+        f"Expected a preset at {label!r}; there is none {place}. Check the spelling "
+        "and the version."
+    )

@@ -1,0 +1,111 @@
+"""Writing this library's own layout; `native.py` shows it and reads it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from domain_core._version import __version__
+from domain_core.presets.disk import sha256
+from domain_core.presets.native import FORMAT, FORMAT_VERSION, MANIFEST
+from domain_core.presets.tensor_writer import Tensor, write_tensors
+from domain_core.serialization import registered_name, to_json
+
+# Arguments of a task that have files of their own.
+_OWN_FILES = ("backbone", "preprocessor")
+
+
+def write_native(
+    directory: Path,
+    *,
+    backbone: Any = None,
+    task: Any = None,
+    preprocessor: Any = None,
+    max_shard_bytes: int | None = None,
+) -> None:
+    """Fills an empty directory with a preset.
+
+    Args:
+        directory: where to write.
+        backbone: a `Backbone`.
+        task: a `Task`.
+        preprocessor: a `Preprocessor`, `Tokenizer` or `ImageConverter`.
+        max_shard_bytes: size above which weights are split over files.
+    """
+
+    def write_weights(name: str, variables: Mapping[str, keras.Variable]) -> None:
+        tensors = {path: _tensor(variable) for path, variable in variables.items()}
+        write_tensors(directory, name, tensors, max_shard_bytes=max_shard_bytes)
+
+    if backbone is not None:
+        _write_json(directory / "backbone.json", to_json(backbone))
+        write_weights("backbone.safetensors", backbone.weight_paths())
+    if task is not None:
+        own = {k: v for k, v in task.get_config().items() if k not in _OWN_FILES}
+        data = {"class": registered_name(type(task)), "config": to_json(own)}
+        _write_json(directory / "task.json", data)
+        if variables := task.head_weight_paths():
+            write_weights("head.safetensors", variables)
+    if preprocessor is not None:
+        _write_preprocessor(directory, preprocessor)
+    _write_card(directory, task or backbone or preprocessor)
+    _write_manifest(directory)
+
+
+def _tensor(variable: keras.Variable) -> Tensor:
+    def read() -> np.ndarray:
+        array = keras.ops.convert_to_numpy(variable.value)
+        return array.astype(variable.dtype, copy=False)  # torch gives bfloat16 wider
+
+    return Tensor(variable.dtype, tuple(variable.shape), read)
+
+
+def _write_preprocessor(directory: Path, preprocessor: Any) -> None:
+    data = to_json(preprocessor)
+    tokenizer = getattr(preprocessor, "tokenizer", preprocessor)
+    if tokenizer is not None and "config" in data:
+        stored = data["config"].get("tokenizer", data)
+        for key in tokenizer.asset_config_keys:
+            stored["config"].pop(key, None)
+        (directory / "assets").mkdir()
+        tokenizer.save_assets(str(directory / "assets"))
+    _write_json(directory / "preprocessor.json", data)
+
+
+def _write_json(path: Path, value: Any) -> None:
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _write_card(directory: Path, model: Any) -> None:
+    cls = type(model)
+    package = cls.__module__.split(".")[0]
+    (directory / "README.md").write_text(
+        f"# {cls.__name__}\n\nSaved by `{cls.__name__}.save_to_preset`. Load it with\n"
+        f"\n```python\nimport {package}\nfrom {cls.__module__} import {cls.__name__}\n"
+        f'\nmodel = {cls.__name__}.from_preset("path/of/this/directory")\n```\n',
+        encoding="utf-8",
+    )
+
+
+def _write_manifest(directory: Path) -> None:
+    paths = sorted(path for path in directory.rglob("*") if path.is_file())
+    files = {
+        path.relative_to(directory).as_posix(): {
+            "size": path.stat().st_size,
+            "sha256": sha256(path),
+        }
+        for path in paths
+    }
+    manifest = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "written_by": f"domain-core {__version__}",
+        "files": files,
+    }
+    _write_json(directory / MANIFEST, manifest)

@@ -1,0 +1,51 @@
+"""Saves what a user hands over as a preset directory."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from domain_core.presets.disk import whole_directory
+from domain_core.presets.native_writer import write_native
+
+_WRITERS = {"native": write_native}
+
+
+def save_preset(
+    preset_dir: str | os.PathLike[str],
+    *,
+    backbone: Any = None,
+    task: Any = None,
+    preprocessor: Any = None,
+    overwrite: bool = False,
+    layout: str = "native",
+    max_shard_size: float = 10,
+) -> None:
+    """Writes a preset directory: aside first, then swapped in whole.
+
+    Args:
+        preset_dir: directory to make.
+        backbone: a `Backbone`.
+        task: a `Task`.
+        preprocessor: a `Preprocessor` or a `Tokenizer`.
+        overwrite: replace what is there.
+        layout: "native", or "keras" for what KerasHub reads.
+        max_shard_size: gigabytes above which weights are split over files.
+
+    Raises:
+        ValueError: if the directory holds something and `overwrite` is False, or the
+            preprocessor cannot be stored. What was there stays as it was then.
+    """
+    if layout not in _WRITERS:
+        raise ValueError(
+            f"Expected `layout` to be one of {sorted(_WRITERS)}, received {layout!r}."
+        )
+    with whole_directory(Path(preset_dir), overwrite) as directory:
+        _WRITERS[layout](
+            directory,
+            backbone=backbone,
+            task=task,
+            preprocessor=preprocessor,
+            max_shard_bytes=int(max_shard_size * 10**9),
+        )

@@ -1,0 +1,126 @@
+"""What every download needs: a deadline, retries, one process at a time.
+
+The clients of the sites lack some of it, each another part.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+import os
+import random
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from domain_core.preset_errors import PresetError, PresetNetworkError
+
+T = TypeVar("T")
+
+_LOGGER = logging.getLogger("domain_core")
+_FIRST_WAIT = 0.5  # seconds
+_LONGEST_WAIT = 60.0
+# Bytes that a slow connection moves per second; a deadline leaves time for the rest.
+_SLOW = 256 * 1024
+
+
+class Deadline:
+    """A moment after which a whole operation, waits and all, has failed.
+
+    Args:
+        seconds: from now; None for `DOMAIN_CORE_TIMEOUT`, or 120 seconds.
+        size: bytes to download, for which more time is given.
+    """
+
+    def __init__(self, seconds: float | None = None, size: int = 0) -> None:
+        if seconds is None:
+            seconds = float(os.environ.get("DOMAIN_CORE_TIMEOUT", "120"))
+        self.seconds = seconds + size / _SLOW
+        self._end = time.monotonic() + self.seconds
+
+    def left(self) -> float:
+        """Returns the seconds left, at least a thousandth."""
+        return max(self._end - time.monotonic(), 1e-3)
+
+    def is_over(self) -> bool:
+        return time.monotonic() >= self._end
+
+
+@dataclasses.dataclass(frozen=True)
+class Retry:
+    """What went wrong may go right the next time.
+
+    Args:
+        reason: short, without secrets, for logs and the final error.
+        after: seconds that the server asked us to wait (`Retry-After`), or None.
+    """
+
+    reason: str
+    after: float | None = None
+
+
+def with_retries(
+    action: Callable[[], T],
+    explain: Callable[[Exception], Retry | PresetError],
+    deadline: Deadline,
+    label: str,
+) -> T:
+    """Calls `action` until it succeeds, fails for good, or time is over.
+
+    Waits double from half a second, with jitter; `Retry-After` goes first.
+
+    Args:
+        action: does one request or download, and keeps to the deadline itself.
+        explain: says of an exception whether to try again, or which error it is;
+            raises what it does not know.
+        deadline: of the whole operation.
+        label: what the user asked for.
+
+    Raises:
+        PresetNetworkError: if the deadline passes.
+        PresetError: what `explain` gives.
+    """
+    wait = _FIRST_WAIT
+    while True:
+        try:
+            return action()
+        except Exception as error:
+            if isinstance(error, PresetError):
+                raise
+            verdict = explain(error)
+            if isinstance(verdict, PresetError):
+                raise verdict from error
+            pause = verdict.after
+            if pause is None:
+                pause = wait * random.uniform(0.5, 1)
+            if deadline.is_over() or pause >= deadline.left():
+                raise PresetNetworkError(
+                    f"Expected to reach {label!r} within {deadline.seconds:.0f} "
+                    f"seconds; the last answer was: {verdict.reason}. Try again "
+                    "later, or set DOMAIN_CORE_TIMEOUT to more seconds."
+                ) from error
+            _LOGGER.info("%s: %s; trying again in %.1f s", label, verdict.reason, pause)
+            time.sleep(pause)
+            wait = min(2 * wait, _LONGEST_WAIT)
+
+
+@contextlib.contextmanager
+def one_process(lock: Path, deadline: Deadline, label: str) -> Iterator[None]:
+    """Holds a lock file, so that of many processes one downloads and the rest wait.
+
+    Raises:
+        PresetNetworkError: if another process holds it beyond the deadline.
+    """
+    import filelock
+
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with filelock.FileLock(lock, timeout=deadline.left()):
+            yield
+    except filelock.Timeout as error:
+        raise PresetNetworkError(
+            f"Expected another process to finish the download of {label!r} within "
+            f"{deadline.seconds:.0f} seconds. If none is running, delete {str(lock)!r}."
+        ) from error
