@@ -148,3 +148,27 @@ class Backbone(keras.Model):
         from domain_core.presets import save_preset
 
         save_preset(preset_dir, backbone=self, overwrite=overwrite)
+
+    def export_to_transformers(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        overwrite: bool = False,
+        max_shard_size: float = 10,
+    ) -> None:
+        """Writes config and weights as a folder that Hugging Face `transformers` loads.
+
+        Args:
+            path: directory to make, with its parents.
+            overwrite: replace what is there.
+            max_shard_size: gigabytes above which weights are split over files.
+
+        Raises:
+            ValueError: if Hugging Face has no such model, its config has no place for
+                an argument, or the directory is not empty and `overwrite` is False.
+        """
+        from domain_core.presets import export_to_transformers
+
+        export_to_transformers(
+            path, backbone=self, overwrite=overwrite, max_shard_size=max_shard_size
+        )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import os
+from collections.abc import Sequence
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -20,8 +22,12 @@ class Classifier(Task):
         num_classes: number of labels.
         preprocessor: see `Task`.
         activation: activation of the output; None gives logits.
+        class_names: one name per label, for `decode_predictions`.
         features: see `Task`.
         name: name of the model.
+
+    Raises:
+        ValueError: if there are not as many names as labels.
     """
 
     def __init__(
@@ -33,9 +39,15 @@ class Classifier(Task):
         num_classes: int,
         preprocessor: Any = None,
         activation: Any = None,
+        class_names: Sequence[str] | None = None,
         features: tuple[str, ...] | None = None,
         name: str | None = None,
     ) -> None:
+        if class_names is not None and len(class_names) != num_classes:
+            raise ValueError(
+                f"Expected `class_names` to name num_classes={num_classes} labels, "
+                f"received {len(class_names)} names. Give one name per label, in order."
+            )
         super().__init__(
             backbone,
             inputs,
@@ -46,6 +58,7 @@ class Classifier(Task):
         )
         self.num_classes = num_classes
         self.activation = activation
+        self.class_names = None if class_names is None else list(class_names)
         self.compile()
 
     def compile(
@@ -87,6 +100,58 @@ class Classifier(Task):
                 f"{self.num_classes}; label {labels[index]} at position {index[0]} is "
                 "not. Renumber the labels from 0, or raise `num_classes`."
             )
+
+    def decode_predictions(
+        self, predictions: Any, top: int = 5
+    ) -> list[list[tuple[str, float]]]:
+        """Names the most probable labels.
+
+        Args:
+            predictions: what `predict` gave, `(B, num_classes)`: probabilities, or
+                logits if the classifier has no activation.
+            top: number of labels per sample, at most `num_classes`.
+
+        Returns:
+            For each sample pairs of name and probability, the most probable first.
+
+        Raises:
+            ValueError: if there are no class names or the shape is another.
+        """
+        if self.class_names is None:
+            raise ValueError(
+                "Expected a classifier with class names. Set "
+                f"`classifier.class_names` to a list of {self.num_classes} names."
+            )
+        scores = np.asarray(keras.ops.convert_to_numpy(predictions), "float32")
+        if scores.ndim != 2 or scores.shape[1] != self.num_classes:
+            raise ValueError(
+                f"Expected predictions of shape (samples, {self.num_classes}), "
+                f"received {scores.shape}. Pass what `predict` returned."
+            )
+        if self.activation is None:
+            scores = np.exp(scores - scores.max(axis=1, keepdims=True))
+            scores = scores / scores.sum(axis=1, keepdims=True)
+        best = np.argsort(-scores, axis=1, kind="stable")[:, :top]
+        return [
+            [(self.class_names[label], float(row[label])) for label in labels]
+            for row, labels in zip(scores, best, strict=True)
+        ]
+
+    @classmethod
+    def from_preset(
+        cls,
+        preset: str | os.PathLike[str],
+        load_weights: bool | None = None,
+        **kwargs: Any,
+    ) -> Self:
+        """Builds the classifier of a preset, or a new head on its backbone.
+
+        As `Task.from_preset`; with `num_classes`, names of labels that the preset
+        holds are left out, because they do not belong to the new head.
+        """
+        if "num_classes" in kwargs:
+            kwargs.setdefault("class_names", None)
+        return super().from_preset(preset, load_weights, **kwargs)
 
 
 def make_logits(

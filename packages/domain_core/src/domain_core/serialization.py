@@ -16,6 +16,8 @@ from typing import Any, TypeVar
 import keras
 import numpy as np
 
+from domain_core.preset_errors import PresetCorruptError, PresetUnsafeError
+
 T = TypeVar("T", bound=type)
 
 _CLASSES: dict[str, type] = {}
@@ -68,15 +70,16 @@ def registered_class(name: str) -> type:
     """Returns the class of a registered name.
 
     Raises:
-        ValueError: if no class has the name; the message says what to import.
+        PresetUnsafeError: if no class has the name; the message says what to import.
     """
-    if name in _CLASSES:
+    if isinstance(name, str) and name in _CLASSES:
         return _CLASSES[name]
     advice = _IMPORTS.get(
         str(name).split(">")[0], "import the module that registers your class"
     )
-    raise ValueError(
-        f"Expected the name of a registered class, received {name!r}. First {advice}."
+    raise PresetUnsafeError(
+        f"Expected the name of a registered class, received {name!r:.200}. If you "
+        f"trust it, first {advice}. Nothing is imported because a file says so."
     )
 
 
@@ -111,9 +114,20 @@ def from_json(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     if set(value) == {"class", "config"}:
-        config = {key: from_json(item) for key, item in value["config"].items()}
         cls: Any = registered_class(value["class"])
-        return cls.from_config(config)
+        if not isinstance(value["config"], dict):
+            raise PresetCorruptError(
+                f"Expected the config of a {value['class']} to be an object, received "
+                f"{value['config']!r:.200}."
+            )
+        config = {key: from_json(item) for key, item in value["config"].items()}
+        try:
+            return cls.from_config(config)
+        except TypeError as error:
+            raise PresetCorruptError(
+                f"Expected the config of a {value['class']} to hold its arguments: "
+                f"{error}"
+            ) from error
     return {key: from_json(item) for key, item in value.items()}
 
 

@@ -176,6 +176,39 @@ class Task(PipelineModel):
             overwrite=overwrite,
         )
 
+    def export_to_transformers(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        overwrite: bool = False,
+        max_shard_size: float = 10,
+    ) -> None:
+        """Writes a folder that Hugging Face `transformers` loads.
+
+        Model, head, labels, tokenizer and image processor go along; what `transformers`
+        is told when it is called, such as a sequence length, has no place there.
+
+        Args:
+            path: directory to make, with its parents.
+            overwrite: replace what is there.
+            max_shard_size: gigabytes above which weights are split over files.
+
+        Raises:
+            ValueError: if Hugging Face has no such model, its config has no place for
+                an argument, or the directory is not empty and `overwrite` is False.
+        """
+        from domain_core.presets import export_to_transformers
+
+        export_to_transformers(
+            path,
+            backbone=self.backbone,
+            task=self,
+            tokenizer=getattr(self.preprocessor, "tokenizer", None),
+            image_converter=getattr(self.preprocessor, "image_converter", None),
+            overwrite=overwrite,
+            max_shard_size=max_shard_size,
+        )
+
 
 def _unused_weights(backbone: keras.Model, features: tuple[str, ...]) -> frozenset[int]:
     outputs = outputs_of(backbone)

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 import keras
 import numpy as np
 
+from domain_core.arguments import as_positive_int
 from domain_core.host_call import Spec, host_call, is_symbolic, rank, to_host
 from domain_core.ragged import Ragged
 from domain_core.serialization import revive
@@ -296,15 +297,4 @@ def _checked_dtype(dtype: Any) -> str:
 
 
 def _checked_length(length: Any) -> int | None:
-    if length is None:
-        return None
-    if (
-        not isinstance(length, int | np.integer)
-        or isinstance(length, bool)
-        or length < 1
-    ):
-        raise ValueError(
-            "Expected `sequence_length` to be a positive integer or None, received "
-            f"{length!r}. Pass None for outputs as long as their texts."
-        )
-    return int(length)
+    return None if length is None else as_positive_int("sequence_length", length)

@@ -22,12 +22,27 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import keras
 import numpy as np
 
+from domain_core.preset_errors import PresetCorruptError
+from domain_core.tensor import Tensor, to_array
+
 Array = np.ndarray
+
+_MOST_SHOWN = 10
+# The bits of the exponent, by the name of the type.
+_EXPONENTS = {
+    "float64": np.uint64(0x7FF0000000000000),
+    "float32": np.uint32(0x7F800000),
+    "float16": np.uint16(0x7C00),
+    "bfloat16": np.uint16(0x7F80),
+    "float8_e5m2": np.uint8(0x7C),
+    "float8_e4m3fn": np.uint8(0x7F),  # it has NaN only: all bits but the sign
+}
+_CHUNK = 2**17  # elements: they stay in the processor's cache
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,12 +105,24 @@ def conv_weights(foreign: str, ours: str, bias: bool = False) -> dict[str, Targe
 def batch_norm_weights(foreign: str, ours: str) -> dict[str, Target]:
     """Returns the entries of a torch and a Keras batch normalization.
 
-    Torch's `num_batches_tracked` holds no weight: list it as ignored.
+    Torch's `num_batches_tracked` holds no weight; `batch_counters` writes it.
     """
     return {
         **norm_weights(foreign, ours),
         f"{foreign}.running_mean": f"{ours}.moving_mean",
         f"{foreign}.running_var": f"{ours}.moving_variance",
+    }
+
+
+def batch_counters(table: Mapping[str, Target]) -> dict[str, tuple[str, Array]]:
+    """Returns what torch counts in each batch normalization of a table, as constants.
+
+    Nothing reads the count, but torch reports where it is missing.
+    """
+    return {
+        foreign.replace("running_mean", "num_batches_tracked"): (ours, np.array(0))
+        for foreign, ours in table.items()
+        if foreign.endswith("running_mean") and isinstance(ours, str)
     }
 
 
@@ -107,6 +134,8 @@ class WeightMap:
             `Transform`. `{i}` matches an integer and carries over.
         ignored: regular expressions of foreign names that hold no weight of ours.
             They are not written on export.
+        constants: foreign names of tensors that always have the same value, which are
+            not read; each with our attribute path beside which it is written.
         optional_prefix: a prefix that some checkpoints carry and others do not
             (`bert.`); `to_foreign` never writes it.
     """
@@ -116,13 +145,17 @@ class WeightMap:
         table: Mapping[str, Target],
         *,
         ignored: Iterable[str] = (),
+        constants: Mapping[str, tuple[str, Array]] | None = None,
         optional_prefix: str = "",
     ) -> None:
         self._table = {
             foreign: target if isinstance(target, tuple) else (target, IDENTITY)
             for foreign, target in table.items()
         }
-        self._ignored = tuple(ignored)
+        self._constants = dict(constants or {})
+        prefix = f"({re.escape(optional_prefix)})?"
+        unread = [prefix + _pattern(foreign).pattern for foreign in self._constants]
+        self._ignored = (*ignored, *unread)
         self._optional_prefix = optional_prefix
 
     def assign(
@@ -139,57 +172,82 @@ class WeightMap:
             read: returns one foreign tensor.
 
         Raises:
-            ValueError: if a variable would be left out or written twice, a tensor is
-                neither used nor ignored, or a shape differs. Nothing is written then.
+            PresetCorruptError: if a variable would be left out or written twice, a
+                tensor is neither used nor ignored, a shape differs (nothing is written
+                then), or a tensor holds no real, finite numbers.
         """
         sources, problems = self._match(variables, shapes)
         for path, (foreign, transform) in sources.items():
             # An array without memory has a shape that a transform can change.
             stand_in = np.broadcast_to(np.float32(0), shapes[foreign])
-            expected, received = (
-                variables[path].shape,
-                transform.forward(stand_in).shape,
-            )
-            if tuple(expected) != received:
+            expected = tuple(variables[path].shape)
+            received = transform.forward(stand_in).shape
+            if expected != received:
                 problems.append(
-                    f"{path} has shape {tuple(expected)}, {foreign} gives {received}"
+                    f"{path} has shape {expected}, {foreign} gives {received}"
                 )
+        if not problems:
+            for path, (foreign, transform) in sources.items():
+                array = read(foreign)
+                if problem := _no_numbers(array, variables[path]):
+                    problems.append(f"{foreign} {problem}")
+                else:
+                    variables[path].assign(transform.forward(array))
         if problems:
-            shown = "\n  ".join(problems[:10])
-            more = f"\n  and {len(problems) - 10} more" if len(problems) > 10 else ""
-            raise ValueError(
+            shown = "\n  ".join(problems[:_MOST_SHOWN])
+            left = len(problems) - _MOST_SHOWN
+            more = f"\n  and {left} more" if left > 0 else ""
+            raise PresetCorruptError(
                 "Expected weights that fit the model one to one. "
                 f"Received:\n  {shown}{more}\nCheck that the preset belongs to this "
                 "class and that its config was not overridden."
             )
-        for path, (foreign, transform) in sources.items():
-            variables[path].assign(transform.forward(read(foreign)))
 
     def to_foreign(
-        self, variables: Mapping[str, keras.Variable]
-    ) -> Iterator[tuple[str, Array]]:
-        """Yields foreign names and arrays, one at a time.
+        self, variables: Mapping[str, keras.Variable], *, with_prefix: bool = False
+    ) -> dict[str, Tensor]:
+        """Returns the foreign tensors by name; each is read when its turn comes.
+
+        Args:
+            variables: our variables by attribute path.
+            with_prefix: whether names carry the optional prefix.
 
         Raises:
-            ValueError: if an entry only works one way, or a variable has no entry.
+            ValueError: if entries only work one way, or variables have none; the
+                message names them.
         """
         patterns = {
             _pattern(ours): (foreign, transform)
             for foreign, (ours, transform) in self._table.items()
         }
+        prefix = self._optional_prefix if with_prefix else ""
+        tensors: dict[str, Tensor] = {}
+        problems: dict[str, None] = {}
         for path, variable in variables.items():
             for pattern, (foreign, transform) in patterns.items():
                 if match := pattern.fullmatch(path):
                     break
             else:
-                raise ValueError(f"Expected an entry for {path!r} in the weight map.")
+                problems[f"{path} has no entry"] = None
+                continue
             if transform.backward is None:
-                raise ValueError(
-                    f"Expected a map that runs both ways; the entry {foreign!r} uses "
-                    f"{transform.name!r}, which only reads."
-                )
-            array = keras.ops.convert_to_numpy(variable.value)
-            yield _fill(foreign, match), np.ascontiguousarray(transform.backward(array))
+                problems[f"{foreign} only reads, by {transform.name!r}"] = None
+                continue
+            name = prefix + _fill(foreign, match)
+            tensors[name] = _changed(variable, transform.backward)
+            for foreign, (beside, value) in self._constants.items():
+                if match := _pattern(beside).fullmatch(path):
+                    tensors[prefix + _fill(foreign, match)] = Tensor.constant(value)
+        if problems:
+            shown = "\n  ".join([*problems][:_MOST_SHOWN])
+            left = len(problems) - _MOST_SHOWN
+            more = f"\n  and {left} more" if left > 0 else ""
+            raise ValueError(
+                "Expected a weight map with an entry for every weight that also "
+                f"writes. Received:\n  {shown}{more}\nSave with `save_to_preset` "
+                "instead, or add what the map lacks."
+            )
+        return tensors
 
     def _match(
         self,
@@ -219,6 +277,36 @@ class WeightMap:
                 sources[path] = (name, transform)
         problems += [f"{p} is missing" for p in variables if p not in sources]
         return sources, problems
+
+
+def _no_numbers(array: Array, variable: keras.Variable) -> str | None:
+    """Says what keeps an array from being the weights of a variable, if anything."""
+    name = array.dtype.name
+    if keras.backend.is_float_dtype(variable.dtype) != (name in _EXPONENTS):
+        return f"has dtype {name}; the model keeps {variable.dtype}"
+    if name in _EXPONENTS and not all_finite(array):
+        return "holds numbers that are not finite"
+    return None
+
+
+def all_finite(array: Array) -> bool:
+    """Whether an array of floats holds neither NaN nor infinity.
+
+    In both all bits of the exponent are set. To look for these bits takes a third of
+    the time of `np.isfinite`, and works for types that NumPy does not know.
+    """
+    mask = _EXPONENTS[array.dtype.name]
+    bits = np.ascontiguousarray(array).reshape(-1).view(mask.dtype)
+    return not any(
+        (bits[start : start + _CHUNK] & mask).max(initial=0) == mask
+        for start in range(0, len(bits), _CHUNK)
+    )
+
+
+def _changed(variable: keras.Variable, change: Callable[[Array], Array]) -> Tensor:
+    # An array without memory has a shape that a transform can change.
+    shape = change(np.broadcast_to(np.float32(0), variable.shape)).shape
+    return Tensor(variable.dtype, shape, lambda: change(to_array(variable)))
 
 
 def _pattern(template: str) -> re.Pattern[str]:

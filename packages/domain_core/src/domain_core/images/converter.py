@@ -9,6 +9,7 @@ from typing import Any, Self
 import keras
 import numpy as np
 
+from domain_core.arguments import as_positive_int, check_choices, is_positive_int
 from domain_core.host_call import (
     Spec,
     host_call,
@@ -120,22 +121,19 @@ class ImageConverter:
                 f"received {crop_ratio!r}."
             )
         interpolation = "lanczos" if interpolation == "lanczos3" else interpolation
-        _check_one_of("interpolation", interpolation, resize.INTERPOLATIONS)
+        check_choices(interpolation=(interpolation, resize.INTERPOLATIONS))
         if not antialias and interpolation not in resize.ALIASED:
             raise ValueError(
                 f"Expected `interpolation` to be one of {sorted(resize.ALIASED)} with "
                 f"antialias=False, received {interpolation!r}."
             )
-        _check_one_of("pad_position", pad_position, ("center", "top_left"))
+        check_choices(pad_position=(pad_position, ("center", "top_left")))
         for name, number in {
             "channels": channels,
             "max_pixels": max_pixels,
             "max_bytes": max_bytes,
         }.items():
-            if not _is_positive_int(number):
-                raise ValueError(
-                    f"Expected `{name}` to be a positive integer, received {number!r}."
-                )
+            as_positive_int(name, number)
         self.crop_to_aspect_ratio = crop_to_aspect_ratio
         self.pad_to_aspect_ratio = pad_to_aspect_ratio
         self.crop_ratio = crop_ratio
@@ -394,7 +392,7 @@ def _checked_size(image_size: Any) -> tuple[int, int]:
     size = image_size
     if not isinstance(size, Sequence | np.ndarray):
         size = (size, size)
-    if len(size) != 2 or not all(map(_is_positive_int, size)):
+    if len(size) != 2 or not all(map(is_positive_int, size)):
         raise ValueError(
             "Expected `image_size` to be a positive integer or (height, width), in "
             f"pixels, received {image_size!r}."
@@ -412,15 +410,3 @@ def _checked_values(name: str, values: Any, channels: int) -> Values:
             f"received {values!r}."
         )
     return array.tolist()
-
-
-def _is_positive_int(value: Any) -> bool:
-    is_int = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    return is_int and bool(value > 0)
-
-
-def _check_one_of(name: str, value: Any, expected: Any) -> None:
-    if value not in expected:
-        raise ValueError(
-            f"Expected `{name}` to be one of {sorted(expected)}, received {value!r}."
-        )

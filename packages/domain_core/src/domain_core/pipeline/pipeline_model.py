@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from domain_core.arguments import as_positive_int
 from domain_core.pipeline.batches import BatchDataset
 from domain_core.pipeline.class_weights import add_class_weights
 from domain_core.pipeline.fault_safety import FaultSafeModel
@@ -24,7 +25,6 @@ from domain_core.pipeline.sources import (
     ArraySource,
     Source,
     as_targets,
-    check_positive,
     open_source,
 )
 
@@ -95,7 +95,8 @@ class PipelineModel(FaultSafeModel):
         validation_freq: Any = 1,
     ) -> Any:
         """Trains on raw samples; arguments and result are those of Keras."""
-        check_positive("validation_batch_size", validation_batch_size)
+        if validation_batch_size is not None:
+            as_positive_int("validation_batch_size", validation_batch_size)
         source = open_source(
             x,
             y,

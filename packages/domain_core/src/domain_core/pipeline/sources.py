@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 import math
-import numbers
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from domain_core.arguments import as_positive_int
 from domain_core.pipeline.samples import (
     Samples,
     as_samples,
@@ -75,7 +75,7 @@ class ArraySource:
         """Says which samples the batch cut last holds, if that is not obvious."""
         if self._rows is None:
             return None
-        shown = ", ".join(str(row) for row in self._rows[:100])
+        shown = ", ".join(str(row) for row in self._rows)
         return f"Shuffled: this batch holds samples {shown} of the data, in this order."
 
     def split(
@@ -215,8 +215,9 @@ def open_source(
         ValueError: if the data is no batch of samples, see `as_samples`; if targets
             or weights come beside a dataset; if `batch_size` or `steps` is below 1.
     """
-    check_positive("batch_size", batch_size)
-    check_positive("steps", steps)
+    for name, value in {"batch_size": batch_size, "steps": steps}.items():
+        if value is not None:
+            as_positive_int(name, value)
     stream = as_stream(x, shuffle=bool(shuffle))
     if stream is None:
         x, y = as_samples(x, "x"), as_targets(y)
@@ -247,10 +248,3 @@ def as_targets(y: Any) -> Samples:
         return np.asarray(leaf)
 
     return map_leaves(convert, as_samples(y, "y"))
-
-
-def check_positive(name: str, value: int | None) -> None:
-    """Raises ValueError unless a count is None or an integer of at least 1."""
-    if value is None or (isinstance(value, numbers.Integral) and value >= 1):
-        return
-    raise ValueError(f"Expected `{name}` to be an integer >= 1, received {value!r}.")

@@ -12,3 +12,6 @@ from domain_core.presets.loading import load_task as load_task
 from domain_core.presets.loading import load_tokenizer as load_tokenizer
 from domain_core.presets.opening import open_preset as open_preset
 from domain_core.presets.saving import save_preset as save_preset
+from domain_core.presets.transformers_writer import (
+    export_to_transformers as export_to_transformers,
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
 from typing import Any
 
 from domain_core.presets.folder import Folder
@@ -18,11 +19,14 @@ class Head:
         task: name of our task class.
         config: foreign config to constructor arguments of the task.
         weights: map of the tensors outside the backbone.
+        to_config: the inverse of `config`, which may leave out what it cannot write:
+            export compares what comes back. None if this head is only read.
     """
 
     task: str
     config: Callable[[Mapping[str, Any]], dict[str, Any]]
     weights: WeightMap
+    to_config: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +43,11 @@ class Converter:
         tokenizer_cls: our tokenizer's class; None for models without text.
         tokenizer: the preset's files to constructor arguments of the tokenizer.
         heads: trained heads by the foreign name of the architecture.
+        to_config: the inverse of `config`, which may leave out what it cannot write:
+            export compares what comes back. An argument that is None stands for what
+            others say. None if this family is only read.
+        write_tokenizer: the inverse of `tokenizer`: writes the files of one into a
+            directory, given also how many tokens the model takes at most, or None.
     """
 
     layout: str
@@ -48,3 +57,5 @@ class Converter:
     tokenizer_cls: type | None = None
     tokenizer: Callable[[Folder], dict[str, Any]] | None = None
     heads: Mapping[str, Head] = dataclasses.field(default_factory=dict)
+    to_config: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
+    write_tokenizer: Callable[[Any, Path, int | None], None] | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cached_property
 from typing import Any
 
@@ -60,6 +60,9 @@ class DeclaredLayout(Layout):
 
     def has_weights(self) -> bool:
         return self._preset.handle is not None
+
+    def weight_shapes(self, head: bool) -> Collection[tuple[int, ...]] | None:
+        return self._files.weight_shapes(head)
 
     def assign_backbone(self, backbone: Any) -> None:
         self._files.assign_backbone(backbone)

@@ -11,11 +11,10 @@ import abc
 import os
 import re
 from collections.abc import Iterable, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from domain_core.preset_errors import (
     PresetCorruptError,
-    PresetNotFoundError,
     PresetUnsafeError,
 )
 
@@ -64,16 +63,19 @@ class Folder(abc.ABC):
     def directory(self, prefix: str) -> Path:
         """Returns the local directory of all files below `prefix`, such as "assets".
 
+        Args:
+            prefix: a folder of the preset; "" for all of it.
+
         Raises:
-            PresetCorruptError: if there are none.
+            PresetCorruptError: if there are no such files.
         """
-        names = [n for n in self.sizes() if n.startswith(f"{prefix}/")]
+        start = f"{prefix}/" if prefix else ""
+        names = [name for name in self.sizes() if name.startswith(start)]
         if not names:
-            self.require(f"{prefix}/")
-        paths = {name: self.path(name) for name in names}
-        name, path = next(iter(paths.items()))
-        depth = len(PurePosixPath(name).relative_to(prefix).parts)
-        return path.parents[depth - 1]
+            self.require(start)
+        paths = [self.path(name) for name in names]
+        depth = names[0].removeprefix(start).count("/")
+        return paths[0].parents[depth]
 
 
 class LocalFolder(Folder):
@@ -164,11 +166,3 @@ def check_names(names: Iterable[str], label: str) -> None:
                 f"Expected at most {MAX_FILES} files in the preset {label!r}; it lists "
                 "more. Nothing was written."
             )
-
-
-def not_found(label: str, place: str) -> PresetNotFoundError:
-    """Returns the error for a preset that is not at its place."""
-    return PresetNotFoundError(
-        f"Expected a preset at {label!r}; there is none {place}. Check the spelling "
-        "and the version."
-    )

@@ -1,9 +1,10 @@
-"""Reading JSON that somebody else wrote, and saying clearly what is wrong with it."""
+"""Writing JSON, and reading it with clear words where somebody wrote it wrong."""
 
 from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 from typing import Any, NoReturn
 
 from domain_core.preset_errors import PresetCorruptError
@@ -66,6 +67,12 @@ def json_value(data: Any, key: str, kind: type, file: str, folder: Folder) -> An
             "again."
         )
     return value
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes a value so that `read_json` gives it back."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Collection
 from typing import Any
 
 
@@ -21,6 +22,14 @@ class Layout(abc.ABC):
     @abc.abstractmethod
     def has_weights(self) -> bool:
         """Returns whether it comes with weights, here or at its handle."""
+
+    @abc.abstractmethod
+    def weight_shapes(self, head: bool) -> Collection[tuple[int, ...]] | None:
+        """Returns the shapes in the file of the weights, without reading them.
+
+        Args:
+            head: of the weights outside the backbone, rather than of the backbone.
+        """
 
     @abc.abstractmethod
     def assign_backbone(self, backbone: Any) -> None:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import os
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from domain_core.allocation_budget import allocation_budget
 from domain_core.initialization import without_initialization
+from domain_core.preset_errors import PresetCorruptError
 from domain_core.presets.layout import Layout
+from domain_core.presets.matching import check_parts
 from domain_core.presets.opening import open_preset
 from domain_core.registry import task_for
 
 _FROM_PRESET = object()
+_CHECKS = ("verify", "verify_key")
 
 
 def load_backbone(
@@ -21,13 +27,14 @@ def load_backbone(
     **kwargs: Any,
 ) -> Any:
     """Implements `Backbone.from_preset`."""
-    layout, load_weights = _opened(preset, load_weights)
+    layout, load_weights = _opened(preset, load_weights, kwargs)
     return _backbone(cls, preset, layout, load_weights, kwargs)
 
 
 def load_tokenizer(cls: type, preset: str | os.PathLike[str], **kwargs: Any) -> Any:
     """Implements `Tokenizer.from_preset`."""
-    tokenizer = open_preset(preset).tokenizer(cls, **kwargs)
+    layout, _ = _opened(preset, True, kwargs)
+    tokenizer = layout.tokenizer(cls, **kwargs)
     if tokenizer is None:
         raise _nothing_stored(preset, "a tokenizer")
     return tokenizer
@@ -35,7 +42,7 @@ def load_tokenizer(cls: type, preset: str | os.PathLike[str], **kwargs: Any) -> 
 
 def load_preprocessor(cls: type, preset: str | os.PathLike[str], **kwargs: Any) -> Any:
     """Implements `Preprocessor.from_preset`."""
-    layout = open_preset(preset)
+    layout, _ = _opened(preset, True, kwargs)
     preprocessor = _preprocessor(cls, layout, kwargs)
     if preprocessor is None:
         raise _nothing_stored(preset, f"the parts of a {cls.__name__}")
@@ -57,11 +64,13 @@ def load_task(
     **kwargs: Any,
 ) -> Any:
     """Implements `Task.from_preset`."""
-    layout, load_weights = _opened(preset, load_weights)
+    layout, load_weights = _opened(preset, load_weights, kwargs)
     backbone_cls, _ = layout.backbone(load_weights)
     stored = layout.task()
     task_cls = _task_class(cls, preset, backbone_cls, stored)
     same_task = stored is not None and issubclass(task_cls, stored[0])
+    if stored and same_task:
+        _check_keys(task_cls, stored[1], preset, required=kwargs)
     dtype = {"dtype": kwargs.pop("dtype")} if "dtype" in kwargs else {}
     preprocessor = kwargs.pop("preprocessor", _FROM_PRESET)
     config = {**(stored[1] if stored and same_task else {}), **kwargs}
@@ -72,18 +81,25 @@ def load_task(
     # As upstream: naming the number of classes asks for a new head.
     load_head = load_weights and same_task and "num_classes" not in kwargs
     backbone = _backbone(backbone_cls, preset, layout, load_weights, dtype)
+    check_parts(backbone, preprocessor, os.fspath(preset))
     config = {**config, "backbone": backbone, "preprocessor": preprocessor}
     if not load_head:
         return task_cls(**config)
-    with without_initialization():
+    with _building(layout, preset, head=True, by_preset=not kwargs):
         task = task_cls(**config)
     layout.assign_head(task)
     return task
 
 
-def _opened(preset: Any, load_weights: bool | None) -> tuple[Layout, bool]:
-    """Opens a preset, and decides whether to load weights where the user did not."""
-    layout = open_preset(preset, with_files=load_weights is not False)
+def _opened(
+    preset: Any, load_weights: bool | None, kwargs: dict[str, Any]
+) -> tuple[Layout, bool]:
+    """Opens a preset, and decides whether to load weights where the user did not.
+
+    Takes the arguments of `open_preset` out of those of the class.
+    """
+    checks = {key: kwargs.pop(key) for key in _CHECKS if key in kwargs}
+    layout = open_preset(preset, with_files=load_weights is not False, **checks)
     return layout, layout.has_weights() if load_weights is None else load_weights
 
 
@@ -96,13 +112,63 @@ def _backbone(
             f"Expected a preset for {cls.__name__}; {os.fspath(preset)!r} holds a "
             f"{stored_cls.__name__}. Call `{stored_cls.__name__}.from_preset` instead."
         )
+    _check_keys(stored_cls, config, preset, required=kwargs)
     config = {**config, **kwargs}
     if not load_weights:
         return stored_cls(**config)
-    with without_initialization():
+    with _building(layout, preset, head=False, by_preset=not kwargs):
         backbone = stored_cls(**config)
     layout.assign_backbone(backbone)
     return backbone
+
+
+@contextlib.contextmanager
+def _building(
+    layout: Layout, preset: Any, *, head: bool, by_preset: bool
+) -> Iterator[None]:
+    """Builds from a config somebody else wrote, before its weights are loaded."""
+    label = os.fspath(preset)
+    try:
+        with (
+            without_initialization(),
+            allocation_budget(layout.weight_shapes(head), label),
+        ):
+            yield
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        if not by_preset or isinstance(error, PresetCorruptError):
+            raise
+        raise PresetCorruptError(
+            f"Expected the config of the preset {label!r} to build a model: {error}"
+        ) from error
+
+
+def _check_keys(
+    cls: type, config: Mapping[str, Any], preset: Any, required: Any
+) -> None:
+    """Checks that a stored config names the constructor's arguments, and all of them.
+
+    Args:
+        cls: class to build.
+        config: what the preset says.
+        preset: for messages.
+        required: arguments that the user passed, which the config may lack.
+    """
+    parameters = inspect.signature(cls).parameters
+    unknown = sorted(set(config) - set(parameters))
+    missing = [
+        name
+        for name, parameter in parameters.items()
+        if parameter.default is parameter.empty
+        and parameter.kind is not parameter.VAR_KEYWORD
+        and name not in {*config, *required, "backbone"}
+    ]
+    for keys, fault in ((unknown, "does not know"), (missing, "needs")):
+        if keys:
+            raise PresetCorruptError(
+                f"Expected the config of the preset {os.fspath(preset)!r} to hold the "
+                f"arguments of {cls.__name__}, which {fault} {keys[:10]}. Save it "
+                "again, or install the version that wrote it."
+            )
 
 
 def _task_class(

@@ -13,24 +13,24 @@ README.md                model card
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import keras
 
+from domain_core.allocation_budget import allocation_budget
 from domain_core.preset_errors import PresetCorruptError
 from domain_core.presets.folder import Folder
 from domain_core.presets.json_files import json_value, read_json
 from domain_core.presets.layout import Layout
 from domain_core.presets.tensor_files import TensorFiles
+from domain_core.presets.verifying import MANIFEST, MAX_MANIFEST_BYTES
 from domain_core.serialization import (
     from_json,
     registered_class,
 )
 from domain_core.weight_map import IdentityMap
 
-MANIFEST = "manifest.json"
-_MAX_MANIFEST_BYTES = 8 * 2**20
 FORMAT = "domain-core preset"
 FORMAT_VERSION = 1
 _IDENTITY = IdentityMap()
@@ -46,7 +46,7 @@ class NativeLayout(Layout):
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
-        manifest = read_json(folder, MANIFEST, _MAX_MANIFEST_BYTES)
+        manifest = read_json(folder, MANIFEST, MAX_MANIFEST_BYTES)
         if manifest.get("format") != FORMAT:
             raise PresetCorruptError(
                 f"Expected 'format': {FORMAT!r} in the manifest of {folder.label!r}, "
@@ -79,7 +79,15 @@ class NativeLayout(Layout):
         return self._class_and_config("backbone.json")
 
     def has_weights(self) -> bool:
-        return "backbone.safetensors" in self._folder
+        name = "backbone.safetensors"
+        return name in self._folder or f"{name}.index.json" in self._folder
+
+    def weight_shapes(self, head: bool) -> Collection[tuple[int, ...]] | None:
+        name = "head.safetensors" if head else "backbone.safetensors"
+        if name not in self._folder and f"{name}.index.json" not in self._folder:
+            return []
+        with TensorFiles(self._folder, name) as tensors:
+            return tensors.shapes().values()
 
     def assign_backbone(self, backbone: Any) -> None:
         self._assign("backbone.safetensors", backbone.weight_paths())
@@ -122,9 +130,11 @@ class NativeLayout(Layout):
 
     def _class_and_config(self, name: str) -> tuple[type, dict[str, Any]]:
         data = read_json(self._folder, name)
-        return registered_class(data["class"]), {
-            key: from_json(value) for key, value in data["config"].items()
-        }
+        config = json_value(data, "config", dict, name, self._folder)
+        cls = registered_class(json_value(data, "class", str, name, self._folder))
+        # Objects inside a config are small; what is large has a file of its own.
+        with allocation_budget([], self._folder.label):
+            return cls, {key: from_json(value) for key, value in config.items()}
 
     def _assign(self, name: str, variables: Mapping[str, keras.Variable]) -> None:
         with TensorFiles(self._folder, name) as tensors:

@@ -89,20 +89,6 @@ def test_nothing_is_overwritten_unasked(saved):
     assert Bag.from_preset(folder).vocabulary_size == 6
 
 
-def test_a_failed_save_leaves_the_old_preset(saved, monkeypatch):
-    bag, folder = saved
-
-    def fail(*arguments, **options):
-        raise OSError("No space left on device")
-
-    monkeypatch.setattr("domain_core.presets.native_writer.write_tensors", fail)
-    with pytest.raises(OSError, match="No space"):
-        Bag(6, 2).save_to_preset(folder, overwrite=True)
-    monkeypatch.undo()
-    assert_close(Bag.from_preset(folder)(IDS), bag(IDS), rtol=0, atol=0)
-    assert [p.name for p in folder.parent.iterdir()] == ["bag"]
-
-
 @pytest.mark.parametrize("name", ["backbone.json", "backbone.safetensors"])
 def test_a_missing_file_is_named(saved, name):
     (saved[1] / name).unlink()

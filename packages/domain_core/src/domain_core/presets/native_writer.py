@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
 from domain_core._version import __version__
 from domain_core.presets.disk import sha256
-from domain_core.presets.native import FORMAT, FORMAT_VERSION, MANIFEST
+from domain_core.presets.json_files import write_json
+from domain_core.presets.native import FORMAT, FORMAT_VERSION
 from domain_core.presets.tensor_writer import Tensor, write_tensors
+from domain_core.presets.verifying import MANIFEST
 from domain_core.serialization import registered_name, to_json
 
 # Arguments of a task that have files of their own.
@@ -39,30 +39,22 @@ def write_native(
     """
 
     def write_weights(name: str, variables: Mapping[str, keras.Variable]) -> None:
-        tensors = {path: _tensor(variable) for path, variable in variables.items()}
+        tensors = {p: Tensor.of(variable) for p, variable in variables.items()}
         write_tensors(directory, name, tensors, max_shard_bytes=max_shard_bytes)
 
     if backbone is not None:
-        _write_json(directory / "backbone.json", to_json(backbone))
+        write_json(directory / "backbone.json", to_json(backbone))
         write_weights("backbone.safetensors", backbone.weight_paths())
     if task is not None:
         own = {k: v for k, v in task.get_config().items() if k not in _OWN_FILES}
         data = {"class": registered_name(type(task)), "config": to_json(own)}
-        _write_json(directory / "task.json", data)
+        write_json(directory / "task.json", data)
         if variables := task.head_weight_paths():
             write_weights("head.safetensors", variables)
     if preprocessor is not None:
         _write_preprocessor(directory, preprocessor)
     _write_card(directory, task or backbone or preprocessor)
     _write_manifest(directory)
-
-
-def _tensor(variable: keras.Variable) -> Tensor:
-    def read() -> np.ndarray:
-        array = keras.ops.convert_to_numpy(variable.value)
-        return array.astype(variable.dtype, copy=False)  # torch gives bfloat16 wider
-
-    return Tensor(variable.dtype, tuple(variable.shape), read)
 
 
 def _write_preprocessor(directory: Path, preprocessor: Any) -> None:
@@ -74,12 +66,7 @@ def _write_preprocessor(directory: Path, preprocessor: Any) -> None:
             stored["config"].pop(key, None)
         (directory / "assets").mkdir()
         tokenizer.save_assets(str(directory / "assets"))
-    _write_json(directory / "preprocessor.json", data)
-
-
-def _write_json(path: Path, value: Any) -> None:
-    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    write_json(directory / "preprocessor.json", data)
 
 
 def _write_card(directory: Path, model: Any) -> None:
@@ -108,4 +95,4 @@ def _write_manifest(directory: Path) -> None:
         "written_by": f"domain-core {__version__}",
         "files": files,
     }
-    _write_json(directory / MANIFEST, manifest)
+    write_json(directory / MANIFEST, manifest)

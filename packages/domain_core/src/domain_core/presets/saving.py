@@ -8,6 +8,7 @@ from typing import Any
 
 from domain_core.presets.disk import whole_directory
 from domain_core.presets.native_writer import write_native
+from domain_core.presets.verifying import sign
 
 _WRITERS = {"native": write_native}
 
@@ -21,6 +22,7 @@ def save_preset(
     overwrite: bool = False,
     layout: str = "native",
     max_shard_size: float = 10,
+    sign_key: str | os.PathLike[str] | None = None,
 ) -> None:
     """Writes a preset directory: aside first, then swapped in whole.
 
@@ -32,6 +34,7 @@ def save_preset(
         overwrite: replace what is there.
         layout: "native", or "keras" for what KerasHub reads.
         max_shard_size: gigabytes above which weights are split over files.
+        sign_key: path of a private key to sign the files with.
 
     Raises:
         ValueError: if the directory holds something and `overwrite` is False, or the
@@ -49,3 +52,5 @@ def save_preset(
             preprocessor=preprocessor,
             max_shard_bytes=int(max_shard_size * 10**9),
         )
+        if sign_key is not None:
+            sign(directory, sign_key)

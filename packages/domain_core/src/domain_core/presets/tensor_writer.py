@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+
+from domain_core.tensor import Tensor as Tensor
 
 _CODES = {
     "bool": "BOOL",
@@ -32,29 +32,6 @@ _CODES = {
     "float8_e5m2": "F8_E5M2",
 }
 _ALIGNMENT = 8
-
-
-@dataclasses.dataclass(frozen=True)
-class Tensor:
-    """A tensor that is read when its turn comes.
-
-    Args:
-        dtype: a name as Keras gives it.
-        shape: its axes.
-        read: returns it as an array of this dtype and shape.
-    """
-
-    dtype: str
-    shape: tuple[int, ...]
-    read: Callable[[], np.ndarray]
-
-    @property
-    def size(self) -> int:
-        """Bytes of the tensor."""
-        width = 2 if self.dtype == "bfloat16" else 1
-        if not self.dtype.startswith(("bfloat", "float8")):
-            width = np.dtype(self.dtype).itemsize
-        return math.prod(self.shape) * width
 
 
 def write_tensors(

@@ -6,24 +6,27 @@ safetensors, and a family's own tables say what goes where.
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any
 
 import keras
 
 from domain_core.presets.folder import Folder
-from domain_core.presets.json_files import read_json
+from domain_core.presets.json_files import read_json, write_json
 from domain_core.presets.layout import Layout
 from domain_core.presets.tensor_files import TensorFiles
+from domain_core.presets.transformers_images import image_converter_arguments
 from domain_core.registry import find_converter
 from domain_core.serialization import registered_class, registered_name
+from domain_core.text.vocabulary import write_vocabulary
 from domain_core.weight_map import WeightMap
 
-_CONFIG = "config.json"
-_WEIGHTS = "model.safetensors"
-_IMAGES = "preprocessor_config.json"
+CONFIG = "config.json"
+WEIGHTS = "model.safetensors"
+IMAGES = "preprocessor_config.json"
+TOKENIZER = "tokenizer_config.json"
+_VOCABULARY = "vocab.txt"
 _ACTIVATIONS = {
     "gelu": "gelu",
     "gelu_new": "gelu_approximate",
@@ -31,40 +34,7 @@ _ACTIVATIONS = {
     "relu": "relu",
     "silu": "silu",
 }
-_IMAGE_OPTIONS = {
-    "do_resize": True,
-    "do_rescale": True,
-    "do_normalize": True,
-    "do_center_crop": False,
-    "do_convert_rgb": True,
-    "rescale_factor": 1 / 255,
-    "image_mean": (0.5, 0.5, 0.5),
-    "image_std": (0.5, 0.5, 0.5),
-}
-_CLIP_IMAGE_OPTIONS = {
-    "resample": 3,
-    "size": {"shortest_edge": 224},
-    "do_center_crop": True,
-    "crop_size": {"height": 224, "width": 224},
-    "image_mean": (0.48145466, 0.4578275, 0.40821073),
-    "image_std": (0.26862954, 0.26130258, 0.27577711),
-}
-# What each image processor does where its file says nothing.
-_IMAGE_PROCESSORS: dict[str, dict[str, Any]] = {
-    "ConvNext": {"resample": 3, "size": {"shortest_edge": 384}, "crop_pct": 224 / 256},
-    "ViT": {"resample": 2, "size": {"height": 224, "width": 224}},
-    "DeiT": {
-        "resample": 3,
-        "size": {"height": 256, "width": 256},
-        "do_center_crop": True,
-        "crop_size": {"height": 224, "width": 224},
-    },
-    "CLIP": _CLIP_IMAGE_OPTIONS,
-    "Bit": _CLIP_IMAGE_OPTIONS,
-}
-_RESAMPLE = ("nearest", "lanczos", "bilinear", "bicubic", "box", "hamming")
-# From this size on, ConvNext's processor stretches the image and crops nothing.
-_UNCROPPED_SIZE = 384
+_HALF = ("float16", "bfloat16")
 
 
 def activation_name(config: Mapping[str, Any], key: str = "hidden_act") -> str:
@@ -81,24 +51,64 @@ def activation_name(config: Mapping[str, Any], key: str = "hidden_act") -> str:
     return _ACTIVATIONS[name]
 
 
+def foreign_activation(name: Any, argument: str = "activation") -> str:
+    """Returns Hugging Face's name of an activation; inverse of `activation_name`.
+
+    Raises:
+        ValueError: if they have no such activation.
+    """
+    for theirs, ours in _ACTIVATIONS.items():
+        if ours == name:
+            return theirs
+    raise ValueError(
+        f"Expected `{argument}` to be one of {sorted(set(_ACTIVATIONS.values()))} to "
+        f"export, received {name!r}."
+    )
+
+
 def word_piece_arguments(folder: Folder) -> dict[str, Any]:
     """Returns the arguments of a WordPiece tokenizer in Hugging Face's layout."""
     options: dict[str, Any] = {}
-    if "tokenizer_config.json" in folder:
-        options = read_json(folder, "tokenizer_config.json")
+    if TOKENIZER in folder:
+        options = read_json(folder, TOKENIZER)
     return {
-        "vocabulary": str(folder.require("vocab.txt")),
+        "vocabulary": str(folder.require(_VOCABULARY)),
         "lowercase": options.get("do_lower_case", True),
         "strip_accents": options.get("strip_accents"),
         "split_on_cjk": options.get("tokenize_chinese_chars", True),
     }
 
 
-def classifier_arguments(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the arguments of a classifier with the head of a Hugging Face config.
+def write_word_piece(tokenizer: Any, directory: Path, max_length: int | None) -> None:
+    """Writes the files of BERT's tokenizer; inverse of `word_piece_arguments`.
+
+    Args:
+        tokenizer: a BERT tokenizer.
+        directory: where to write.
+        max_length: number of tokens that the model takes at most.
+    """
+    write_vocabulary(directory / _VOCABULARY, tokenizer.get_vocabulary())
+    options = {
+        "tokenizer_class": "BertTokenizer",
+        "do_lower_case": tokenizer.lowercase,
+        "strip_accents": tokenizer.strip_accents,
+        "tokenize_chinese_chars": tokenizer.split_on_cjk,
+        "unk_token": tokenizer.oov_token,
+        "cls_token": tokenizer.cls_token,
+        "sep_token": tokenizer.sep_token,
+        "pad_token": tokenizer.pad_token,
+        "mask_token": tokenizer.mask_token,
+        "model_max_length": max_length,
+    }
+    write_json(directory / TOKENIZER, options)
+
+
+def label_arguments(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns `num_classes` and `class_names` of a Hugging Face config.
 
     Raises:
-        ValueError: if the head does not give one label per sample.
+        ValueError: if the head does not give one label per sample, or labels are not
+            numbered.
     """
     if config.get("problem_type") not in (None, "single_label_classification"):
         raise ValueError(
@@ -106,104 +116,43 @@ def classifier_arguments(config: Mapping[str, Any]) -> dict[str, Any]:
             f"{config['problem_type']!r}."
         )
     labels = config.get("id2label")
+    if not labels:
+        return {"num_classes": config.get("num_labels", 2), "class_names": None}
+    try:
+        names = [str(labels[key]) for key in sorted(labels, key=int)]
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"Expected 'id2label' to name labels by number, received {labels!r:.200}."
+        ) from error
+    return {"num_classes": len(names), "class_names": names}
+
+
+def label_config(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the labels as in a Hugging Face config; inverse of `label_arguments`."""
+    names = arguments["class_names"]
+    if names is None:
+        return {"num_labels": arguments["num_classes"]}
+    return {
+        "id2label": {str(label): name for label, name in enumerate(names)},
+        "label2id": {name: label for label, name in enumerate(names)},
+    }
+
+
+def classifier_arguments(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the arguments of a text classifier with the head of a config.
+
+    Raises:
+        ValueError: if the head does not give one label per sample.
+    """
     dropout = config.get("classifier_dropout")
     if dropout is None:
         dropout = config.get("hidden_dropout_prob", 0.1)
-    return {
-        "num_classes": len(labels) if labels else config.get("num_labels", 2),
-        "dropout": dropout,
-    }
+    return {**label_arguments(config), "dropout": dropout}
 
 
-def image_converter_arguments(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the arguments of an `ImageConverter` from a `preprocessor_config.json`.
-
-    Args:
-        config: of a ConvNext (ResNet's too), ViT, DeiT, CLIP or BiT image processor, in
-            today's form or that of the feature extractors before.
-
-    Raises:
-        ValueError: if it is another processor's, or asks for what the converter lacks.
-    """
-    kind = config.get("image_processor_type") or config.get("feature_extractor_type")
-    name = re.sub(r"(FeatureExtractor|ImageProcessor(Fast|Pil)?)$", "", kind or "")
-    if name not in _IMAGE_PROCESSORS:
-        raise ValueError(
-            "Expected the image processor of one of "
-            f"{sorted(_IMAGE_PROCESSORS)}, received {kind!r}."
-        )
-    defaults = {**_IMAGE_OPTIONS, **_IMAGE_PROCESSORS[name]}
-    given = {key: value for key, value in config.items() if value is not None}
-    for key, value in given.items():
-        if key.startswith("do_") and value and key not in defaults:
-            raise ValueError(f"{key!r} of an image processor can't be expressed here.")
-    options = {**defaults, **given}
-    if not options["do_resize"]:
-        raise ValueError("Expected 'do_resize': a model takes images of one size.")
-    if options["resample"] not in range(len(_RESAMPLE)):
-        raise ValueError(
-            f"Expected 'resample' in [0, {len(_RESAMPLE)}), received "
-            f"{options['resample']!r}."
-        )
-    size = _edges(options["size"], defaults["size"])
-    crop = None
-    if options["do_center_crop"]:
-        square = {"height": 0, "width": 0}
-        crop = _edges(options.get("crop_size", options["size"]), square)
-        if set(crop) != set(square):
-            raise ValueError(
-                f"Expected 'crop_size' to be a height and a width, received {crop}."
-            )
-    rescale, normalize = options["do_rescale"], options["do_normalize"]
-    return {
-        **_image_size(size, crop, options.get("crop_pct")),
-        "interpolation": _RESAMPLE[options["resample"]],
-        "scale": options["rescale_factor"] if rescale else None,
-        "mean": list(options["image_mean"]) if normalize else None,
-        "std": list(options["image_std"]) if normalize else None,
-    }
-
-
-def _edges(size: Any, default: Mapping[str, int]) -> dict[str, int]:
-    """Returns a size with its edges named; an int stands for those of the default."""
-    if isinstance(size, int):
-        return dict.fromkeys(default, size)
-    return {key: value for key, value in size.items() if value is not None}
-
-
-def _image_size(
-    size: dict[str, int], crop: dict[str, int] | None, crop_pct: float | None
-) -> dict[str, Any]:
-    if crop_pct is not None and set(size) == {"shortest_edge"}:
-        edge = size["shortest_edge"]
-        if edge >= _UNCROPPED_SIZE:
-            return {"image_size": (edge, edge), "crop_to_aspect_ratio": False}
-        return {"image_size": (edge, edge), "crop_ratio": crop_pct}
-    if set(size) == {"shortest_edge"} and crop and crop["height"] == crop["width"]:
-        resized = (size["shortest_edge"],) * 2
-    elif set(size) == {"height", "width"}:
-        resized = (size["height"], size["width"])
-        crop = crop or size
-    else:
-        raise ValueError(
-            "Expected 'size' to be a height and a width, or a shortest edge with a "
-            f"square 'crop_size', received {size} and {crop}: without these, images "
-            "have no size in common."
-        )
-    target = (crop["height"], crop["width"])
-    ratio = target[0] / resized[0]
-    if int(target[0] / ratio) < resized[0]:  # by rounding
-        ratio = math.nextafter(ratio, 0)
-    if ratio > 1 or tuple(int(length / ratio) for length in target) != resized:
-        raise ValueError(
-            "Expected 'crop_size' to be the same part, at most all, of the height and "
-            f"of the width that images are resized to, received {crop} of {size}."
-        )
-    return {
-        "image_size": target,
-        "crop_to_aspect_ratio": "shortest_edge" in size,
-        "crop_ratio": ratio,
-    }
+def classifier_config(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the inverse of `classifier_arguments`."""
+    return {**label_config(arguments), "classifier_dropout": arguments["dropout"]}
 
 
 class TransformersLayout(Layout):
@@ -211,7 +160,7 @@ class TransformersLayout(Layout):
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
-        self._config = read_json(folder, _CONFIG)
+        self._config = read_json(folder, CONFIG)
         self._entry, self._converter = find_converter(
             "transformers", self._config["model_type"]
         )
@@ -221,17 +170,26 @@ class TransformersLayout(Layout):
     @staticmethod
     def recognizes(folder: Folder) -> bool:
         """Whether a preset has this layout."""
-        return _CONFIG in folder and "model_type" in read_json(folder, _CONFIG)
+        return CONFIG in folder and "model_type" in read_json(folder, CONFIG)
 
     def backbone(self, load_weights: bool) -> tuple[type, dict[str, Any]]:
-        if not load_weights:
-            return self._entry.cls, self._converter.config(self._config, None)
-        with TensorFiles(self._folder, _WEIGHTS) as tensors:
-            names = tensors.shapes().keys()
-            return self._entry.cls, self._converter.config(self._config, names)
+        names = None
+        if load_weights:
+            with TensorFiles(self._folder, WEIGHTS) as tensors:
+                names = tensors.shapes().keys()
+        config = self._converter.config(self._config, names)
+        # Single precision is what nobody chose: the global policy may say otherwise.
+        dtype = self._config.get("dtype", self._config.get("torch_dtype"))
+        if dtype in _HALF:
+            config["dtype"] = dtype
+        return self._entry.cls, config
 
     def has_weights(self) -> bool:
         return True
+
+    def weight_shapes(self, head: bool) -> Collection[tuple[int, ...]] | None:
+        with TensorFiles(self._folder, WEIGHTS) as tensors:
+            return tensors.shapes().values()
 
     def assign_backbone(self, backbone: Any) -> None:
         self._assign(self._converter.weights, backbone.weight_paths())
@@ -259,11 +217,11 @@ class TransformersLayout(Layout):
         return tokenizer_cls(**{**self._converter.tokenizer(self._folder), **kwargs})
 
     def image_converter(self) -> Any:
-        if _IMAGES not in self._folder:
+        if IMAGES not in self._folder:
             return None
         from domain_core.images import ImageConverter
 
-        config = read_json(self._folder, _IMAGES)
+        config = read_json(self._folder, IMAGES)
         return ImageConverter(**image_converter_arguments(config))
 
     def preprocessor(self) -> Any:
@@ -272,5 +230,5 @@ class TransformersLayout(Layout):
     def _assign(
         self, weight_map: WeightMap, variables: Mapping[str, keras.Variable]
     ) -> None:
-        with TensorFiles(self._folder, _WEIGHTS) as tensors:
+        with TensorFiles(self._folder, WEIGHTS) as tensors:
             weight_map.assign(variables, tensors.shapes(), tensors.read)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from domain_core.arguments import as_positive_int
 from domain_core.host_call import rank
 from domain_core.ragged import Ragged
 
@@ -92,15 +93,7 @@ def as_special_tokens(value: Any, name: str) -> list[Any]:
 
 def positive_length(length: Any) -> int:
     """Checks a sequence length."""
-    if (
-        not isinstance(length, int | np.integer)
-        or isinstance(length, bool)
-        or length < 1
-    ):
-        raise ValueError(
-            f"Expected `sequence_length` to be a positive integer, received {length!r}."
-        )
-    return int(length)
+    return as_positive_int("sequence_length", length)
 
 
 def choose_length(override: Any, default: int) -> int:

@@ -94,6 +94,7 @@ def test_half_precision_keeps_statistics_in_float32():
             to_numpy(getattr(model.layers[-1].norm, name)) for model in (short, plain)
         )
         assert received.dtype == "float32"
+        # They follow features of 8 bits, of which thousands are averaged.
         assert_close(received, expected, rtol=1e-4, atol=1e-4)
 
 

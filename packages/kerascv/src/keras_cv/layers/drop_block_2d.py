@@ -6,8 +6,9 @@ from typing import Any
 
 import keras
 
+from domain_core.arguments import as_positive_int, as_rate
 from domain_core.serialization import layer_config, serializable
-from keras_cv.layers.arguments import as_positive_int, as_rate, check_feature_map
+from keras_cv.layers.feature_maps import check_feature_map
 
 
 @serializable("kerascv")

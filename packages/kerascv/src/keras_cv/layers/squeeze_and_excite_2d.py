@@ -7,10 +7,11 @@ from typing import Any
 import keras
 
 from domain_core import ops
+from domain_core.arguments import as_positive_int
 from domain_core.initialization import initializer
 from domain_core.layers.projection import project
 from domain_core.serialization import layer_config, revive, serializable
-from keras_cv.layers.arguments import as_positive_int, check_feature_map
+from keras_cv.layers.feature_maps import check_feature_map
 
 
 @serializable("kerascv")

@@ -6,8 +6,8 @@ from typing import Any
 
 import keras
 
+from domain_core.arguments import as_rate
 from domain_core.serialization import layer_config, serializable
-from keras_cv.layers.arguments import as_rate
 
 
 @serializable("kerascv")

@@ -8,8 +8,11 @@ from typing import Any
 import keras
 
 from domain_core import Backbone
+from domain_core.arguments import as_positive_int
 
 _FROM_BYTES = 1 / 255
+# No stage of a published network is deeper or wider by far.
+_MAX_STAGEWISE = 100_000
 
 
 class ImageBackbone(Backbone):
@@ -115,20 +118,6 @@ def pyramid_of(stages: Sequence[Sequence[keras.layers.Layer]]) -> dict[str, str]
     return {f"P{level}": stage[-1].name for level, stage in enumerate(stages, 2)}
 
 
-def check_choices(**arguments: tuple[Any, Sequence[Any]]) -> None:
-    """Raises ValueError if an argument is none of its choices.
-
-    Args:
-        **arguments: value and choices by name.
-    """
-    for name, (value, choices) in arguments.items():
-        if value not in choices:
-            raise ValueError(
-                f"Expected `{name}` to be {' or '.join(map(repr, choices))}, received "
-                f"{value!r}."
-            )
-
-
 def check_stackwise(**lists: Sequence[int]) -> None:
     """Raises ValueError unless lists are of positive ints and of equal length.
 
@@ -136,8 +125,8 @@ def check_stackwise(**lists: Sequence[int]) -> None:
         **lists: one number per stage, by name of the argument.
     """
     for name, values in lists.items():
-        if not all(isinstance(v, int) and v > 0 for v in values):
-            raise ValueError(f"Expected `{name}` to be positive, received {values}.")
+        for index, value in enumerate(values):
+            as_positive_int(f"{name}[{index}]", value, _MAX_STAGEWISE)
     lengths = {len(values) for values in lists.values()}
     if len(lengths) > 1 or 0 in lengths:
         raise ValueError(

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import numbers
-import os
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 import keras
-import numpy as np
 
 from domain_core import register_task
+from domain_core.arguments import as_positive_int, check_choices
 from domain_core.backbone_outputs import gives, outputs_of, require_outputs
 from domain_core.classifier import Classifier, make_logits
 from keras_cv.models.image_classifier_preprocessor import ImageClassifierPreprocessor
@@ -67,7 +65,7 @@ class ImageClassifier(Classifier):
     ) -> None:
         # layers
         require_outputs("ImageClassifier", backbone, "features")
-        _check_arguments(num_classes, pooling, class_names)
+        _check_arguments(num_classes, pooling)
         pool = _POOLINGS[pooling](dtype=backbone.dtype_policy, name=f"{pooling}_pool")
         predictions = make_logits(backbone, num_classes, activation, name="predictions")
         # functional model
@@ -81,13 +79,13 @@ class ImageClassifier(Classifier):
             num_classes=num_classes,
             preprocessor=preprocessor,
             activation=activation,
+            class_names=class_names,
             features=("features",) if len(outputs_of(backbone)) > 1 else None,
             name=name,
         )
         # config
         self.predictions = predictions
         self.pooling = pooling
-        self.class_names = None if class_names is None else list(class_names)
 
     def preprocess_samples(
         self, x: Any, y: Any = None, sample_weight: Any = None
@@ -96,42 +94,6 @@ class ImageClassifier(Classifier):
         if self.preprocessor is None and hasattr(self.backbone.input, "shape"):
             return check_batch(x, self.backbone.input.shape[-1]), y, sample_weight
         return super().preprocess_samples(x, y, sample_weight)
-
-    def decode_predictions(
-        self, predictions: Any, top: int = 5
-    ) -> list[list[tuple[str, float]]]:
-        """Names the most probable labels.
-
-        Args:
-            predictions: what `predict` gave, `(B, num_classes)`: probabilities, or
-                logits if the classifier has no activation.
-            top: number of labels per image, at most `num_classes`.
-
-        Returns:
-            For each image pairs of name and probability, the most probable first.
-
-        Raises:
-            ValueError: if there are no class names or the shape is another.
-        """
-        if self.class_names is None:
-            raise ValueError(
-                "Expected a classifier with class names. Set "
-                f"`classifier.class_names` to a list of {self.num_classes} names."
-            )
-        scores = np.asarray(keras.ops.convert_to_numpy(predictions), "float32")
-        if scores.ndim != 2 or scores.shape[1] != self.num_classes:
-            raise ValueError(
-                f"Expected predictions of shape (images, {self.num_classes}), received "
-                f"{scores.shape}. Pass what `predict` returned."
-            )
-        if self.activation is None:
-            scores = np.exp(scores - scores.max(axis=1, keepdims=True))
-            scores = scores / scores.sum(axis=1, keepdims=True)
-        best = np.argsort(-scores, axis=1, kind="stable")[:, :top]
-        return [
-            [(self.class_names[label], float(row[label])) for label in labels]
-            for row, labels in zip(scores, best, strict=True)
-        ]
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -142,33 +104,10 @@ class ImageClassifier(Classifier):
             "class_names": self.class_names,
         }
 
-    @classmethod
-    def from_preset(
-        cls,
-        preset: str | os.PathLike[str],
-        load_weights: bool | None = None,
-        **kwargs: Any,
-    ) -> Self:
-        if "num_classes" in kwargs:  # a new head, to which stored names do not belong
-            kwargs.setdefault("class_names", None)
-        return super().from_preset(preset, load_weights, **kwargs)
 
-
-def _check_arguments(num_classes: Any, pooling: str, class_names: Any) -> None:
-    if not isinstance(num_classes, numbers.Integral) or num_classes < 1:
-        raise ValueError(
-            f"Expected `num_classes` to be an integer >= 1, received {num_classes!r}."
-        )
-    if pooling not in _POOLINGS:
-        raise ValueError(
-            f"Expected `pooling` to be one of {sorted(_POOLINGS)}, received "
-            f"{pooling!r}."
-        )
-    if class_names is not None and len(class_names) != num_classes:
-        raise ValueError(
-            f"Expected `class_names` to name num_classes={num_classes} labels, "
-            f"received {len(class_names)} names. Give one name per label, in order."
-        )
+def _check_arguments(num_classes: Any, pooling: str) -> None:
+    as_positive_int("num_classes", num_classes)
+    check_choices(pooling=(pooling, _POOLINGS))
 
 
 register_task(ImageClassifier, accepts=gives("features"), package="kerascv")

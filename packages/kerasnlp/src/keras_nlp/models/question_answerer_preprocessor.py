@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from domain_core import Preprocessor, serializable
+from domain_core.arguments import as_positive_int
 from domain_core.host_call import (
     Spec,
     host_call,
@@ -77,10 +78,7 @@ class QuestionAnswererPreprocessor(Preprocessor):
             "stride": stride,
             "max_question_length": max_question_length,
         }.items():
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(
-                    f"Expected `{name}` to be a positive integer, received {value!r}."
-                )
+            as_positive_int(name, value)
         self.tokenizer = tokenizer
         self.sequence_length = sequence_length
         self.stride = stride

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -34,6 +35,7 @@ class TextClassifier(Classifier):
         pooling: "pooled" takes the backbone's own summary, "first" the first token,
             "mean" the mean over real tokens; None takes "pooled" where there is one,
             else "first".
+        class_names: one name per label, for `decode_predictions`.
         name: name of the model.
 
     Raises:
@@ -64,6 +66,7 @@ class TextClassifier(Classifier):
         dropout: float = 0.0,
         *,
         pooling: str | None = None,
+        class_names: Sequence[str] | None = None,
         name: str | None = None,
     ) -> None:
         # layers
@@ -92,6 +95,7 @@ class TextClassifier(Classifier):
             num_classes=num_classes,
             preprocessor=preprocessor,
             activation=activation,
+            class_names=class_names,
             features=(feature,),
             name=name,
         )
@@ -111,6 +115,7 @@ class TextClassifier(Classifier):
             "hidden_dim": self.hidden_dim,
             "dropout": self.dropout,
             "pooling": self.pooling,
+            "class_names": self.class_names,
         }
 
 

@@ -101,7 +101,7 @@ def test_a_class_that_is_not_imported_is_named(bag_of_words, tmp_path):
         """,
         str(tmp_path / "preset"),
     )
-    assert "'custom>BagOfWords'. First import the module" in printed
+    assert "first import the module that registers" in printed
 
 
 def test_a_function_as_preprocessor_cannot_be_saved(bag_of_words, tmp_path):

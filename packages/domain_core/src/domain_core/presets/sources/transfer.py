@@ -10,6 +10,7 @@ import dataclasses
 import logging
 import os
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ T = TypeVar("T")
 _LOGGER = logging.getLogger("domain_core")
 _FIRST_WAIT = 0.5  # seconds
 _LONGEST_WAIT = 60.0
+_LONGEST_WITHOUT_CONNECTION = 15.0
 # Bytes that a slow connection moves per second; a deadline leaves time for the rest.
 _SLOW = 256 * 1024
 
@@ -55,10 +57,13 @@ class Retry:
     Args:
         reason: short, without secrets, for logs and the final error.
         after: seconds that the server asked us to wait (`Retry-After`), or None.
+        unreachable: whether there was no connection at all: that is seldom over soon,
+            and who has no network should not wait for two minutes to hear it.
     """
 
     reason: str
     after: float | None = None
+    unreachable: bool = False
 
 
 def with_retries(
@@ -83,6 +88,7 @@ def with_retries(
         PresetError: what `explain` gives.
     """
     wait = _FIRST_WAIT
+    patience = Deadline(min(_LONGEST_WITHOUT_CONNECTION, deadline.left()))
     while True:
         try:
             return action()
@@ -95,15 +101,48 @@ def with_retries(
             pause = verdict.after
             if pause is None:
                 pause = wait * random.uniform(0.5, 1)
-            if deadline.is_over() or pause >= deadline.left():
+            limit = patience if verdict.unreachable else deadline
+            if limit.is_over() or pause >= limit.left():
                 raise PresetNetworkError(
-                    f"Expected to reach {label!r} within {deadline.seconds:.0f} "
+                    f"Expected to reach {label!r} within {limit.seconds:.0f} "
                     f"seconds; the last answer was: {verdict.reason}. Try again "
                     "later, or set DOMAIN_CORE_TIMEOUT to more seconds."
                 ) from error
             _LOGGER.info("%s: %s; trying again in %.1f s", label, verdict.reason, pause)
             time.sleep(pause)
             wait = min(2 * wait, _LONGEST_WAIT)
+
+
+def in_time(action: Callable[[], T], deadline: Deadline, label: str) -> T:
+    """Calls `action` in a thread, which is left behind if the deadline passes.
+
+    For what has no time limit of its own, or one for each packet only.
+
+    Raises:
+        PresetNetworkError: if the deadline passes.
+    """
+    results: list[T] = []
+    errors: list[BaseException] = []
+    done = threading.Event()
+
+    def run() -> None:
+        try:
+            results.append(action())
+        except BaseException as error:
+            errors.append(error)
+        finally:
+            done.set()
+
+    threading.Thread(target=run, daemon=True).start()
+    if not done.wait(deadline.left()):
+        raise PresetNetworkError(
+            f"Expected an answer about {label!r} within {deadline.seconds:.0f} "
+            "seconds; none came. Try again later, or set DOMAIN_CORE_TIMEOUT to more "
+            "seconds."
+        )
+    if errors:
+        raise errors[0]
+    return results[0]
 
 
 @contextlib.contextmanager

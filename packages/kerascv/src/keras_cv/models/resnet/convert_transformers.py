@@ -6,9 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from domain_core import Converter, Head, WeightMap, dense_weights
-from domain_core.presets.transformers import classifier_arguments
-from domain_core.weight_map import Target, batch_norm_weights, conv_weights
-from keras_cv.models.image_backbone import check_choices
+from domain_core.arguments import check_choices
+from domain_core.presets.transformers import label_arguments, label_config
+from domain_core.weight_map import (
+    Target,
+    batch_counters,
+    batch_norm_weights,
+    conv_weights,
+)
 
 _BLOCK = "encoder.stages.{s}.layers.{b}"
 _BLOCKS = {"bottleneck": ("block", 4), "basic": ("basic_block", 1)}
@@ -65,13 +70,25 @@ def _backbone_config(config: Mapping[str, Any], names: Any) -> dict[str, Any]:
     }
 
 
-def _classifier_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    labels = config.get("id2label") or {}
+def _to_config(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    names = {block_type: name for name, (block_type, _) in _BLOCKS.items()}
+    layer_type = names[arguments["block_type"]]
+    expansion = _BLOCKS[layer_type][1]
     return {
-        "num_classes": classifier_arguments(config)["num_classes"],
-        "class_names": [labels[key] for key in sorted(labels, key=int)] or None,
-        "activation": None,
+        "architectures": ["ResNetModel"],
+        "num_channels": arguments["input_shape"][-1],
+        "embedding_size": arguments["stem_filters"],
+        "hidden_sizes": [width * expansion for width in arguments["stackwise_filters"]],
+        "depths": list(arguments["stackwise_blocks"]),
+        "layer_type": layer_type,
+        "hidden_act": "relu",
+        "downsample_in_first_stage": arguments["stackwise_strides"][0] == 2,
+        "downsample_in_bottleneck": arguments["strided_conv"] == 1,
     }
+
+
+def _classifier_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {**label_arguments(config), "activation": None}
 
 
 FROM_TRANSFORMERS = Converter(
@@ -80,9 +97,11 @@ FROM_TRANSFORMERS = Converter(
     config=_backbone_config,
     weights=WeightMap(
         _BACKBONE,
-        ignored=(r".*\.num_batches_tracked", r"classifier\..*"),
+        ignored=(r"classifier\..*",),
+        constants=batch_counters(_BACKBONE),
         optional_prefix="resnet.",
     ),
+    to_config=_to_config,
     heads={
         "ResNetForImageClassification": Head(
             "ImageClassifier",
@@ -90,6 +109,7 @@ FROM_TRANSFORMERS = Converter(
             WeightMap(
                 dense_weights("classifier.1", "predictions"), ignored=(r"resnet\..*",)
             ),
+            label_config,
         ),
     },
 )

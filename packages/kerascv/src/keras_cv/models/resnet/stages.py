@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from keras_cv.models.image_backbone import check_choices, check_stackwise
+from domain_core.arguments import as_positive_int, check_choices
+from keras_cv.models.image_backbone import check_stackwise
 from keras_cv.models.resnet.blocks import ResidualBlock
 
 
@@ -40,7 +41,7 @@ def make_stages(
         stackwise_strides=stackwise_strides,
         stackwise_dilations=stackwise_dilations or stackwise_strides,
     )
-    check_stackwise(stem_filters=[stem_filters])
+    as_positive_int("stem_filters", stem_filters)
     check_choices(
         block_type=(block_type, ("block", "basic_block")),
         strided_conv=(strided_conv, (1, 2)),

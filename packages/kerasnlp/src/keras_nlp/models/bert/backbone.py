@@ -14,6 +14,7 @@ from typing import Any
 import keras
 
 from domain_core import Backbone
+from domain_core.arguments import as_positive_int, as_rate
 from domain_core.layers import (
     AttentionContext,
     EncoderBlock,
@@ -50,7 +51,8 @@ class BertBackbone(Backbone):
         trainable: whether its weights train.
 
     Raises:
-        ValueError: if a size is below 1 or `num_heads` does not divide `hidden_dim`.
+        ValueError: if a size is below 1 or beyond any model's, or `num_heads` does not
+            divide `hidden_dim`.
 
     Example:
         >>> backbone = keras_nlp.models.BertBackbone(
@@ -82,6 +84,17 @@ class BertBackbone(Backbone):
         name: str | None = None,
         trainable: bool = True,
     ) -> None:
+        for name_of, size, at_most in (
+            ("vocabulary_size", vocabulary_size, 10**7),
+            ("num_layers", num_layers, 1000),
+            ("num_heads", num_heads, 10**4),
+            ("hidden_dim", hidden_dim, 10**5),
+            ("intermediate_dim", intermediate_dim, 10**6),
+            ("max_sequence_length", max_sequence_length, 10**7),
+            ("num_segments", num_segments, 10**4),
+        ):
+            as_positive_int(name_of, size, at_most)
+        as_rate("dropout", dropout)
         # layers
         policy = keras.dtype_policies.get(dtype)
         kernel = keras.initializers.TruncatedNormal(stddev=0.02)

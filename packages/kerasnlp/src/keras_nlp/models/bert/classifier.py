@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -21,6 +22,7 @@ class BertClassifier(TextClassifier):
             preprocessed.
         activation: activation of the output; None gives logits.
         dropout: share of the pooled features to drop in training.
+        class_names: one name per label, for `decode_predictions`.
         name: name of the model.
     """
 
@@ -35,6 +37,7 @@ class BertClassifier(TextClassifier):
         activation: Any = None,
         dropout: float = 0.1,
         *,
+        class_names: Sequence[str] | None = None,
         name: str | None = None,
     ) -> None:
         super().__init__(
@@ -43,6 +46,7 @@ class BertClassifier(TextClassifier):
             preprocessor=preprocessor,
             activation=activation,
             dropout=dropout,
+            class_names=class_names,
             name=name,
         )
 

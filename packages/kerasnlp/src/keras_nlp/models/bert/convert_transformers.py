@@ -9,7 +9,10 @@ from domain_core import Converter, Head, WeightMap, dense_weights, norm_weights
 from domain_core.presets.transformers import (
     activation_name,
     classifier_arguments,
+    classifier_config,
+    foreign_activation,
     word_piece_arguments,
+    write_word_piece,
 )
 from keras_nlp.models.bert.tokenizer import BertTokenizer
 
@@ -46,14 +49,18 @@ def _backbone_config(
         raise ValueError(
             "Expected a BERT encoder, received 'is_decoder' or 'add_cross_attention'."
         )
+    dropout = config.get("hidden_dropout_prob", 0.1)
+    attention_dropout = config.get("attention_probs_dropout_prob", 0.1)
+    if attention_dropout == dropout:
+        attention_dropout = None
     return {
         "vocabulary_size": config["vocab_size"],
         "num_layers": config["num_hidden_layers"],
         "num_heads": config["num_attention_heads"],
         "hidden_dim": config["hidden_size"],
         "intermediate_dim": config["intermediate_size"],
-        "dropout": config.get("hidden_dropout_prob", 0.1),
-        "attention_dropout": config.get("attention_probs_dropout_prob", 0.1),
+        "dropout": dropout,
+        "attention_dropout": attention_dropout,
         "max_sequence_length": config.get("max_position_embeddings", 512),
         "num_segments": config.get("type_vocab_size", 2),
         "activation": activation_name(config),
@@ -61,6 +68,36 @@ def _backbone_config(
         "include_pooler": names is None
         or any(name.endswith("pooler.dense.weight") for name in names),
     }
+
+
+def _to_config(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    attention_dropout = arguments["attention_dropout"]
+    if attention_dropout is None:
+        attention_dropout = arguments["dropout"]
+    return {
+        "architectures": ["BertModel"],
+        "vocab_size": arguments["vocabulary_size"],
+        "num_hidden_layers": arguments["num_layers"],
+        "num_attention_heads": arguments["num_heads"],
+        "hidden_size": arguments["hidden_dim"],
+        "intermediate_size": arguments["intermediate_dim"],
+        "hidden_dropout_prob": arguments["dropout"],
+        "attention_probs_dropout_prob": attention_dropout,
+        "max_position_embeddings": arguments["max_sequence_length"],
+        "type_vocab_size": arguments["num_segments"],
+        "hidden_act": foreign_activation(arguments["activation"]),
+        "layer_norm_eps": arguments["layer_norm_epsilon"],
+        "position_embedding_type": "absolute",
+    }
+
+
+def _classifier_to_config(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    if not arguments["backbone"].include_pooler:
+        raise ValueError(
+            "Expected a classifier on a BertBackbone with include_pooler=True to "
+            "export, received one without: Hugging Face's takes the pooled output."
+        )
+    return classifier_config(arguments)
 
 
 FROM_TRANSFORMERS = Converter(
@@ -72,11 +109,14 @@ FROM_TRANSFORMERS = Converter(
     ),
     tokenizer_cls=BertTokenizer,
     tokenizer=word_piece_arguments,
+    to_config=_to_config,
+    write_tokenizer=write_word_piece,
     heads={
         "BertForSequenceClassification": Head(
             "BertClassifier",
             classifier_arguments,
             WeightMap(dense_weights("classifier", "logits"), ignored=(_BODY,)),
+            _classifier_to_config,
         ),
         "BertForMaskedLM": Head(
             "BertMaskedLM",
@@ -97,11 +137,13 @@ FROM_TRANSFORMERS = Converter(
                 # The output projection is the token embedding; its bias is tied.
                 ignored=(_BODY, r"cls\.predictions\.decoder\..*"),
             ),
+            lambda arguments: {},
         ),
         "BertForQuestionAnswering": Head(
             "BertQuestionAnswerer",
             lambda config: {},
             WeightMap(dense_weights("qa_outputs", "span_logits"), ignored=(_BODY,)),
+            lambda arguments: {},
         ),
     },
 )

@@ -1,0 +1,64 @@
+"""Checks of constructor arguments that classes here share."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Collection
+from typing import Any
+
+
+def is_positive_int(value: Any) -> bool:
+    """Whether a value is an integer above zero, of Python or NumPy, and no bool."""
+    is_int = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    return is_int and int(value) > 0
+
+
+def as_positive_int(name: str, value: Any, at_most: int | None = None) -> int:
+    """Returns an integer above zero.
+
+    Args:
+        name: of the argument.
+        value: what was passed.
+        at_most: largest value that makes sense.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    if not is_positive_int(value) or (at_most is not None and value > at_most):
+        limit = "" if at_most is None else f" of at most {at_most}"
+        raise ValueError(
+            f"Expected `{name}` to be a positive integer{limit}, received {value!r}."
+        )
+    return int(value)
+
+
+def as_rate(name: str, value: Any) -> float:
+    """Returns a share in `[0, 1)` as a float.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, numbers.Real)
+        or not 0 <= float(value) < 1
+    ):
+        raise ValueError(
+            f"Expected `{name}` to be a number in [0, 1), the share to drop; received "
+            f"{value!r}."
+        )
+    return float(value)
+
+
+def check_choices(**arguments: tuple[Any, Collection[Any]]) -> None:
+    """Raises ValueError if an argument is none of its choices.
+
+    Args:
+        **arguments: value and choices by name.
+    """
+    for name, (value, choices) in arguments.items():
+        if value not in choices:
+            raise ValueError(
+                f"Expected `{name}` to be one of {sorted(choices, key=str)}, received "
+                f"{value!r}."
+            )

@@ -1,0 +1,146 @@
+"""A declarative table between the constructor arguments of a foreign class and ours.
+
+The same table reads and writes. It is strict in both directions: a key it does not
+know, or a value that the other side can't express, is an error that names the key.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from domain_core.preset_errors import PresetCorruptError
+
+Config = dict[str, Any]
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+@dataclasses.dataclass(frozen=True)
+class Argument:
+    """One of our arguments that goes by another name or form elsewhere.
+
+    Args:
+        name: ours.
+        read: their value to ours; raises ValueError if it can't.
+        write: our value to theirs; raises ValueError if it can't.
+    """
+
+    name: str
+    read: Callable[[Any], Any] = _same
+    write: Callable[[Any], Any] = _same
+
+
+class ConfigMap:
+    """Reads and writes constructor arguments by a table.
+
+    Args:
+        *same: arguments that both sides have.
+        renamed: theirs to ours.
+        ignored: theirs that change nothing here.
+        theirs: what only they have, with the one value that ours amounts to.
+        ours: what only we have, with the one value that theirs amounts to.
+        after_reading: completes arguments of ours from others of ours.
+        before_writing: removes arguments of ours that follow from others, or raises
+            ValueError if theirs can't express them.
+    """
+
+    def __init__(
+        self,
+        *same: str,
+        renamed: Mapping[str, Argument] | None = None,
+        ignored: tuple[str, ...] = (),
+        theirs: Mapping[str, Any] | None = None,
+        ours: Mapping[str, Any] | None = None,
+        after_reading: Callable[[Config], Config] = _same,
+        before_writing: Callable[[Config], Config] = _same,
+    ) -> None:
+        self._arguments = {key: Argument(key) for key in same} | dict(renamed or {})
+        self._ignored = frozenset(ignored)
+        self._theirs = dict(theirs or {})
+        self._ours = dict(ours or {})
+        self._after_reading = after_reading
+        self._before_writing = before_writing
+
+    def read(self, config: Mapping[str, Any], cls: type, file: str) -> Config:
+        """Returns the arguments of our class.
+
+        Args:
+            config: theirs.
+            cls: ours.
+            file: where they stand, for messages.
+
+        Raises:
+            PresetCorruptError: if a key is unknown or missing.
+            ValueError: if a value can't be expressed here.
+        """
+        result = dict(self._ours)
+        for key, value in config.items():
+            if key in self._arguments:
+                argument = self._arguments[key]
+                result[argument.name] = _converted(argument.read, value, key, file)
+            elif key in self._theirs:
+                _check_equal(key, value, self._theirs[key], f"{file} here")
+            elif key not in self._ignored:
+                raise PresetCorruptError(
+                    f"Expected keys of {cls.__name__} in {file}, received {key!r}. "
+                    "It is of a later version, or damaged."
+                )
+        needed = inspect.signature(cls).parameters.values()
+        required = {p.name for p in needed if p.default is p.empty}
+        for key, argument in self._arguments.items():
+            if argument.name in required - set(result):
+                raise PresetCorruptError(
+                    f"Expected the key {key!r} in {file}; it is missing. Save or "
+                    "download the preset again."
+                )
+        return self._after_reading(result)
+
+    def write(self, config: Mapping[str, Any], target: str) -> Config:
+        """Returns the arguments of their class.
+
+        Args:
+            config: ours.
+            target: what they are written for, for messages.
+
+        Raises:
+            ValueError: if a value can't be expressed there; the message names it.
+        """
+        config = self._before_writing(dict(config))
+        result = dict(self._theirs)
+        theirs = {a.name: (key, a) for key, a in self._arguments.items()}
+        for name, value in config.items():
+            if name in theirs:
+                key, argument = theirs[name]
+                result[key] = _converted(argument.write, value, name, target)
+            elif name in self._ours:
+                _check_equal(name, value, self._ours[name], target)
+            else:
+                raise ValueError(
+                    f"{target} can't express the argument {name!r}, received {value!r}."
+                )
+        return result
+
+
+def _converted(
+    function: Callable[[Any], Any], value: Any, name: str, where: str
+) -> Any:
+    try:
+        return function(value)
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
+        why = f": {error}" if isinstance(error, ValueError) else ""
+        raise ValueError(
+            f"The value {value!r:.200} of {name!r} can't be expressed in {where}{why}."
+        ) from error
+
+
+def _check_equal(name: str, value: Any, expected: Any, where: str) -> None:
+    if value != expected:
+        raise ValueError(
+            f"The value {value!r:.200} of {name!r} can't be expressed in {where}, only "
+            f"{expected!r}."
+        )

@@ -1,0 +1,149 @@
+"""A directory is the old one or the new one, whenever its writer is stopped."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+
+from domain_core.presets.disk import check_free_disk, surviving, whole_directory
+
+# Writes presets of random size over each other until it is killed.
+WRITER = """
+    import sys
+    from pathlib import Path
+
+    import numpy as np
+
+    from domain_core.presets.disk import whole_directory
+    from domain_core.presets.tensor_writer import Tensor, write_tensors
+
+    target = Path(sys.argv[1])
+    for number in range(10**9):
+        size = 10 ** (2 + number % 4)
+        tensors = {
+            str(i): Tensor("float32", (size,), lambda: np.full(size, number, "float32"))
+            for i in range(5)
+        }
+        with whole_directory(target, overwrite=True) as directory:
+            write_tensors(directory, "a.safetensors", tensors, max_shard_bytes=size * 8)
+            (directory / "number").write_text(str(number))
+        if number == 0:
+            print("ready", flush=True)
+"""
+
+
+def is_whole(directory):
+    from safetensors.numpy import load_file
+
+    number = int((directory / "number").read_text())
+    index = json.loads((directory / "a.safetensors.index.json").read_text())
+    seen = {}
+    for file in directory.glob("*.safetensors"):
+        seen |= load_file(file)
+    return set(seen) == set(index["weight_map"]) and all(
+        (array == number).all() for array in seen.values()
+    )
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL and fork")
+def test_fifty_kills(tmp_path):
+    # One process imports, and forks a writer for each kill.
+    parent = """
+    import os, signal
+    while True:
+        line = sys.stdin.readline()
+        if not line:
+            break
+        if os.fork() == 0:
+            print(os.getpid(), flush=True)
+            write()
+        os.wait()
+        print("dead", flush=True)
+    """
+    head, body = textwrap.dedent(WRITER).split("target = ")
+    script = (
+        head
+        + "def write():\n"
+        + textwrap.indent("target = " + body, "    ")
+        + textwrap.dedent(parent)
+    )
+    environment = {**os.environ, "KERAS_BACKEND": "numpy"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path / "preset")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+    draw = random.Random(0)
+    cut = 0
+    with process:
+        for _ in range(50):
+            process.stdin.write("\n")
+            process.stdin.flush()
+            pid = int(process.stdout.readline())
+            assert process.stdout.readline() == "ready\n"
+            time.sleep(draw.uniform(0, 0.03))
+            os.kill(pid, signal.SIGKILL)
+            assert process.stdout.readline() == "dead\n"
+            directory = surviving(tmp_path / "preset")
+            assert is_whole(directory)
+            cut += len(list(tmp_path.iterdir())) > 1
+        process.stdin.close()
+    assert cut > 5, "the kills must hit the writer at work"
+    with whole_directory(tmp_path / "preset", overwrite=True) as directory:
+        (directory / "number").write_text("last")
+    assert [path.name for path in tmp_path.iterdir()] == ["preset"]
+
+
+def test_a_swap_cut_in_two(tmp_path):
+    old = tmp_path / ".preset.old.abc" / "preset"
+    old.mkdir(parents=True)
+    (old / "file").write_text("old")
+    assert surviving(tmp_path / "preset") == old
+    with pytest.raises(ValueError, match="overwrite=True"):
+        with whole_directory(tmp_path / "preset", overwrite=False):
+            pass
+    assert (tmp_path / "preset" / "file").read_text() == "old"
+
+
+def test_an_exception_leaves_the_old_directory(tmp_path):
+    target = tmp_path / "preset"
+    with whole_directory(target, overwrite=False) as directory:
+        (directory / "file").write_text("old")
+    with pytest.raises(KeyboardInterrupt):
+        with whole_directory(target, overwrite=True) as directory:
+            (directory / "file").write_text("new")
+            raise KeyboardInterrupt
+    assert (target / "file").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["preset"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs RLIMIT_FSIZE")
+def test_a_full_disk_leaves_the_old_directory(tmp_path):
+    target = tmp_path / "preset"
+    with whole_directory(target, overwrite=False) as directory:
+        (directory / "number").write_text("old")
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (9999, 9999))\n"
+    process = subprocess.run(
+        [sys.executable, "-c", limit + textwrap.dedent(WRITER), str(target)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "KERAS_BACKEND": "numpy"},
+    )
+    assert "File too large" in process.stderr
+    assert surviving(target) == target
+    assert is_whole(target), "the last that fitted"
+    assert [path.name for path in tmp_path.iterdir()] == ["preset"]
+
+
+def test_room_is_checked_before_writing(tmp_path):
+    check_free_disk(tmp_path, 1, "a preset")
+    with pytest.raises(ValueError, match="GB of free disk for 'a preset'"):
+        check_free_disk(tmp_path / "not" / "there", 10**18, "a preset")

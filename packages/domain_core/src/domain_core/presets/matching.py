@@ -1,0 +1,43 @@
+"""Whether the parts of a preset belong together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from domain_core.preset_errors import PresetCorruptError
+
+
+def check_parts(backbone: Any, preprocessor: Any, label: str) -> None:
+    """Checks that a preprocessor gives what a backbone takes.
+
+    An id beyond the embedding gives NaN on some backends, and no error.
+
+    Args:
+        backbone: a `Backbone`.
+        preprocessor: a `Preprocessor`, or anything else, of which nothing is known.
+        label: name of the preset, for messages.
+
+    Raises:
+        PresetCorruptError: if a token has no embedding, or images have other channels
+            or another fixed size than the backbone's input.
+    """
+    tokenizer = getattr(preprocessor, "tokenizer", None)
+    rows = getattr(backbone, "vocabulary_size", None)
+    if tokenizer is not None and rows is not None:
+        ids = [tokenizer.vocabulary_size() - 1, *tokenizer.special_token_ids]
+        if max(ids) >= rows:
+            raise PresetCorruptError(
+                f"Expected the tokenizer of the preset {label!r} to give ids below "
+                f"{rows}, the rows of the backbone's embedding; it gives {max(ids)}. "
+                "Use the vocabulary that the model was trained with."
+            )
+    converter = getattr(preprocessor, "image_converter", None)
+    if converter is not None:
+        given = (*converter.image_size, converter.channels)
+        taken = tuple(backbone.input_shape[1:])
+        if any(b not in (None, a) for a, b in zip(given, taken, strict=True)):
+            raise PresetCorruptError(
+                f"Expected the image converter of the preset {label!r} to give images "
+                f"of shape {taken}, which the backbone takes; it gives {given}. Pass "
+                "a `preprocessor` whose converter gives that shape."
+            )
