@@ -13,6 +13,7 @@ OURS = {"domain_core", "keras_cv", "keras_nlp"}
 # Asking which backend is active is the job of a few places; everything else is
 # written once for all backends. A folder stands for all files in it.
 MAY_ASK_FOR_THE_BACKEND = (
+    "packages/domain_core/src/domain_core/cli/doctor.py",
     "packages/domain_core/src/domain_core/images/",
     "packages/domain_core/src/domain_core/ops/",
     "packages/domain_core/src/domain_core/pipeline/",

@@ -1,8 +1,14 @@
+import sys
 import time
 
 import pytest
 
-from domain_core._installation import forbid_upstream, packages_with_presets
+from domain_core._installation import (
+    forbid_upstream,
+    import_advice,
+    import_name,
+    packages_with_presets,
+)
 
 PAIRS = [("keras-nlp", "kerasnlp"), ("keras-cv", "kerascv")]
 SPELLINGS = ["keras_nlp-0.15.1.dist-info", "Keras.NLP-0.15.1.dist-info"]
@@ -57,3 +63,16 @@ def test_packages_with_presets_are_named_without_importing_them(tmp_path, monkey
     )
     monkeypatch.syspath_prepend(tmp_path)
     assert "their_models" in packages_with_presets()
+
+
+def test_advice_names_what_is_not_imported(tmp_path, monkeypatch):
+    pretend_installed(tmp_path, "zoo-1.0.dist-info", "zoo")
+    (tmp_path / "zoo-1.0.dist-info" / "entry_points.txt").write_text(
+        "[domain_core.presets]\nzoo = zoo_of_models.presets\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    assert "`import zoo_of_models`" in import_advice()
+    assert import_name("zoo") == "zoo_of_models"
+    assert import_name("another") is None
+    monkeypatch.setitem(sys.modules, "zoo_of_models", sys)
+    assert "zoo_of_models" not in import_advice()

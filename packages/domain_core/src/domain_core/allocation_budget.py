@@ -3,8 +3,8 @@
 A config is a few bytes that can ask for a petabyte. The header of the weight file says
 what the model will hold, so anything beyond is refused before memory is taken.
 
-Keras has no hook for this. While a budget is open, `keras.Layer.add_weight` counts;
-other threads are not affected.
+Keras has no hook for this. While a budget is open, the constructor and the `add_weight`
+of `keras.Layer` count; other threads are not affected.
 """
 
 from __future__ import annotations
@@ -22,10 +22,13 @@ from domain_core.preset_errors import PresetUnsafeError
 _STATE = threading.local()
 _LOCK = threading.Lock()
 _OPEN = 0
+_INIT = keras.Layer.__init__
 _ADD_WEIGHT = keras.Layer.add_weight
 # Variables that a file need not hold, such as ties and states.
 _SPARE_VARIABLES, _SPARE_ELEMENTS = 64, 2**20
 _SHARE = 1.1
+# Layers without weights are cheap, but not free.
+_LAYERS_PER_VARIABLE = 4
 
 
 class _Budget:
@@ -34,11 +37,13 @@ class _Budget:
         self.variables = int(len(shapes) * _SHARE) + _SPARE_VARIABLES
         elements = sum(math.prod(shape) for shape in shapes)
         self.elements = int(elements * _SHARE) + _SPARE_ELEMENTS
+        self.layers = self.variables * _LAYERS_PER_VARIABLE
 
-    def charge(self, shape: Any) -> None:
-        self.variables -= 1
-        self.elements -= math.prod(shape or ())
-        if self.variables < 0 or self.elements < 0:
+    def charge(self, *, layers: int = 0, variables: int = 0, elements: int = 0) -> None:
+        self.layers -= layers
+        self.variables -= variables
+        self.elements -= elements
+        if min(self.layers, self.variables, self.elements) < 0:
             raise PresetUnsafeError(
                 f"Expected the config of the preset {self.label!r} to describe the "
                 "model in its weight file; it describes a larger one. Do not use it, "
@@ -68,6 +73,7 @@ def allocation_budget(
     _STATE.budget = _Budget(shapes, label)
     with _LOCK:
         _OPEN += 1
+        keras.Layer.__init__ = _counted_init
         keras.Layer.add_weight = _counted_add_weight
     try:
         yield
@@ -76,7 +82,15 @@ def allocation_budget(
         with _LOCK:
             _OPEN -= 1
             if not _OPEN:
+                keras.Layer.__init__ = _INIT
                 keras.Layer.add_weight = _ADD_WEIGHT
+
+
+def _counted_init(self: keras.Layer, *args: Any, **kwargs: Any) -> None:
+    budget = getattr(_STATE, "budget", None)
+    if budget is not None:
+        budget.charge(layers=1)
+    _INIT(self, *args, **kwargs)
 
 
 def _counted_add_weight(
@@ -84,5 +98,5 @@ def _counted_add_weight(
 ) -> Any:
     budget = getattr(_STATE, "budget", None)
     if budget is not None:
-        budget.charge(shape)
+        budget.charge(variables=1, elements=math.prod(shape or ()))
     return _ADD_WEIGHT(self, shape, *args, **kwargs)

@@ -117,8 +117,8 @@ class Backbone(keras.Model):
         """Builds the backbone of a preset.
 
         Args:
-            preset: path of a preset directory (this library's layout or Hugging
-                Face's), or the name of a declared preset.
+            preset: path of a preset directory (this library's layout, KerasHub's or
+                Hugging Face's), or the name of a declared preset.
             load_weights: whether to load weights or draw them at random, which for a
                 declared preset needs no file at all; None loads them where the preset
                 has some, as a mere architecture does not.
@@ -134,20 +134,34 @@ class Backbone(keras.Model):
         return load_backbone(cls, preset, load_weights, **kwargs)
 
     def save_to_preset(
-        self, preset_dir: str | os.PathLike[str], *, overwrite: bool = False
+        self,
+        preset_dir: str | os.PathLike[str],
+        *,
+        overwrite: bool = False,
+        layout: str = "native",
+        max_shard_size: float = 10,
     ) -> None:
         """Writes config and weights as a preset directory.
 
         Args:
             preset_dir: directory to make, with its parents.
             overwrite: replace a preset that is there.
+            layout: "native", or "keras" for what KerasHub reads.
+            max_shard_size: gigabytes above which weights are split over files.
 
         Raises:
-            ValueError: if the directory is not empty and `overwrite` is False.
+            ValueError: if the directory is not empty and `overwrite` is False, or
+                KerasHub has no class that can express this one.
         """
         from domain_core.presets import save_preset
 
-        save_preset(preset_dir, backbone=self, overwrite=overwrite)
+        save_preset(
+            preset_dir,
+            backbone=self,
+            overwrite=overwrite,
+            layout=layout,
+            max_shard_size=max_shard_size,
+        )
 
     def export_to_transformers(
         self,

@@ -59,9 +59,13 @@ class Preprocessor:
         return load_preprocessor(cls, preset, **kwargs)
 
     def save_to_preset(
-        self, preset_dir: str | os.PathLike[str], *, overwrite: bool = False
+        self,
+        preset_dir: str | os.PathLike[str],
+        *,
+        overwrite: bool = False,
+        layout: str = "native",
     ) -> None:
         """Writes the preprocessor and its tokenizer as a preset directory."""
         from domain_core.presets import save_preset
 
-        save_preset(preset_dir, preprocessor=self, overwrite=overwrite)
+        save_preset(preset_dir, preprocessor=self, overwrite=overwrite, layout=layout)

@@ -9,14 +9,16 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from domain_core._installation import import_advice
 from domain_core.preset import Preset
 from domain_core.preset_errors import PresetNotFoundError
 from domain_core.serialization import registered_name, serializable
 
 if TYPE_CHECKING:
     from domain_core.presets.converter import Converter
+    from domain_core.presets.keras_converter import KerasConverter
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +27,7 @@ class BackboneEntry:
 
     cls: type
     presets: Mapping[str, Preset]
-    converters: tuple[Converter, ...]
+    converters: tuple[Converter | KerasConverter, ...]
     layout: Mapping[str, Any] | None
 
 
@@ -46,7 +48,7 @@ def register_backbone(
     cls: type,
     *,
     presets: Mapping[str, Preset] | None = None,
-    converters: tuple[Converter, ...] = (),
+    converters: tuple[Converter | KerasConverter, ...] = (),
     layout: Mapping[str, Any] | None = None,
     package: str = "custom",
 ) -> type:
@@ -150,11 +152,65 @@ def find_preset(name: str) -> tuple[BackboneEntry, Preset]:
     if name in known:
         return known[name], known[name].presets[name]
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    hint = f"Nearest names: {', '.join(near)}." if near else _no_name_is_near(known)
     raise PresetNotFoundError(
         "Expected the name of a preset or the path of a preset directory, received "
-        f"{name!r}, which is neither. "
-        + (f"Nearest names: {', '.join(near)}." if near else _no_name_is_near(known))
+        f"{name!r}, which is neither. {hint} {import_advice()}".rstrip()
     )
+
+
+def find_keras_converter(
+    name: str, config: Mapping[str, Any], label: str
+) -> tuple[BackboneEntry, KerasConverter]:
+    """Returns who reads a class of KerasNLP, KerasCV or KerasHub.
+
+    Args:
+        name: of the class, `keras_hub>X` or `keras_cv>X`.
+        config: its arguments.
+        label: the preset, for messages.
+
+    Raises:
+        ValueError: if nobody does.
+    """
+    for entry, converter in _keras_converters():
+        if converter.named(name) is None:
+            continue
+        if name.split(">")[1] not in converter.backbone.names:
+            return entry, converter
+        if converter.accepts(config):
+            return entry, converter
+    known = sorted({c.backbone.names[0] for _, c in _keras_converters()})
+    raise ValueError(
+        f"Expected a preset of one of {known or 'the families of an imported package'},"
+        f" received {name!r} in {label!r}. Import the package that has this family, or "
+        "check that there is one."
+    )
+
+
+def keras_converter_of(cls: type) -> KerasConverter:
+    """Returns who writes a class of ours, and its parts, for KerasHub.
+
+    Raises:
+        ValueError: if nobody does, or several do.
+    """
+    found = [
+        converter
+        for _, converter in _keras_converters()
+        if converter.package == "keras_hub" and converter.of(cls) is not None
+    ]
+    if len(found) == 1:
+        return found[0]
+    raise ValueError(
+        f"Expected an object of one family that KerasHub has, too; {cls.__name__} is "
+        + ("of several. Save the model that it belongs to." if found else "of none.")
+    )
+
+
+def _keras_converters() -> Iterator[tuple[BackboneEntry, KerasConverter]]:
+    for entry in _BACKBONES.values():
+        for converter in entry.converters:
+            if converter.layout == "keras":
+                yield entry, cast("KerasConverter", converter)
 
 
 def find_converter(layout: str, model_type: str) -> tuple[BackboneEntry, Converter]:
@@ -164,7 +220,7 @@ def find_converter(layout: str, model_type: str) -> tuple[BackboneEntry, Convert
         ValueError: if nobody does; the nearest model types are listed.
     """
     known = {
-        converter.model_type: (entry, converter)
+        converter.model_type: (entry, cast("Converter", converter))
         for entry in _BACKBONES.values()
         for converter in entry.converters
         if converter.layout == layout
@@ -174,7 +230,8 @@ def find_converter(layout: str, model_type: str) -> tuple[BackboneEntry, Convert
     near = difflib.get_close_matches(str(model_type), known, n=3, cutoff=0.5)
     raise ValueError(
         f"Expected a supported {layout} model type, received {model_type!r}. "
-        f"Supported: {', '.join(near or sorted(known)) or 'none is imported yet'}."
+        f"Supported: {', '.join(near or sorted(known)) or 'none'}. "
+        f"{import_advice()}".rstrip()
     )
 
 
@@ -208,7 +265,14 @@ def _task_can_use(cls: type, backbone_cls: type, preset: Preset) -> bool:
         return False
     if preset.task is not None and preset.task.split(">")[-1] != cls.__name__:
         return False
-    return entry.backbone is None or issubclass(backbone_cls, entry.backbone)
+    if entry.backbone is not None:
+        return issubclass(backbone_cls, entry.backbone)
+    # Which of them fit is known once they are built; those of one package may.
+    return _package(cls) in (_package(backbone_cls), "custom")
+
+
+def _package(cls: type) -> str:
+    return str(registered_name(cls)).partition(">")[0]
 
 
 def _forget_earlier_definition(cls: type, table: dict[type, Any]) -> None:
@@ -220,5 +284,5 @@ def _forget_earlier_definition(cls: type, table: dict[type, Any]) -> None:
 
 def _no_name_is_near(known: Mapping[str, Any]) -> str:
     if not known:
-        return "No package with presets is imported: `import keras_nlp` or `keras_cv`."
-    return f"There are {len(known)} presets; see the table in the documentation."
+        return "No package with presets is imported."
+    return f"There are {len(known)}; `domain_core.list_presets()` names them."

@@ -16,18 +16,12 @@ from typing import Any, TypeVar
 import keras
 import numpy as np
 
+from domain_core._installation import import_name
 from domain_core.preset_errors import PresetCorruptError, PresetUnsafeError
 
 T = TypeVar("T", bound=type)
 
 _CLASSES: dict[str, type] = {}
-
-# Which package a user has to import before a name can be found.
-_IMPORTS = {
-    "kerasnlp": "`import keras_nlp`",
-    "kerascv": "`import keras_cv`",
-    "domain_core": "`import domain_core`",
-}
 
 
 def serializable(package: str = "custom") -> Callable[[T], T]:
@@ -74,9 +68,10 @@ def registered_class(name: str) -> type:
     """
     if isinstance(name, str) and name in _CLASSES:
         return _CLASSES[name]
-    advice = _IMPORTS.get(
-        str(name).split(">")[0], "import the module that registers your class"
-    )
+    module = import_name(str(name).partition(">")[0])
+    advice = "import the module that registers your class"
+    if module is not None:
+        advice = f"`import {module}`"
     raise PresetUnsafeError(
         f"Expected the name of a registered class, received {name!r:.200}. If you "
         f"trust it, first {advice}. Nothing is imported because a file says so."

@@ -139,8 +139,8 @@ class Task(PipelineModel):
         """Builds the task of a preset, or a new head on its backbone.
 
         Args:
-            preset: path of a preset directory (this library's layout or Hugging
-                Face's), or the name of a declared preset.
+            preset: path of a preset directory (this library's layout, KerasHub's or
+                Hugging Face's), or the name of a declared preset.
             load_weights: whether to load weights or draw them at random; None loads
                 them where the preset has some.
             **kwargs: constructor arguments that override the preset's. `num_classes`
@@ -155,16 +155,24 @@ class Task(PipelineModel):
         return load_task(cls, preset, load_weights, **kwargs)
 
     def save_to_preset(
-        self, preset_dir: str | os.PathLike[str], *, overwrite: bool = False
+        self,
+        preset_dir: str | os.PathLike[str],
+        *,
+        overwrite: bool = False,
+        layout: str = "native",
+        max_shard_size: float = 10,
     ) -> None:
         """Writes backbone, head and preprocessor as a preset directory.
 
         Args:
             preset_dir: directory to make, with its parents.
             overwrite: replace a preset that is there.
+            layout: "native", or "keras" for what KerasHub reads.
+            max_shard_size: gigabytes above which weights are split over files.
 
         Raises:
-            ValueError: if the directory is not empty and `overwrite` is False.
+            ValueError: if the directory is not empty and `overwrite` is False, or
+                KerasHub has no class that can express this one.
         """
         from domain_core.presets import save_preset
 
@@ -174,6 +182,8 @@ class Task(PipelineModel):
             task=self,
             preprocessor=self.preprocessor,
             overwrite=overwrite,
+            layout=layout,
+            max_shard_size=max_shard_size,
         )
 
     def export_to_transformers(

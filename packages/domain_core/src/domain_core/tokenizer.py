@@ -217,12 +217,16 @@ class Tokenizer:
         return load_tokenizer(cls, preset, **kwargs)
 
     def save_to_preset(
-        self, preset_dir: str | os.PathLike[str], *, overwrite: bool = False
+        self,
+        preset_dir: str | os.PathLike[str],
+        *,
+        overwrite: bool = False,
+        layout: str = "native",
     ) -> None:
         """Writes the tokenizer as a preset directory."""
         from domain_core.presets import save_preset
 
-        save_preset(preset_dir, preprocessor=self, overwrite=overwrite)
+        save_preset(preset_dir, preprocessor=self, overwrite=overwrite, layout=layout)
 
     def _set_special_token_ids(self) -> None:
         """To be called by subclasses once they have a vocabulary."""

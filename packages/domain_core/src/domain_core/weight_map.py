@@ -23,10 +23,12 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import keras
 import numpy as np
 
+from domain_core import ops
 from domain_core.preset_errors import PresetCorruptError
 from domain_core.tensor import Tensor, to_array
 
@@ -34,7 +36,7 @@ Array = np.ndarray
 
 _MOST_SHOWN = 10
 # The bits of the exponent, by the name of the type.
-_EXPONENTS = {
+_EXPONENTS: dict[str, np.unsignedinteger[Any]] = {
     "float64": np.uint64(0x7FF0000000000000),
     "float32": np.uint32(0x7F800000),
     "float16": np.uint16(0x7C00),
@@ -192,7 +194,7 @@ class WeightMap:
                 if problem := _no_numbers(array, variables[path]):
                     problems.append(f"{foreign} {problem}")
                 else:
-                    variables[path].assign(transform.forward(array))
+                    variables[path].assign(ops.from_numpy(transform.forward(array)))
         if problems:
             shown = "\n  ".join(problems[:_MOST_SHOWN])
             left = len(problems) - _MOST_SHOWN

@@ -3,7 +3,13 @@ import numpy as np
 import pytest
 
 from domain_core.testing import to_numpy
-from domain_core.weight_map import TRANSPOSE, IdentityMap, Transform, WeightMap
+from domain_core.weight_map import (
+    TRANSPOSE,
+    IdentityMap,
+    Transform,
+    WeightMap,
+    batch_counters,
+)
 
 FLIP = Transform("flip", lambda a: a[::-1].copy(), None)
 
@@ -42,11 +48,37 @@ def test_both_directions():
     np.testing.assert_array_equal(
         to_numpy(ours["blocks.0.kernel"]), tensors["bert.model.0.weight"].T
     )
-    back = dict(MAP.to_foreign(ours))
+    back = MAP.to_foreign(ours)
     assert sorted(back) == ["model.0.weight", "model.11.weight", "norm"]
+    assert back["model.0.weight"].shape == (3, 2)
     np.testing.assert_array_equal(
-        back["model.0.weight"], tensors["bert.model.0.weight"]
+        back["model.0.weight"].read(), tensors["bert.model.0.weight"]
     )
+    assert "bert.norm" in MAP.to_foreign(ours, with_prefix=True)
+
+
+def test_tensors_are_read_when_their_turn_comes():
+    ours = variables(norm_gamma=(4,))
+    tensor = MAP.to_foreign(ours)["norm"]
+    ours["norm.gamma"].assign(np.full(4, 3.0))
+    np.testing.assert_array_equal(tensor.read(), np.full(4, 3.0))
+
+
+def test_constants_are_written_and_not_read():
+    counted = WeightMap(
+        {"norm.running_mean": "norm.mean"},
+        constants=batch_counters({"norm.running_mean": "norm.mean"}),
+        optional_prefix="net.",
+    )
+    ours = variables(norm_mean=(2,))
+    back = counted.to_foreign(ours, with_prefix=True)
+    count = back["net.norm.num_batches_tracked"]
+    assert (count.dtype, count.shape, count.read()) == ("int64", (), 0)
+    mean = np.array([1.0, 2.0], "float32")
+    for prefix in ("", "net."):
+        names = (f"{prefix}norm.running_mean", f"{prefix}norm.num_batches_tracked")
+        assign(counted, ours, dict(zip(names, (mean, np.array(7)), strict=True)))
+    np.testing.assert_array_equal(to_numpy(ours["norm.mean"]), mean)
 
 
 @pytest.mark.parametrize(
@@ -80,13 +112,14 @@ def test_one_way_entries_name_themselves():
     ours = variables(norm_gamma=(2,))
     assign(one_way, ours, {"norm": np.array([1.0, 2.0])})
     np.testing.assert_array_equal(to_numpy(ours["norm.gamma"]), [2.0, 1.0])
-    with pytest.raises(ValueError, match="flip"):
-        list(one_way.to_foreign(ours))
+    with pytest.raises(ValueError, match="norm only reads, by 'flip'"):
+        one_way.to_foreign(ours)
 
 
 def test_export_needs_an_entry_for_each_weight():
-    with pytest.raises(ValueError, match=r"lonely\.bias"):
-        list(MAP.to_foreign(variables(lonely_bias=(2,))))
+    ours = variables(lonely_bias=(2,), other_bias=(2,))
+    with pytest.raises(ValueError, match=r"lonely\.bias has no entry\n.*other\.bias"):
+        MAP.to_foreign(ours)
 
 
 def test_identity_map():

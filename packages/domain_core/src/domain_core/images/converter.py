@@ -56,6 +56,8 @@ class ImageConverter:
         pad_to_aspect_ratio: resize until the image just fits, then fill up.
         crop_ratio: the part of the resized image's edge that the crop keeps, in (0, 1];
             stretched images are cropped by it too.
+        crop_first: crop to the aspect ratio before resizing, at whole pixels, as Keras'
+            `Resizing` does; for `crop_to_aspect_ratio` with a `crop_ratio` of 1.
         interpolation: "bilinear", "bicubic", "nearest", "box", "hamming" or "lanczos"
             (also "lanczos3"): Pillow's filters.
         antialias: whether reducing takes all pixels into account, as Pillow does. False
@@ -107,6 +109,7 @@ class ImageConverter:
         draft: bool = False,
         max_pixels: int = 178_000_000,
         max_bytes: int = 100_000_000,
+        crop_first: bool = False,
     ) -> None:
         self.image_size = _checked_size(image_size)
         if crop_to_aspect_ratio and pad_to_aspect_ratio:
@@ -119,6 +122,11 @@ class ImageConverter:
             raise ValueError(
                 "Expected `crop_ratio` in (0, 1], and 1 with `pad_to_aspect_ratio`, "
                 f"received {crop_ratio!r}."
+            )
+        if crop_first and not (crop_to_aspect_ratio and crop_ratio == 1):
+            raise ValueError(
+                "Expected `crop_to_aspect_ratio` and a `crop_ratio` of 1 with "
+                f"`crop_first`, received {crop_to_aspect_ratio!r} and {crop_ratio!r}."
             )
         interpolation = "lanczos" if interpolation == "lanczos3" else interpolation
         check_choices(interpolation=(interpolation, resize.INTERPOLATIONS))
@@ -150,6 +158,7 @@ class ImageConverter:
         self.draft = draft
         self.max_pixels = max_pixels
         self.max_bytes = max_bytes
+        self.crop_first = crop_first
 
     def __call__(self, images: Any) -> Any:
         """Converts one image or a batch.
@@ -208,6 +217,10 @@ class ImageConverter:
         inputs.check_shape(shape, "`images`", self.channels)
         inputs.check_dtype(keras.backend.standardize_dtype(images.dtype), "`images`")
         window = self._window(shape[1], shape[2])
+        if self.crop_first:
+            window = resize.center_cropped(self.image_size, self.image_size)
+            top, left, bottom, right = self._box(shape[1], shape[2])
+            images = images[:, top:bottom, left:right]
         x = resize.resize_tensors(
             keras.ops.cast(images, "float32"),
             window,
@@ -265,6 +278,7 @@ class ImageConverter:
             "draft": self.draft,
             "max_pixels": self.max_pixels,
             "max_bytes": self.max_bytes,
+            "crop_first": self.crop_first,
         }
 
     @classmethod
@@ -333,6 +347,13 @@ class ImageConverter:
         else:
             width, height = image.size
         window = self._window(height, width)
+        if self.crop_first:
+            window = resize.center_cropped(self.image_size, self.image_size)
+            top, left, bottom, right = self._box(height, width)
+            if isinstance(image, np.ndarray):
+                image = image[top:bottom, left:right]
+            else:
+                image = image.crop((left, top, right, bottom))
         pixels = resize.resize_on_host(
             image, window, self.interpolation, self.antialias
         )
@@ -353,6 +374,17 @@ class ImageConverter:
         if self.crop_to_aspect_ratio:
             resized = resize.covering((height, width), resized)
         return resize.center_cropped(resized, self.image_size)
+
+    def _box(self, height: int, width: int) -> tuple[int, int, int, int]:
+        """Returns top, left, bottom, right of the centre with the target's shape.
+
+        Sizes and places are rounded down, as Keras does.
+        """
+        h, w = self.image_size
+        rows = max(min(height, width * h // w), 1)
+        columns = max(min(width, height * w // h), 1)
+        top, left = (height - rows) // 2, (width - columns) // 2
+        return top, left, top + rows, left + columns
 
     def _draft_size(self, height: int, width: int) -> tuple[int, int]:
         """Returns the size that decoding must not fall below, upright or not."""

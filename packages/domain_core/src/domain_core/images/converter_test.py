@@ -128,6 +128,19 @@ def test_crops_pads_or_stretches():
     assert (padded[20:] == 7).all()
 
 
+@pytest.mark.parametrize("size", [(20, 24), (33, 10), (1, 50)])
+def test_crops_first_as_keras_does(size):
+    converter = ImageConverter(size, antialias=False, crop_first=True)
+    reference = keras.layers.Resizing(*size, crop_to_aspect_ratio=True)
+    for image in (PHOTO, TURNED, PHOTO[:31, :29]):
+        expected = keras.ops.convert_to_numpy(reference(image.astype("float32")))
+        received = converter(np.ascontiguousarray(image, "float32"))
+        np.testing.assert_allclose(received, expected, atol=255 * 1e-5)
+        np.testing.assert_allclose(
+            converter(Image.fromarray(image)), expected, atol=1.01
+        )
+
+
 @pytest.mark.parametrize("channels", [1, 2, 4, 5])
 def test_arrays_of_any_number_of_channels(channels):
     image = np.random.default_rng(0).integers(0, 256, (9, 7, channels), "uint8")
@@ -160,6 +173,7 @@ def test_draft_is_close(tmp_path):
 
 FITS = [
     {"crop_ratio": 0.8},
+    {"crop_first": True},
     {"crop_to_aspect_ratio": False},
     {"crop_to_aspect_ratio": False, "pad_to_aspect_ratio": True, "pad_value": 9},
 ]
@@ -355,6 +369,8 @@ def test_is_serialized(converter):
         ({"pad_to_aspect_ratio": True}, "received both"),
         ({"crop_ratio": 0}, "`crop_ratio`"),
         ({"crop_ratio": 1.1}, "`crop_ratio`"),
+        ({"crop_ratio": 0.9, "crop_first": True}, "with `crop_first`, received True"),
+        ({"crop_to_aspect_ratio": False, "crop_first": True}, "received False and 1"),
         (
             {
                 "crop_ratio": 0.9,

@@ -14,6 +14,7 @@ from domain_core.ops.dropout import dropout as dropout
 from domain_core.ops.fused_adam import FusedAdam as FusedAdam
 from domain_core.ops.in_place import activation_in_place as activation_in_place
 from domain_core.ops.in_place import add_in_place as add_in_place
+from domain_core.ops.in_place import from_numpy as from_numpy
 from domain_core.ops.layer_norm import layer_norm as layer_norm
 from domain_core.ops.linear import linear as linear
 from domain_core.ops.take_rows import take_rows as take_rows

@@ -1,6 +1,7 @@
-"""Steps that may overwrite a tensor nobody else holds; torch does without gradients.
+"""Steps that take over the memory of a tensor or array nobody else holds.
 
-A new tensor of a few megabytes costs more, in page faults, than the sum or the ReLU.
+A new tensor of a few megabytes costs more, in page faults, than the sum or the ReLU;
+copies of an embedding on its way from a file may not fit beside the model.
 """
 
 from __future__ import annotations
@@ -9,8 +10,12 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 
 from domain_core.ops.activation import activation
+
+_SHARED = ("float64", "float32", "float16", "int64", "int32", "int8", "uint8")
+_ALIGNMENT = 64  # bytes; TensorFlow's kernels rely on it
 
 if keras.config.backend() == "torch":
     import torch
@@ -35,6 +40,35 @@ if keras.config.backend() == "torch":
             return function
         return lambda x: function(x) if torch.is_grad_enabled() else x.relu_()
 
+    def from_numpy(array: np.ndarray) -> Any:
+        """Returns an array in a form that `keras.Variable.assign` does not copy twice.
+
+        Args:
+            array: one that the caller made and does not use again.
+
+        Returns:
+            A tensor over the same memory; the array itself where there is no such
+            tensor, or Keras shares the memory anyway, as on JAX.
+        """
+        return torch.from_numpy(array) if array.dtype.name in _SHARED else array
+
+elif keras.config.backend() == "tensorflow":
+    import tensorflow as tf
+
+    def add_in_place(x: Any, y: Any) -> Any:
+        """Returns `x + y`; see the torch form."""
+        return x + y
+
+    activation_in_place = activation
+
+    def from_numpy(array: np.ndarray) -> Any:
+        """Returns a tensor over the memory of an array; see the torch form."""
+        # By DLPack: `tf.convert_to_tensor` makes two copies.
+        aligned = array.flags.c_contiguous and array.ctypes.data % _ALIGNMENT == 0
+        if not aligned or array.nbytes == 0 or array.dtype.name not in _SHARED:
+            return array
+        return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
+
 else:
 
     def add_in_place(x: Any, y: Any) -> Any:
@@ -42,3 +76,7 @@ else:
         return x + y
 
     activation_in_place = activation
+
+    def from_numpy(array: np.ndarray) -> Any:
+        """Returns the array; see the torch form."""
+        return array

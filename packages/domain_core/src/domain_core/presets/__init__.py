@@ -5,6 +5,7 @@
 
 from domain_core.presets.converter import Converter as Converter
 from domain_core.presets.converter import Head as Head
+from domain_core.presets.listing import list_presets as list_presets
 from domain_core.presets.loading import load_backbone as load_backbone
 from domain_core.presets.loading import load_image_converter as load_image_converter
 from domain_core.presets.loading import load_preprocessor as load_preprocessor

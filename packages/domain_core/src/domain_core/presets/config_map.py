@@ -43,7 +43,8 @@ class ConfigMap:
         renamed: theirs to ours.
         ignored: theirs that change nothing here.
         theirs: what only they have, with the one value that ours amounts to.
-        ours: what only we have, with the one value that theirs amounts to.
+        ours: what only we have, with the one value that theirs amounts to; and
+            defaults of theirs that are others here.
         after_reading: completes arguments of ours from others of ours.
         before_writing: removes arguments of ours that follow from others, or raises
             ValueError if theirs can't express them.

@@ -6,12 +6,9 @@ import os
 import shutil
 from pathlib import Path
 
-from domain_core.preset_errors import PresetNotFoundError
 from domain_core.presets.disk import check_free_disk, whole_directory
-from domain_core.presets.folder import Folder, LocalFolder
-from domain_core.presets.opening import layout_of
-from domain_core.presets.sources import scheme_of, source_of
-from domain_core.registry import find_preset
+from domain_core.presets.folder import LocalFolder
+from domain_core.presets.opening import layout_of, open_folder
 
 # Formats that other programs read and we never do; repositories on Hugging Face often
 # hold the same weights in several of them.
@@ -44,7 +41,7 @@ def download(
         PresetError: the subclass that says why the preset can't be fetched.
     """
     target = Path(directory).expanduser()
-    folder = folder_of(preset)
+    folder = open_folder(preset)
     layout_of(folder)  # says so early if this is no preset
     sizes = {name: size for name, size in folder.sizes().items() if _is_read(name)}
     check_free_disk(target, sum(sizes.values()), folder.label)
@@ -55,28 +52,6 @@ def download(
             shutil.copyfile(folder.path(name), path)
         layout_of(LocalFolder(place, folder.label))
     return target
-
-
-def folder_of(preset: str | os.PathLike[str]) -> Folder:
-    """Returns the files of a preset, given its name, its handle or its path.
-
-    Raises:
-        PresetNotFoundError: if there is no such preset, or it has no files.
-        PresetError: the subclass that says why it can't be opened.
-    """
-    name = os.fspath(preset)
-    if scheme_of(name):
-        return source_of(name).open(name)
-    path = Path(name).expanduser()
-    if path.is_dir():
-        return LocalFolder(path, name)
-    handle = find_preset(name)[1].handle
-    if handle is None:
-        raise PresetNotFoundError(
-            f"Expected a preset with files; {name!r} is an architecture without "
-            "published weights. It needs no download."
-        )
-    return folder_of(handle)
 
 
 def _is_read(name: str) -> bool:

@@ -11,7 +11,7 @@ import abc
 import os
 import re
 from collections.abc import Iterable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from domain_core.preset_errors import (
     PresetCorruptError,
@@ -20,7 +20,16 @@ from domain_core.preset_errors import (
 
 MAX_FILES = 10_000
 # Drives, streams and separators of any system, and what no file name needs.
-_UNSAFE = re.compile(r'[\x00-\x1f\x7f\\:*?"<>|]')
+_UNSAFE = re.compile(r'[\x00-\x1f\x7f\\:*?"<>|\ud800-\udfff]')
+_NOT_EVERYWHERE = re.compile(
+    r".*[. ]|(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE
+)
+_LONGEST_NAME = 255  # bytes
+_WEIGHTS = (".safetensors", ".weights.h5")
+# Pickles by all their names, and whole models: what is read back may be code.
+_REFUSED = re.compile(
+    r".*\.(pt|pth|bin|ckpt|pkl|pickle|joblib|keras|hdf5|(?<!\.weights\.)h5)"
+)
 
 
 class Folder(abc.ABC):
@@ -51,8 +60,11 @@ class Folder(abc.ABC):
 
         Raises:
             PresetCorruptError: if the preset has no such file.
+            PresetUnsafeError: if it has weights in a refused format instead.
         """
         if name not in self.sizes():
+            if name.endswith(_WEIGHTS):
+                refuse_unsafe_weights(self)
             raise PresetCorruptError(
                 f"Expected the preset {self.label!r} to hold {name!r}; it holds "
                 f"{sorted(self.sizes())[:20]}. Save or download the preset again, "
@@ -150,10 +162,14 @@ def check_names(names: Iterable[str], label: str) -> None:
                 f"Expected plain relative file names in the preset {label!r}, received "
                 f"{name[:200]!r}. Nothing was written; do not use this preset."
             )
-        if any(part.endswith((" ", ".")) for part in parts):
+        if any(
+            _NOT_EVERYWHERE.fullmatch(part) or len(part.encode()) > _LONGEST_NAME
+            for part in parts
+        ):
             raise PresetUnsafeError(
-                f"Expected file names in the preset {label!r} not to end in a dot or a "
-                f"space, received {name[:200]!r}. Nothing was written."
+                f"Expected file names in the preset {label!r} that every system takes "
+                "(no dot or space at the end, no device, at most 255 bytes), "
+                f"received {name[:200]!r}. Nothing was written."
             )
         other = seen.setdefault(name.casefold(), name)
         if other != name:
@@ -166,3 +182,24 @@ def check_names(names: Iterable[str], label: str) -> None:
                 f"Expected at most {MAX_FILES} files in the preset {label!r}; it lists "
                 "more. Nothing was written."
             )
+    for name in seen:
+        if seen.keys() & {str(parent) for parent in PurePosixPath(name).parents}:
+            raise PresetUnsafeError(
+                f"Expected no file in the preset {label!r} to be a directory too, "
+                f"received {seen[name][:200]!r}. Nothing was written."
+            )
+
+
+def refuse_unsafe_weights(folder: Folder) -> None:
+    """Says why weights are not read, where all that a preset has are of such a kind.
+
+    Raises:
+        PresetUnsafeError: if there are files of a format that can run code.
+    """
+    if refused := sorted(filter(_REFUSED.fullmatch, folder.sizes())):
+        raise PresetUnsafeError(
+            f"Expected the weights of the preset {folder.label!r} as '.safetensors' or "
+            f"'.weights.h5', received {refused[:10]}. Pickles ('.pt', '.bin') and "
+            "whole models ('.h5', '.keras') can run code when they are read. Convert "
+            "them where you trust them, and save the preset again."
+        )

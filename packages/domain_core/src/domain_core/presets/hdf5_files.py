@@ -1,22 +1,24 @@
 """Reading weights from Keras' HDF5 files, one tensor in memory at a time.
 
-HDF5 can point to other files, describe more data than there is, and run filters. A file
-is scanned before any of its data is read, and refused if it does more than hold numbers.
+HDF5 can point to other files, describe more data than there is, and run filters. So a
+file is scanned before any of its data is read, and refused if it does more than hold
+numbers.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-import ml_dtypes
 import numpy as np
 
 from domain_core.preset_errors import PresetCorruptError, PresetUnsafeError
 from domain_core.presets.folder import Folder
 from domain_core.presets.json_files import json_value, read_json
+from domain_core.presets.tensor_writer import shards_of
 from domain_core.tensor import Tensor
 
 _MAX_INDEX_BYTES = 25 * 10**6
@@ -27,6 +29,8 @@ _INDEX_ENDING = ".weights.json"
 _NO_WEIGHT = re.compile(
     r"(.*/)?(optimizer|metrics|seed_generator(_\d+)?|_layer_checkpoint_dependencies)/.*"
 )
+# What h5py raises for damaged files.
+_LIBRARY_ERRORS = (OSError, RuntimeError, KeyError, TypeError, ValueError)
 _MARK = "dtype"  # the attribute by which Keras marks bytes as bfloat16
 
 
@@ -69,7 +73,7 @@ class Hdf5Files:
                     file = h5py.File(path, "r", locking=False)
                     self._files.append(file)
                     found = dict(_Scan(path, self._label).datasets(file))
-                except (OSError, RuntimeError, KeyError, ValueError) as error:
+                except _LIBRARY_ERRORS as error:
                     if isinstance(error, PresetCorruptError | PresetUnsafeError):
                         raise
                     raise PresetCorruptError(
@@ -91,12 +95,14 @@ class Hdf5Files:
         for file in self._files:
             file.close()
 
-    def shapes(self, prefix: str = "") -> Mapping[str, tuple[int, ...]]:
+    def shapes(self) -> Mapping[str, tuple[int, ...]]:
         """Returns the shape of every tensor, without reading it."""
         return {name: tuple(d.shape) for name, d in self._datasets.items()}
 
     def read(self, name: str) -> np.ndarray:
         """Returns one tensor as a NumPy array of its own."""
+        import ml_dtypes
+
         dataset = self._datasets[name]
         try:
             array = dataset[()]
@@ -173,12 +179,14 @@ class _Scan:
             raise self._unsafe(path, f"holds {kind}, not plain real numbers")
         self._bytes_left -= dataset.nbytes
         if dataset.nbytes > dataset.id.get_storage_size() or self._bytes_left < 0:
-            raise self._unsafe(path, f"of shape {dataset.shape} has more than its bytes")
+            raise self._unsafe(
+                path, f"of shape {dataset.shape} has more than its bytes"
+            )
 
     def _unsafe(self, path: str, why: str) -> PresetUnsafeError:
         return PresetUnsafeError(
-            f"Expected {self._name!r} of the preset {self._label!r} to hold weights and "
-            f"nothing else; {path[:200] or 'it'!r} {why}. Do not use this preset."
+            f"Expected {self._name!r} of the preset {self._label!r} to hold weights "
+            f"and nothing else; {path[:200] or 'it'!r} {why}. Do not use this preset."
         )
 
 
@@ -220,3 +228,21 @@ def write_hdf5(
             owners.setdefault(f"/{path}", []).append(file)
     index = {"metadata": {"total_size": total}, "weight_map": owners}
     (directory / f"{stem}{_INDEX_ENDING}").write_text(json.dumps(index, indent=4))
+
+
+def _write_file(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    import h5py
+
+    with h5py.File(path, "w") as file:
+        for name, tensor in tensors.items():
+            array = tensor.read()
+            is_bfloat16 = tensor.dtype == "bfloat16"
+            data = array.view("V2") if is_bfloat16 else array
+            dataset = file.create_dataset(_file_path(name), data=data)
+            if is_bfloat16:
+                dataset.attrs[_MARK] = tensor.dtype
+
+
+def _file_path(name: str) -> str:
+    """Undoes `numbered`."""
+    return re.sub(r"(^|/)(layers/[^/]+?)_0(?=/)", r"\1\2", name)

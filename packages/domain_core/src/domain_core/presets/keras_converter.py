@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import operator
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 
 from domain_core.presets.config_map import Argument, Config, ConfigMap
-from domain_core.weight_map import Array, Target, Transform, WeightMap
+from domain_core.weight_map import WeightMap
 
 # KerasNLP became KerasHub: the same classes, under both names.
 _UPSTREAM = re.compile(r"(keras_nlp|keras_hub|keras_cv)(?:\.[a-z_.]+)?>(\w{1,100})")
@@ -120,7 +121,9 @@ def _read_policy(value: Any) -> str | None:
     name = value
     if isinstance(value, dict):
         if value.get("class_name") != "DTypePolicy":
-            raise ValueError(f"{value.get('class_name')!r:.50} is no plain dtype policy")
+            raise ValueError(
+                f"{value.get('class_name')!r:.50} is no plain dtype policy"
+            )
         name = value["config"]["name"]
     if name is not None and not _POLICIES.fullmatch(name):
         raise ValueError("this is no dtype policy of one precision")
@@ -138,57 +141,61 @@ def _write_policy(name: str | None) -> dict[str, Any] | None:
     }
 
 
-def _read_activation(value: Any) -> str | None:
+def _activation(value: Any) -> str | None:
     if value is not None and not isinstance(value, str):
         raise ValueError("it is no name of an activation")
     return None if value == "linear" else value
 
 
-def _write_activation(value: Any) -> str:
-    if value is not None and not isinstance(value, str):
-        raise ValueError("it is no name of an activation")
-    return value or "linear"
-
-
 DTYPE = Argument("dtype", _read_policy, _write_policy)
-ACTIVATION = Argument("activation", _read_activation, _write_activation)
+ACTIVATION = Argument("activation", _activation, _activation)
 
 
 def image_converter_map() -> ConfigMap:
     """Returns the map of an `ImageConverter`'s arguments.
 
-    Theirs multiplies by `scale` and adds `offset`; ours subtracts and divides too.
+    Theirs crops before it resizes, then multiplies by `scale` and adds `offset`.
     """
-
-    def one_factor(config: Config) -> Config:
-        std = config.pop("std")
-        if std is not None:
-            scale = 1 if config["scale"] is None else config["scale"]
-            config["scale"] = _each(lambda a, b: a / b, scale, std)
-            if config["mean"] is not None:
-                config["mean"] = _each(lambda a, b: a / b, config["mean"], std)
-        del config["draft"], config["max_pixels"], config["max_bytes"]
-        if not config["pad_to_aspect_ratio"]:
-            del config["pad_value"], config["pad_position"]
-        return config
-
     return ConfigMap(
-        *("crop_to_aspect_ratio", "pad_to_aspect_ratio", "antialias", "scale"),
+        *("crop_to_aspect_ratio", "antialias", "scale", "interpolation"),
         renamed={
             "image_size": Argument("image_size", write=list),
             "offset": Argument("mean", _negative, _negative),
-            "interpolation": Argument("interpolation"),
         },
-        ignored=("name", "trainable", "dtype", "bounding_box_format", "config_file"),
-        theirs={"data_format": "channels_last"},
+        ignored=("name", "trainable", "dtype", "bounding_box_format"),
+        # It would fill up before it resizes.
+        theirs={"pad_to_aspect_ratio": False, "data_format": "channels_last"},
         ours={
+            "antialias": False,
+            "pad_to_aspect_ratio": False,
             "crop_ratio": 1.0,
             "channels": 3,
-            "pad_value": 0,
-            "pad_position": "center",
         },
-        before_writing=one_factor,
+        after_reading=_cropped_first,
+        before_writing=_scaled_once,
     )
+
+
+def _cropped_first(config: Config) -> Config:
+    return {**config, "crop_first": config.get("crop_to_aspect_ratio", True)}
+
+
+def _scaled_once(config: Config) -> Config:
+    if config.pop("crop_first") != config["crop_to_aspect_ratio"]:
+        raise ValueError(
+            "KerasHub's image converters can't express 'crop_to_aspect_ratio' without "
+            "'crop_first'."
+        )
+    std = config.pop("std")
+    if std is not None:
+        scale = 1 if config["scale"] is None else config["scale"]
+        config["scale"] = _each(operator.truediv, scale, std)
+        if config["mean"] is not None:
+            config["mean"] = _each(operator.truediv, config["mean"], std)
+    # These change no pixel of an image that is accepted.
+    for name in ("draft", "max_pixels", "max_bytes", "pad_value", "pad_position"):
+        del config[name]
+    return config
 
 
 def _each(function: Callable[..., Any], *values: Any) -> Any:
@@ -201,4 +208,4 @@ def _each(function: Callable[..., Any], *values: Any) -> Any:
 
 
 def _negative(value: Any) -> Any:
-    return None if value is None else _each(lambda a: -a, value)
+    return None if value is None else _each(operator.neg, value)

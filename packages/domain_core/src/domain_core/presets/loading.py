@@ -10,7 +10,7 @@ from typing import Any
 
 from domain_core.allocation_budget import allocation_budget
 from domain_core.initialization import without_initialization
-from domain_core.preset_errors import PresetCorruptError
+from domain_core.preset_errors import PresetCorruptError, PresetError
 from domain_core.presets.layout import Layout
 from domain_core.presets.matching import check_parts
 from domain_core.presets.opening import open_preset
@@ -135,7 +135,7 @@ def _building(
         ):
             yield
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-        if not by_preset or isinstance(error, PresetCorruptError):
+        if not by_preset or isinstance(error, PresetError):
             raise
         raise PresetCorruptError(
             f"Expected the config of the preset {label!r} to build a model: {error}"

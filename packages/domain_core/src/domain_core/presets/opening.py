@@ -9,7 +9,8 @@ from typing import Any
 from domain_core.preset_errors import PresetCorruptError, PresetNotFoundError
 from domain_core.presets.declared import DeclaredLayout
 from domain_core.presets.disk import surviving
-from domain_core.presets.folder import Folder, LocalFolder
+from domain_core.presets.folder import Folder, LocalFolder, refuse_unsafe_weights
+from domain_core.presets.keras_layout import KerasLayout
 from domain_core.presets.layout import Layout
 from domain_core.presets.native import NativeLayout
 from domain_core.presets.sources import scheme_of, source_of
@@ -17,7 +18,7 @@ from domain_core.presets.transformers import TransformersLayout
 from domain_core.presets.verifying import check_folder, signature_is_required
 from domain_core.registry import find_preset
 
-_LAYOUTS = (NativeLayout, TransformersLayout)
+_LAYOUTS = (NativeLayout, KerasLayout, TransformersLayout)
 
 
 def open_preset(
@@ -100,13 +101,16 @@ def layout_of(folder: Folder) -> Layout:
 
     Raises:
         PresetCorruptError: if they are of no known layout.
+        PresetUnsafeError: if they are of a layout that is refused.
     """
     for layout in _LAYOUTS:
         if layout.recognizes(folder):
             return layout(folder)
+    refuse_unsafe_weights(folder)
     raise PresetCorruptError(
-        "Expected a preset with 'manifest.json' (written by `save_to_preset`) or "
-        "'config.json' with a 'model_type' (Hugging Face); "
+        "Expected a preset with 'manifest.json' (written by `save_to_preset`), or "
+        "'config.json' with a 'model_type' (Hugging Face) or a 'registered_name' "
+        "(KerasNLP, KerasCV, KerasHub); "
         f"{folder.label!r} holds {sorted(folder.sizes())[:20]}. Check the path, or "
         "save the preset again."
     )

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from domain_core.presets.disk import whole_directory
+from domain_core.presets.keras_writer import write_keras
 from domain_core.presets.native_writer import write_native
 from domain_core.presets.verifying import sign
 
-_WRITERS = {"native": write_native}
+_WRITERS = {"native": write_native, "keras": write_keras}
 
 
 def save_preset(

@@ -6,38 +6,25 @@ a mapped file count as memory of the process, beside the tensors made from them.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Self
 
-import ml_dtypes
 import numpy as np
 
 from domain_core.preset_errors import PresetCorruptError
 from domain_core.presets.folder import Folder
 from domain_core.presets.json_files import json_value, read_json
+from domain_core.presets.tensor_writer import CODES
 
 _MAX_INDEX_BYTES = 25 * 10**6
 # Enough for 50,000 tensors in a file; half a million take seconds and a gigabyte.
 _MAX_HEADER_BYTES = 5 * 10**6
-_DTYPES = {
-    "BOOL": np.dtype(bool),
-    "U8": np.dtype(np.uint8),
-    "I8": np.dtype(np.int8),
-    "U16": np.dtype(np.uint16),
-    "I16": np.dtype(np.int16),
-    "F16": np.dtype(np.float16),
-    "BF16": np.dtype(ml_dtypes.bfloat16),
-    "U32": np.dtype(np.uint32),
-    "I32": np.dtype(np.int32),
-    "F32": np.dtype(np.float32),
-    "U64": np.dtype(np.uint64),
-    "I64": np.dtype(np.int64),
-    "F64": np.dtype(np.float64),
-    "F8_E4M3": np.dtype(ml_dtypes.float8_e4m3fn),
-    "F8_E5M2": np.dtype(ml_dtypes.float8_e5m2),
-}
+_ALIGNMENT = 64  # bytes
+_NAMES = {code: name for name, code in CODES.items()}
 
 
 class _Place(NamedTuple):
@@ -69,19 +56,19 @@ class TensorFiles:
             shards = json_value(data, "weight_map", dict, index, folder)
             names = sorted({str(shard) for shard in shards.values()})
         self._paths = [folder.require(shard) for shard in names]
-        self._files: list[BinaryIO] = []
+        self._files = contextlib.ExitStack()
         self._places: dict[str, _Place] = {}
 
     def __enter__(self) -> Self:
-        for path in self._paths:
-            file = path.open("rb", buffering=0)
-            self._files.append(file)
-            self._places |= self._places_in(path, file)
+        with contextlib.ExitStack() as files:  # closes them if one of them is broken
+            for path in self._paths:
+                file = files.enter_context(path.open("rb", buffering=0))
+                self._places |= self._places_in(path, file)
+            self._files = files.pop_all()
         return self
 
     def __exit__(self, *error: Any) -> None:
-        for file in self._files:
-            file.close()
+        self._files.close()
 
     def shapes(self) -> Mapping[str, tuple[int, ...]]:
         """Returns the shape of every tensor, without reading it."""
@@ -89,14 +76,16 @@ class TensorFiles:
 
     def read(self, name: str) -> np.ndarray:
         """Returns one tensor as a NumPy array of its own."""
+        import ml_dtypes  # noqa: F401  NumPy then knows 16-bit brain floats by name
+
         place = self._places[name]
-        if place.code not in _DTYPES:
+        if place.code not in _NAMES:
             raise PresetCorruptError(
                 f"Expected {name!r} in the preset {self._label!r} to be of one of the "
-                f"types {sorted(_DTYPES)}, received {place.code!r}."
+                f"types {sorted(_NAMES)}, received {place.code!r}."
             )
-        array = np.empty(place.shape, _DTYPES[place.code])
-        view = memoryview(array.reshape(-1).view(np.uint8))
+        array = _aligned(place.shape, np.dtype(_NAMES[place.code]))
+        view = array.reshape(-1).view(np.uint8).data
         place.file.seek(place.offset)
         done = 0
         while done < len(view):  # one call moves 2 GiB at most
@@ -136,3 +125,11 @@ class TensorFiles:
             f"Expected a safetensors file {path.name!r} in the preset {self._label!r}: "
             f"{why}. Save or download the preset again."
         )
+
+
+def _aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
+    """Returns a new array at an address that JAX and TensorFlow take over uncopied."""
+    size = math.prod(shape) * dtype.itemsize
+    memory = np.empty(size + _ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % _ALIGNMENT
+    return memory[start : start + size].view(dtype).reshape(shape)

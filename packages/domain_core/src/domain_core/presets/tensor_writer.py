@@ -14,7 +14,8 @@ import numpy as np
 
 from domain_core.tensor import Tensor as Tensor
 
-_CODES = {
+# Names of types as safetensors has them, by those of Keras.
+CODES = {
     "bool": "BOOL",
     "uint8": "U8",
     "int8": "I8",
@@ -50,12 +51,12 @@ def write_tensors(
         max_shard_bytes: size above which to shard; a larger single tensor gets a shard
             of its own. None for one file.
     """
-    shards = _shards(tensors, max_shard_bytes)
+    shards = shards_of(tensors, max_shard_bytes)
     if len(shards) == 1:
         _write_file(directory / name, shards[0])
         return
     stem = name.removesuffix(".safetensors")
-    owner = {}
+    owner: dict[str, str] = {}
     for number, shard in enumerate(shards, 1):
         file = f"{stem}-{number:05}-of-{len(shards):05}.safetensors"
         _write_file(directory / file, shard)
@@ -66,9 +67,10 @@ def write_tensors(
     (directory / f"{name}.index.json").write_text(text, encoding="utf-8")
 
 
-def _shards(
+def shards_of(
     tensors: Mapping[str, Tensor], limit: int | None
 ) -> list[dict[str, Tensor]]:
+    """Deals tensors out to files of at most so many bytes, in order."""
     shards: list[dict[str, Tensor]] = [{}]
     filled = 0
     for name, tensor in tensors.items():
@@ -86,7 +88,7 @@ def _write_file(path: Path, tensors: Mapping[str, Tensor]) -> None:
     for name, tensor in tensors.items():
         start, end = end, end + tensor.size
         header[name] = {
-            "dtype": _CODES[tensor.dtype],
+            "dtype": CODES[tensor.dtype],
             "shape": list(tensor.shape),
             "data_offsets": [start, end],
         }

@@ -100,7 +100,8 @@ def write_word_piece(tokenizer: Any, directory: Path, max_length: int | None) ->
         "mask_token": tokenizer.mask_token,
         "model_max_length": max_length,
     }
-    write_json(directory / TOKENIZER, options)
+    given = {key: value for key, value in options.items() if value is not None}
+    write_json(directory / TOKENIZER, given)
 
 
 def label_arguments(config: Mapping[str, Any]) -> dict[str, Any]:

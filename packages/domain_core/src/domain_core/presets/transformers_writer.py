@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from domain_core.presets.converter import Converter, Head
-from domain_core.presets.disk import whole_directory
+from domain_core.presets.disk import check_free_disk, whole_directory
 from domain_core.presets.folder import LocalFolder
 from domain_core.presets.json_files import write_json
 from domain_core.presets.tensor_writer import write_tensors
@@ -77,6 +77,8 @@ def export_to_transformers(
     if getattr(tokenizer, "pad_token_id", None) is not None:
         config["pad_token_id"] = tokenizer.pad_token_id
     images = image_converter and _image_config(image_converter)
+    size = sum(tensor.size for tensor in tensors.values())
+    check_free_disk(Path(path), size, os.fspath(path))
     with whole_directory(Path(path), overwrite) as directory:
         write_json(directory / CONFIG, config)
         if tokenizer is not None:
@@ -94,7 +96,7 @@ def _converter_of(backbone: Any) -> tuple[Converter, _ToConfig]:
         entry.cls: converter
         for entry in backbones()
         for converter in entry.converters
-        if converter.layout == "transformers" and converter.to_config is not None
+        if isinstance(converter, Converter) and converter.to_config is not None
     }
     converter = able.get(type(backbone))
     if converter is None or converter.to_config is None:
@@ -138,13 +140,15 @@ def _check_came_back(
         to_config: writes the arguments.
     """
     back = {**_defaults(type(thing)), **back}
-    lost = [
-        f"{key}={value!r:.80} comes back as {back.get(key)!r:.80}"
-        for key, value in ours.items()
-        if key not in _ASIDE
-        and _plain(value) != _plain(back.get(key))
-        and not (to_config and _is_written_alike(to_config, ours, key, back[key]))
-    ]
+    lost = []
+    for key in sorted(set(ours) - set(_ASIDE)):
+        value, returned = ours[key], back.get(key)
+        if _plain(value) == _plain(returned):
+            continue
+        if to_config and None in (value, returned):
+            if _is_written_alike(to_config, ours, key, returned):
+                continue
+        lost.append(f"{key}={value!r:.80} comes back as {returned!r:.80}")
     if lost:
         raise ValueError(
             f"Expected a {type(thing).__name__} whose arguments all have a place in "
@@ -186,14 +190,14 @@ def _write_tokenizer(
             f"{type(tokenizer).__name__} on a {converter.model_type!r} model. Set "
             "`preprocessor` to None to export without."
         )
-    assert converter.tokenizer_cls is not None, "it comes with a writer"
-    if type(tokenizer) is not converter.tokenizer_cls:
+    cls: Any = converter.tokenizer_cls
+    if type(tokenizer) is not cls:
         raise ValueError(
-            f"Expected a {converter.tokenizer_cls.__name__} to export, received a "
+            f"Expected a {cls.__name__} to export, received a "
             f"{type(tokenizer).__name__}."
         )
     converter.write_tokenizer(tokenizer, directory, max_length)
-    back = converter.tokenizer_cls(**converter.tokenizer(LocalFolder(directory)))
+    back = cls(**converter.tokenizer(LocalFolder(directory)))
     _check_came_back(tokenizer, tokenizer.get_config(), back.get_config())
 
 

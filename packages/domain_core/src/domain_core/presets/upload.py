@@ -50,7 +50,12 @@ def upload_preset(
         layout.backbone(load_weights=False)
         if not layout.has_weights():
             missing.append("weights")
-        if layout.tokenizer(object) is None and layout.image_converter() is None:
+        parts = (
+            layout.preprocessor,
+            lambda: layout.tokenizer(object),
+            layout.image_converter,
+        )
+        if all(part() is None for part in parts):
             missing.append("a tokenizer or image converter")
     if missing:
         raise PresetCorruptError(

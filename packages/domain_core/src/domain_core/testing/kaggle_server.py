@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 import io
 import ssl
 import zipfile
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from domain_core.testing.loopback import LoopbackServer, Reply, Request, json_reply
@@ -37,6 +39,8 @@ class KaggleServer(LoopbackServer):
         models: the files of each version of a model, oldest first.
         page: how many files a page of the list has at most.
         data_url: where the bytes are: under another host name than the API.
+        mounts: directory where the server of notebooks puts what they ask for; None
+            for one that promises and never does.
         users: tokens that may do everything; None if nobody need log in.
     """
 
@@ -45,6 +49,7 @@ class KaggleServer(LoopbackServer):
         self.models: dict[str, list[dict[str, bytes]]] = {}
         self.page = 25
         self.data_url = self.url_of("localhost")
+        self.mounts: Path | None = None
         self.users: set[str] | None = None
         self._blobs: dict[str, tuple[str, bytes]] = {}
 
@@ -67,6 +72,8 @@ class KaggleServer(LoopbackServer):
             return self._data(request)
         if request.path.startswith("/upload/"):
             return self._take(request)
+        if request.path.startswith("/kaggle-jwt-handler/"):
+            return self._attach(request.json()["modelRef"])
         method = request.path.rsplit("/", 1)[-1]
         assert request.method == "POST" and request.path.startswith("/v1/"), request
         if self.users is not None:
@@ -74,7 +81,9 @@ class KaggleServer(LoopbackServer):
             if token not in self.users:
                 return _refusal(403 if token else 401)
         answer: Reply = getattr(self, f"_{method}")(request.json())
-        return answer
+        # Makes the client print that it is old, if nobody stops it.
+        headers = {**answer.headers, "X-Kaggle-HubVersion": "99.0.0"}
+        return dataclasses.replace(answer, headers=headers)
 
     def _GetModelInstance(self, body: Any) -> Reply:
         versions = self.models.get(_model(body))
@@ -115,6 +124,19 @@ class KaggleServer(LoopbackServer):
         md5 = base64.b64encode(hashlib.md5(body).digest()).decode()
         headers = {"Accept-Ranges": "bytes", "x-goog-hash": f"crc32c=AAAA==,md5={md5}"}
         return Reply(body=body, headers=headers, ranges=True)
+
+    def _attach(self, model: Any) -> Reply:
+        slugs = ("OwnerSlug", "ModelSlug", "Framework", "InstanceSlug")
+        versions = self.models["/".join(model[slug] for slug in slugs)]
+        version = int(model.get("VersionNumber", len(versions)))
+        slug = "/".join(("net", *(model[slug] for slug in slugs[1:]), str(version)))
+        if self.mounts is not None:
+            for name, body in versions[version - 1].items():
+                path = self.mounts / slug / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(body)
+        result = {"mountSlug": slug, "versionNumber": version}
+        return json_reply({"wasSuccessful": True, "result": result})
 
     def _GetModel(self, body: Any) -> Reply:
         prefix = f"{body['ownerSlug']}/{body['modelSlug']}/"

@@ -66,6 +66,8 @@ class Reply:
         length: whether to say how long the body is.
         cut: bytes of the body to send before the connection is closed.
         stall: bytes of the body to send before the server falls silent.
+        drip: seconds after each byte of the body; 0 for all at once.
+        late: seconds before the answer.
     """
 
     status: int | None = 200
@@ -75,6 +77,8 @@ class Reply:
     length: bool = True
     cut: int | None = None
     stall: int | None = None
+    drip: float = 0.0
+    late: float = 0.0
 
 
 Fault = Callable[[Request, Reply], Reply]
@@ -209,6 +213,16 @@ def silent(request: Request, reply: Reply) -> Reply:
     return Reply(status=None, stall=0)
 
 
+def drip(seconds: float) -> Fault:
+    """Sends one byte now and then, so that no silence is long."""
+    return lambda request, reply: dataclasses.replace(reply, drip=seconds)
+
+
+def late(seconds: float) -> Fault:
+    """Answers rightly, after a while."""
+    return lambda request, reply: dataclasses.replace(reply, late=seconds)
+
+
 def cut(size: int, length: bool = True) -> Fault:
     """Closes the connection after some bytes of the body.
 
@@ -340,6 +354,8 @@ class _Handler(BaseHTTPRequestHandler):
         )
 
     def _send(self, request: Request, reply: Reply) -> None:
+        if reply.late:
+            self.server.loopback.stopped.wait(reply.late)
         if reply.status is None:
             if reply.stall is not None:
                 self.server.loopback.stopped.wait()
@@ -357,7 +373,13 @@ class _Handler(BaseHTTPRequestHandler):
         if request.method == "HEAD":
             return
         until = reply.stall if reply.stall is not None else reply.cut
-        self.wfile.write(body[:until])
+        if reply.drip:
+            for byte in body[:until]:
+                self.wfile.write(bytes([byte]))
+                if self.server.loopback.stopped.wait(reply.drip):
+                    break
+        else:
+            self.wfile.write(body[:until])
         if reply.stall is not None:
             self.server.loopback.stopped.wait()
         if until is not None or not reply.length:

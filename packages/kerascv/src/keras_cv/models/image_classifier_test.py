@@ -275,7 +275,7 @@ def test_bad_images_name_the_item(images, message):
 
 def test_bad_predictions_to_decode():
     task = make()
-    with pytest.raises(ValueError, match=r"\(images, 3\), received \(2, 4\)"):
+    with pytest.raises(ValueError, match=r"\(samples, 3\), received \(2, 4\)"):
         task.decode_predictions(np.zeros((2, 4)))
     task.class_names = None
     with pytest.raises(ValueError, match="a list of 3 names"):

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from domain_core.preset_errors import (
     PresetAccessError,
     PresetError,
+    PresetNetworkError,
     PresetNotFoundError,
 )
 from domain_core.presets.sources.transfer import Retry
@@ -42,6 +43,32 @@ def explain_status(
         f"Expected an answer about {label!r}; the server sent HTTP {status}. Try again "
         "later, and report it if it stays."
     )
+
+
+def explain_requests(error: Exception, label: str, advice: str) -> Retry | PresetError:
+    """Says what an exception of `requests` means; raises any other.
+
+    The text of these exceptions is left out: it may hold the password of a proxy.
+    """
+    import requests
+    import urllib3
+
+    response = getattr(error, "response", None)
+    if isinstance(error, requests.HTTPError) and response is not None:
+        return explain_status(response.status_code, response.headers, label, advice)
+    if isinstance(error, requests.exceptions.SSLError):
+        return PresetNetworkError(
+            f"Expected the server of {label!r} to prove who it is; its certificate "
+            "did not. Set REQUESTS_CA_BUNDLE to the certificates of your organization "
+            "if it has its own."
+        )
+    if isinstance(error, requests.RequestException):
+        cause = getattr(error.args[0] if error.args else None, "reason", None)
+        unreachable = isinstance(
+            cause, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ProxyError
+        )
+        return Retry(type(error).__name__, unreachable=unreachable)
+    raise error
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

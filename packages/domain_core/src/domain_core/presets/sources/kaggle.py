@@ -23,7 +23,6 @@ from domain_core.preset_errors import (
 from domain_core.presets.disk import check_free_disk, sha256
 from domain_core.presets.folder import Folder, LocalFolder, check_names
 from domain_core.presets.json_files import read_json
-from domain_core.presets.native import MANIFEST
 from domain_core.presets.sources import kaggle_client
 from domain_core.presets.sources.cache import not_cached
 from domain_core.presets.sources.kaggle_cache import CachedVersion, cached_version
@@ -36,8 +35,8 @@ from domain_core.presets.sources.transfer import (
     one_process,
     with_retries,
 )
+from domain_core.presets.verifying import MANIFEST, MAX_MANIFEST_BYTES
 
-_MAX_MANIFEST = 8 * 2**20
 # Seconds to look for a newer version where an older one is in the cache.
 _PATIENCE = 10.0
 
@@ -152,7 +151,7 @@ class _KaggleFolder(Folder):
         """Returns the SHA-256 that the manifest of a native preset states."""
         if name == MANIFEST or MANIFEST not in self._sizes:
             return None
-        files = read_json(self, MANIFEST, _MAX_MANIFEST).get("files")
+        files = read_json(self, MANIFEST, MAX_MANIFEST_BYTES).get("files")
         entry = files.get(name) if isinstance(files, dict) else None
         digest = entry.get("sha256") if isinstance(entry, dict) else None
         return digest if isinstance(digest, str) else None
@@ -161,12 +160,10 @@ class _KaggleFolder(Folder):
         """Downloads and checks a file; once more if it is damaged."""
         size = self._sizes[name]
         deadline = Deadline(size=size)
-        place = self._cached.root / name
         check_free_disk(self._cached.root, size, self.label)
         problem = ""
         for _ in range(2):
-            if place.is_file() and place.stat().st_size > size:
-                self._cached.discard(name)  # the client would append to it
+            self._cached.drop_leftover(name)
             try:
                 path = with_retries(
                     lambda: kaggle_client.download(self._handle, name, size, deadline),
@@ -202,7 +199,9 @@ class _KaggleFolder(Folder):
         if digest is not None and sha256(path) != digest:
             return "Its SHA-256 is not that in the manifest."
         if name == MANIFEST:
-            read_json(LocalFolder(path.parent, self.label), MANIFEST, _MAX_MANIFEST)
+            read_json(
+                LocalFolder(path.parent, self.label), MANIFEST, MAX_MANIFEST_BYTES
+            )
         return ""
 
 

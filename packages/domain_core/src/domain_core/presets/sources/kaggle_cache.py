@@ -42,7 +42,9 @@ class CachedVersion:
         version = str(handle.version)
         self._label = str(handle)
         self.root = home / version
-        self.lock = _cache().joinpath(".locks", *handle.parts, f"{version}.lock")
+        self.lock = kaggle_cache_directory().joinpath(
+            ".locks", *handle.parts, f"{version}.lock"
+        )
         self._all_fetched = home / f"{version}.complete"
         self._marks = home / ".complete" / version
         self._record = home / ".domain_core" / f"{version}.json"
@@ -80,13 +82,31 @@ class CachedVersion:
         if record is not None:
             self._write({**record, name: (record[name][0], digest)})
 
+    def drop_leftover(self, name: str) -> None:
+        """Removes what a cut download left, if the client would not go on with it.
+
+        It takes what is as long as the file for the file, and appends to what is
+        longer.
+        """
+        size = (self.sizes() or {}).get(name, 0)
+        path = self.root / name
+        if (
+            path.is_file()
+            and path.stat().st_size >= size
+            and not self._mark(name).exists()
+        ):
+            path.unlink()
+
     def discard(self, name: str) -> None:
         """Removes a file, and what says that it was fetched."""
-        (self._marks / f"{name}.complete").unlink(missing_ok=True)
+        self._mark(name).unlink(missing_ok=True)
         record = self._read()
         if record is not None:
             self._write({**record, name: (record[name][0], None)})
         (self.root / name).unlink(missing_ok=True)
+
+    def _mark(self, name: str) -> Path:
+        return self._marks / f"{name}.complete"
 
     def _read(self) -> dict[str, tuple[int, str | None]] | None:
         """Returns size and SHA-256 of each file; None without a record we can use."""
@@ -122,11 +142,11 @@ def cached_version(handle: KaggleHandle) -> int | None:
     return max(found, key=lambda v: (found[v], v), default=None)
 
 
-def _cache() -> Path:
+def kaggle_cache_directory() -> Path:
     """Returns where the client keeps its files; it need not be installed for that."""
     chosen = os.environ.get("KAGGLEHUB_CACHE")
     return Path(chosen).absolute() if chosen else Path.home() / ".cache" / "kagglehub"
 
 
 def _home(handle: KaggleHandle) -> Path:
-    return _cache().joinpath("models", *handle.parts)
+    return kaggle_cache_directory().joinpath("models", *handle.parts)

@@ -64,7 +64,16 @@ def list_files(handle: KaggleHandle, deadline: Deadline) -> dict[str, int]:
         request.page_size = _PAGE
         while True:
             answer = api.list_model_instance_version_files(request)
-            sizes |= {file.name: file.size for file in answer.files or ()}
+            listed = {file.name: file.size for file in answer.files or ()}
+            if any(
+                type(n) is not str or type(s) is not int or s < 0
+                for n, s in listed.items()
+            ):
+                raise PresetCorruptError(
+                    f"Expected Kaggle to list the files of '{handle}' with names and "
+                    "sizes; it does not. Try another version."
+                )
+            sizes |= listed
             if len(sizes) > MAX_FILES or sum(sizes.values()) > MAX_BYTES:
                 raise PresetUnsafeError(
                     f"Expected at most {MAX_FILES} files and {MAX_BYTES} bytes in the "
@@ -73,11 +82,6 @@ def list_files(handle: KaggleHandle, deadline: Deadline) -> dict[str, int]:
             if not (answer.next_page_token and answer.files):
                 break
             request.page_token = answer.next_page_token
-    if any(not isinstance(s, int) or s < 0 for s in sizes.values()):
-        raise PresetCorruptError(
-            f"Expected Kaggle to list '{handle}' with sizes; it does not. Try another "
-            "version."
-        )
     return sizes
 
 
@@ -165,6 +169,11 @@ def explain(error: Exception, handle: KaggleHandle) -> Retry | PresetError:
         return PresetError(
             f"Expected to write '{handle}' into the cache: {error.strerror}. Set "
             "KAGGLEHUB_CACHE to a directory with room that you may write to."
+        )
+    if isinstance(error, TypeError | AttributeError | KeyError):
+        return PresetError(
+            f"Expected an answer about '{handle}' that the Kaggle client understands; "
+            "it does not. Run `pip install -U kagglehub`."
         )
     raise error
 

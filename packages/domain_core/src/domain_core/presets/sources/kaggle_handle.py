@@ -74,4 +74,6 @@ def parse_kaggle_handle(handle: str) -> KaggleHandle:
             "or more) or without, of letters, digits, '.', '_' and '-', received "
             f"{handle[:200]!r}. Copy it from the page of the model at Kaggle."
         )
-    return KaggleHandle(*slugs, *map(int, version))
+    owner, model, framework, variation = slugs
+    number = int(version[0]) if version else None
+    return KaggleHandle(owner, model, framework, variation, number)

@@ -17,7 +17,6 @@ from contextvars import ContextVar
 from typing import Any
 
 from domain_core.preset_errors import PresetError
-from domain_core.presets.sources.progress import bar_class
 from domain_core.presets.sources.transfer import Deadline
 
 # Seconds to connect, and without a byte, after which a request is given up.
@@ -26,18 +25,20 @@ _SILENCE = 30.0
 
 
 @contextlib.contextmanager
-def limited_client(deadline: Deadline, make_bar: Any = None) -> Iterator[Any]:
+def limited_client(
+    deadline: Deadline, make_bar: Callable[..., Any] | None = None
+) -> Iterator[Any]:
     """Yields the module `kagglehub`, whose requests end with the deadline.
 
     Args:
         deadline: of all requests together.
-        make_bar: makes a progress bar from the arguments of `tqdm`; None for no bar.
+        make_bar: takes the arguments of `tqdm`; None for the usual bar.
 
     Raises:
         PresetError: if there is no client.
     """
     kagglehub = _client()
-    limits = _Limits(deadline, make_bar or bar_class(0, deadline, ""))
+    limits = _Limits(deadline, make_bar)
     token = _LIMITS.set(limits)
     try:
         yield kagglehub
@@ -52,16 +53,13 @@ class _Limits:
 
     Args:
         deadline: of the call.
-        make_bar: makes the progress bar.
+        make_bar: makes a progress bar.
     """
 
-    def __init__(self, deadline: Deadline, make_bar: Callable[..., Any]) -> None:
+    def __init__(self, deadline: Deadline, make_bar: Callable[..., Any] | None) -> None:
         self.deadline = deadline
         self.make_bar = make_bar
         self.timers: list[threading.Timer] = []
-
-
-_LIMITS: ContextVar[_Limits | None] = ContextVar("_LIMITS", default=None)
 
 
 _LIMITS: ContextVar[_Limits | None] = ContextVar("_LIMITS", default=None)
@@ -94,7 +92,8 @@ def _client() -> Any:
 
 def _bar(usual: Any, *args: Any, **kwargs: Any) -> Any:
     limits = _LIMITS.get()
-    return (limits.make_bar if limits else usual)(*args, **kwargs)
+    make = (limits and limits.make_bar) or usual
+    return make(*args, **kwargs)
 
 
 def _limit_requests(adapter: Any) -> None:

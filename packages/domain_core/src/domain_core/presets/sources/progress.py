@@ -12,6 +12,12 @@ from domain_core.presets.sources.transfer import Deadline
 _SMALL = 2**20
 
 
+def is_shown() -> bool:
+    """Whether somebody can see a progress bar, and wants to."""
+    wanted = os.environ.get("DOMAIN_CORE_PROGRESS", "1").strip() != "0"
+    return wanted and sys.stderr is not None and sys.stderr.isatty()
+
+
 def bar_class(size: int, deadline: Deadline, label: str) -> Any:
     """Returns the tqdm class for the download of one file.
 
@@ -26,8 +32,7 @@ def bar_class(size: int, deadline: Deadline, label: str) -> Any:
     """
     from tqdm import tqdm
 
-    wanted = os.environ.get("DOMAIN_CORE_PROGRESS", "1").strip() != "0"
-    shown = wanted and size >= _SMALL and sys.stderr.isatty()
+    shown = is_shown() and size >= _SMALL
 
     class Bar(tqdm):  # type: ignore[type-arg,misc,unused-ignore]
         def __init__(self, *args: Any, **kwargs: Any) -> None:

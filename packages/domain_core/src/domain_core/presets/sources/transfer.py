@@ -10,6 +10,7 @@ import dataclasses
 import logging
 import os
 import random
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -38,7 +39,7 @@ class Deadline:
 
     def __init__(self, seconds: float | None = None, size: int = 0) -> None:
         if seconds is None:
-            seconds = float(os.environ.get("DOMAIN_CORE_TIMEOUT", "120"))
+            seconds = _usual_seconds()
         self.seconds = seconds + size / _SLOW
         self._end = time.monotonic() + self.seconds
 
@@ -48,6 +49,15 @@ class Deadline:
 
     def is_over(self) -> bool:
         return time.monotonic() >= self._end
+
+
+def _usual_seconds() -> float:
+    text = os.environ.get("DOMAIN_CORE_TIMEOUT") or "120"
+    if not re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text):
+        raise ValueError(
+            f"Expected seconds in DOMAIN_CORE_TIMEOUT, such as 600, received {text!r}."
+        )
+    return float(text)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,6 +4,12 @@ from typing import Any
 
 from domain_core import register_backbone
 from keras_cv.models.resnet.backbone import ResNetBackbone as ResNetBackbone
+from keras_cv.models.resnet.convert_keras import (
+    V1_FROM_KERAS_CV,
+    V1_FROM_KERAS_HUB,
+    V2_FROM_KERAS_CV,
+    V2_FROM_KERAS_HUB,
+)
 from keras_cv.models.resnet.convert_transformers import FROM_TRANSFORMERS
 from keras_cv.models.resnet.layout import LAYOUT
 from keras_cv.models.resnet.presets import V1_PRESETS, V2_PRESETS
@@ -11,6 +17,14 @@ from keras_cv.models.resnet.v2_backbone import ResNetV2Backbone as ResNetV2Backb
 
 _SHARED: dict[str, Any] = {"layout": LAYOUT, "package": "kerascv"}
 register_backbone(
-    ResNetBackbone, presets=V1_PRESETS, converters=(FROM_TRANSFORMERS,), **_SHARED
+    ResNetBackbone,
+    presets=V1_PRESETS,
+    converters=(FROM_TRANSFORMERS, V1_FROM_KERAS_HUB, V1_FROM_KERAS_CV),
+    **_SHARED,
 )
-register_backbone(ResNetV2Backbone, presets=V2_PRESETS, **_SHARED)
+register_backbone(
+    ResNetV2Backbone,
+    presets=V2_PRESETS,
+    converters=(V2_FROM_KERAS_HUB, V2_FROM_KERAS_CV),
+    **_SHARED,
+)

@@ -3,6 +3,7 @@
 from domain_core import register_backbone, register_task
 from keras_nlp.models.bert.backbone import BertBackbone as BertBackbone
 from keras_nlp.models.bert.classifier import BertClassifier as BertClassifier
+from keras_nlp.models.bert.convert_keras import FROM_KERAS
 from keras_nlp.models.bert.convert_transformers import FROM_TRANSFORMERS
 from keras_nlp.models.bert.layout import LAYOUT
 from keras_nlp.models.bert.masked_lm import BertMaskedLM as BertMaskedLM
@@ -15,7 +16,7 @@ from keras_nlp.models.bert.tokenizer import BertTokenizer as BertTokenizer
 register_backbone(
     BertBackbone,
     presets=PRESETS,
-    converters=(FROM_TRANSFORMERS,),
+    converters=(FROM_TRANSFORMERS, FROM_KERAS),
     layout=LAYOUT,
     package="kerasnlp",
 )

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from domain_core import PresetNetworkError
 from keras_nlp.models import BertBackbone, BertClassifier, BertTokenizer
 
 SMALL = ("bert_tiny_en_uncased", "paraphrase_minilm_l3_v2_en", "bge_small_v1.5_zh")
@@ -47,12 +48,13 @@ def test_without_weights_nothing_is_needed():
     assert sst2.num_classes == 2
 
 
-def test_errors():
+def test_errors(monkeypatch):
+    monkeypatch.setenv("DOMAIN_CORE_OFFLINE", "1")
     with pytest.raises(ValueError, match="Nearest names: bert_base_en"):
         BertBackbone.from_preset("bert_bas_en")
-    with pytest.raises(ValueError, match="load_weights=False"):
+    with pytest.raises(PresetNetworkError, match="python -m domain_core download"):
         BertBackbone.from_preset("bert_tiny_en_uncased")
     with pytest.raises(ValueError, match="num_classes"):
         BertClassifier.from_preset("bert_tiny_en_uncased", load_weights=False)
-    with pytest.raises(ValueError, match="has none here"):
+    with pytest.raises(PresetNetworkError, match="kaggle://keras/bert"):
         BertTokenizer.from_preset("bert_tiny_en_uncased")

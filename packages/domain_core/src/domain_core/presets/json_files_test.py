@@ -1,0 +1,56 @@
+import pytest
+
+from domain_core.preset_errors import PresetCorruptError
+from domain_core.presets.folder import LocalFolder
+from domain_core.presets.json_files import json_value, read_json
+
+
+def read(tmp_path, content):
+    (tmp_path / "a.json").write_bytes(content)
+    return read_json(LocalFolder(tmp_path), "a.json")
+
+
+def test_an_object(tmp_path):
+    assert read(tmp_path, b'{"a": [1, 2.5, "x", null]}') == {"a": [1, 2.5, "x", None]}
+    assert read(tmp_path, b'\xef\xbb\xbf{"a": true}') == {"a": True}, (
+        "a byte order mark"
+    )
+    assert read(tmp_path, b'{"a": ' + b"[" * 60 + b"]" * 60 + b"}")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "Expected JSON"),
+        (b"\xff\xfe{}", "Expected JSON"),
+        (b'{"a": 1', "Expected JSON"),
+        (b"[1]", "received a list"),
+        (b"3", "received a int"),
+        (b'{"a": 1, "b": {"c": 1, "c": 2}}', "the key 'c' stands twice"),
+        (b'{"a": NaN}', "NaN is not a number that a config may hold"),
+        (b'{"a": -Infinity}', "-Infinity is not"),
+        (b'{"a": 1e400}', "1e400 is not"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "Expected JSON"),
+        (b'{"a": ' + b"[" * 80 + b"]" * 80 + b"}", "more than 64 deep"),
+        (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, "Expected JSON|at most"),
+        (b'{"a": "' + b"x" * 2**20 + b'"}', "at most 1048576 bytes"),
+    ],
+    ids=range(13),
+)
+def test_what_is_refused(tmp_path, content, message):
+    with pytest.raises(PresetCorruptError, match=message) as error:
+        read(tmp_path, content)
+    assert "'a.json'" in str(error.value)
+    assert len(str(error.value)) < 1000
+
+
+def test_a_missing_file(tmp_path):
+    (tmp_path / "b.json").write_text("{}")
+    with pytest.raises(PresetCorruptError, match=r"hold 'a.json'; it holds \['b.json'"):
+        read_json(LocalFolder(tmp_path), "a.json")
+
+
+@pytest.mark.parametrize("data", [{}, {"a": "1"}, {"a": True}, {"a": None}, [], None])
+def test_values_of_another_type(tmp_path, data):
+    with pytest.raises(PresetCorruptError, match="Expected 'a' in 'x.json'"):
+        json_value(data, "a", int, "x.json", LocalFolder(tmp_path))
