@@ -219,7 +219,7 @@ def make_questions(
         r for r in docstrings if 20 < len(r[2]) < 60 and r[2].find(".") == len(r[2]) - 1
     ]
     examples = []
-    for _ in range(460):
+    for _ in range(420):
         picked = [rows[i] for i in rng.choice(len(rows), 3, replace=False)]
         names = [name for _, name, _ in picked]
         if len(set(names)) < 3 or len({text for _, _, text in picked}) < 3:

@@ -18,7 +18,11 @@ from domain_core.preset_errors import PresetNotFoundError as PresetNotFoundError
 from domain_core.preset_errors import PresetUnsafeError as PresetUnsafeError
 from domain_core.presets import Converter as Converter
 from domain_core.presets import Head as Head
+from domain_core.presets import download as download
 from domain_core.presets import list_presets as list_presets
+from domain_core.presets import register_source as register_source
+from domain_core.presets import upload_preset as upload_preset
+from domain_core.presets import verify as verify
 from domain_core.registry import register_backbone as register_backbone
 from domain_core.registry import register_task as register_task
 from domain_core.serialization import serializable as serializable

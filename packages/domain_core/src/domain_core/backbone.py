@@ -136,18 +136,20 @@ class Backbone(keras.Model):
     def save_to_preset(
         self,
         preset_dir: str | os.PathLike[str],
+        max_shard_size: float = 10,
         *,
         overwrite: bool = False,
         layout: str = "native",
-        max_shard_size: float = 10,
+        sign_key: str | os.PathLike[str] | None = None,
     ) -> None:
         """Writes config and weights as a preset directory.
 
         Args:
             preset_dir: directory to make, with its parents.
+            max_shard_size: gigabytes above which weights are split over files.
             overwrite: replace a preset that is there.
             layout: "native", or "keras" for what KerasHub reads.
-            max_shard_size: gigabytes above which weights are split over files.
+            sign_key: path of a private key (PEM) to sign the files with.
 
         Raises:
             ValueError: if the directory is not empty and `overwrite` is False, or
@@ -161,6 +163,7 @@ class Backbone(keras.Model):
             overwrite=overwrite,
             layout=layout,
             max_shard_size=max_shard_size,
+            sign_key=sign_key,
         )
 
     def export_to_transformers(

@@ -64,8 +64,18 @@ class Preprocessor:
         *,
         overwrite: bool = False,
         layout: str = "native",
+        sign_key: str | os.PathLike[str] | None = None,
     ) -> None:
-        """Writes the preprocessor and its tokenizer as a preset directory."""
+        """Writes the preprocessor and its tokenizer as a preset directory.
+
+        Arguments are those of `Backbone.save_to_preset`.
+        """
         from domain_core.presets import save_preset
 
-        save_preset(preset_dir, preprocessor=self, overwrite=overwrite, layout=layout)
+        save_preset(
+            preset_dir,
+            preprocessor=self,
+            overwrite=overwrite,
+            layout=layout,
+            sign_key=sign_key,
+        )

@@ -222,11 +222,21 @@ class Tokenizer:
         *,
         overwrite: bool = False,
         layout: str = "native",
+        sign_key: str | os.PathLike[str] | None = None,
     ) -> None:
-        """Writes the tokenizer as a preset directory."""
+        """Writes the tokenizer as a preset directory.
+
+        Arguments are those of `Backbone.save_to_preset`.
+        """
         from domain_core.presets import save_preset
 
-        save_preset(preset_dir, preprocessor=self, overwrite=overwrite, layout=layout)
+        save_preset(
+            preset_dir,
+            preprocessor=self,
+            overwrite=overwrite,
+            layout=layout,
+            sign_key=sign_key,
+        )
 
     def _set_special_token_ids(self) -> None:
         """To be called by subclasses once they have a vocabulary."""

@@ -4,6 +4,8 @@ from domain_core._installation import forbid_upstream
 
 forbid_upstream("keras-cv", ours="kerascv")
 
+from domain_core import list_presets as list_presets
+from domain_core import upload_preset as upload_preset
 from keras_cv import layers as layers
 from keras_cv import models as models
 from keras_cv._version import __version__ as __version__

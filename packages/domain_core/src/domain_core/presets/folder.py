@@ -142,6 +142,27 @@ class LocalFolder(Folder):
             )
 
 
+class PartOfFolder(Folder):
+    """Those files of a folder that somebody vouches for.
+
+    Args:
+        folder: where they are.
+        names: of the files; others are as if they were not there.
+    """
+
+    def __init__(self, folder: Folder, names: Iterable[str]) -> None:
+        self._folder = folder
+        self.label = folder.label
+        sizes = folder.sizes()
+        self._sizes = {name: sizes[name] for name in names if name in sizes}
+
+    def sizes(self) -> Mapping[str, int]:
+        return self._sizes
+
+    def path(self, name: str) -> Path:
+        return self._folder.path(name)
+
+
 def check_names(names: Iterable[str], label: str) -> None:
     """Checks names that somebody else made up, before any of them becomes a path.
 

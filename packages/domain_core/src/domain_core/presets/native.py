@@ -20,7 +20,7 @@ import keras
 
 from domain_core.allocation_budget import allocation_budget
 from domain_core.preset_errors import PresetCorruptError
-from domain_core.presets.folder import Folder
+from domain_core.presets.folder import Folder, PartOfFolder
 from domain_core.presets.json_files import json_value, read_json
 from domain_core.presets.layout import Layout
 from domain_core.presets.tensor_files import TensorFiles
@@ -33,6 +33,7 @@ from domain_core.weight_map import IdentityMap
 
 FORMAT = "domain-core preset"
 FORMAT_VERSION = 1
+_PREPROCESSOR = "preprocessor.json"
 _IDENTITY = IdentityMap()
 
 
@@ -45,7 +46,6 @@ class NativeLayout(Layout):
     """
 
     def __init__(self, folder: Folder) -> None:
-        self._folder = folder
         manifest = read_json(folder, MANIFEST, MAX_MANIFEST_BYTES)
         if manifest.get("format") != FORMAT:
             raise PresetCorruptError(
@@ -59,6 +59,8 @@ class NativeLayout(Layout):
                 f"{version} in {folder.label!r}. Upgrade: `pip install -U domain-core`."
             )
         files = json_value(manifest, "files", dict, MANIFEST, folder)
+        # Anything else that lies there is no part of the preset.
+        self._folder = PartOfFolder(folder, [MANIFEST, *files])
         for name, entry in files.items():
             size = json_value(entry, "size", int, MANIFEST, folder)
             if folder.sizes().get(name, size) != size:
@@ -103,11 +105,15 @@ class NativeLayout(Layout):
             self._assign("head.safetensors", variables)
 
     def tokenizer(self, cls: type, **kwargs: Any) -> Any:
-        if "preprocessor.json" not in self._folder:
+        if _PREPROCESSOR not in self._folder:
             return None
-        data = read_json(self._folder, "preprocessor.json")
-        stored = data["config"].get("tokenizer", data)
+        data, config = self._preprocessor_data()
+        stored = config.get("tokenizer", data)
+        if stored is None:
+            return None
         tokenizer_cls: Any = registered_class(stored["class"])
+        if not hasattr(tokenizer_cls, "load_assets"):
+            return None
         if not issubclass(tokenizer_cls, cls):
             raise ValueError(
                 f"Expected a preset for {cls.__name__}; {self._folder.label!r} is "
@@ -118,15 +124,27 @@ class NativeLayout(Layout):
         return tokenizer
 
     def image_converter(self) -> Any:
-        return getattr(self.preprocessor(), "image_converter", None)
+        stored = self.preprocessor()
+        is_converter = hasattr(stored, "convert_tensors")
+        return stored if is_converter else getattr(stored, "image_converter", None)
 
     def preprocessor(self) -> Any:
-        if "preprocessor.json" not in self._folder:
+        if _PREPROCESSOR not in self._folder:
             return None
-        data = read_json(self._folder, "preprocessor.json")
-        if "tokenizer" in data["config"]:
-            data["config"]["tokenizer"] = self.tokenizer(object)
+        data, config = self._preprocessor_data()
+        if "tokenizer" in config:
+            config["tokenizer"] = self.tokenizer(object)
         return from_json(data)
+
+    def _preprocessor_data(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        name = _PREPROCESSOR
+        data = read_json(self._folder, name)
+        json_value(data, "class", str, name, self._folder)
+        config = json_value(data, "config", dict, name, self._folder)
+        if isinstance(config.get("tokenizer", 0), dict):
+            json_value(config["tokenizer"], "class", str, name, self._folder)
+            json_value(config["tokenizer"], "config", dict, name, self._folder)
+        return data, config
 
     def _class_and_config(self, name: str) -> tuple[type, dict[str, Any]]:
         data = read_json(self._folder, name)

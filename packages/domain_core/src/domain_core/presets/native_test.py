@@ -89,6 +89,25 @@ def test_nothing_is_overwritten_unasked(saved):
     assert Bag.from_preset(folder).vocabulary_size == 6
 
 
+def test_the_card_is_made_once(saved):
+    bag, folder = saved
+    card = (folder / "README.md").read_text()
+    assert "| Parameters | 15 |" in card
+    assert "Bag.from_preset(" in card
+    (folder / "README.md").write_text("# My bag\n")
+    bag.save_to_preset(folder, overwrite=True)
+    assert (folder / "README.md").read_text() == "# My bag\n"
+    domain_core.verify(folder)
+
+
+def test_only_listed_files_are_read(saved):
+    _, folder = saved
+    (folder / "task.json").write_text('{"class": "os>system", "config": {}}')
+    assert type(domain_core.Backbone.from_preset(folder)) is Bag
+    with pytest.raises(domain_core.PresetCorruptError, match="task.json is not in"):
+        domain_core.verify(folder)
+
+
 @pytest.mark.parametrize("name", ["backbone.json", "backbone.safetensors"])
 def test_a_missing_file_is_named(saved, name):
     (saved[1] / name).unlink()

@@ -11,6 +11,7 @@ import keras
 from domain_core._version import __version__
 from domain_core.presets.disk import sha256
 from domain_core.presets.json_files import write_json
+from domain_core.presets.model_card import write_card
 from domain_core.presets.native import FORMAT, FORMAT_VERSION
 from domain_core.presets.tensor_writer import Tensor, write_tensors
 from domain_core.presets.verifying import MANIFEST
@@ -28,7 +29,7 @@ def write_native(
     preprocessor: Any = None,
     max_shard_bytes: int | None = None,
 ) -> None:
-    """Fills an empty directory with a preset.
+    """Fills a directory, empty but for a README, with a preset.
 
     Args:
         directory: where to write.
@@ -53,31 +54,21 @@ def write_native(
             write_weights("head.safetensors", variables)
     if preprocessor is not None:
         _write_preprocessor(directory, preprocessor)
-    _write_card(directory, task or backbone or preprocessor)
+    model = task if task is not None else backbone
+    write_card(directory, preprocessor if model is None else model)
     _write_manifest(directory)
 
 
 def _write_preprocessor(directory: Path, preprocessor: Any) -> None:
     data = to_json(preprocessor)
     tokenizer = getattr(preprocessor, "tokenizer", preprocessor)
-    if tokenizer is not None and "config" in data:
+    if hasattr(tokenizer, "asset_config_keys"):
         stored = data["config"].get("tokenizer", data)
         for key in tokenizer.asset_config_keys:
             stored["config"].pop(key, None)
         (directory / "assets").mkdir()
         tokenizer.save_assets(str(directory / "assets"))
     write_json(directory / "preprocessor.json", data)
-
-
-def _write_card(directory: Path, model: Any) -> None:
-    cls = type(model)
-    package = cls.__module__.split(".")[0]
-    (directory / "README.md").write_text(
-        f"# {cls.__name__}\n\nSaved by `{cls.__name__}.save_to_preset`. Load it with\n"
-        f"\n```python\nimport {package}\nfrom {cls.__module__} import {cls.__name__}\n"
-        f'\nmodel = {cls.__name__}.from_preset("path/of/this/directory")\n```\n',
-        encoding="utf-8",
-    )
 
 
 def _write_manifest(directory: Path) -> None:

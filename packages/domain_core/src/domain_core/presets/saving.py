@@ -8,6 +8,7 @@ from typing import Any
 
 from domain_core.presets.disk import whole_directory
 from domain_core.presets.keras_writer import write_keras
+from domain_core.presets.model_card import keep_card
 from domain_core.presets.native_writer import write_native
 from domain_core.presets.verifying import sign
 
@@ -45,7 +46,9 @@ def save_preset(
         raise ValueError(
             f"Expected `layout` to be one of {sorted(_WRITERS)}, received {layout!r}."
         )
-    with whole_directory(Path(preset_dir), overwrite) as directory:
+    target = Path(preset_dir).expanduser()
+    with whole_directory(target, overwrite) as directory:
+        keep_card(target, directory)
         _WRITERS[layout](
             directory,
             backbone=backbone,
