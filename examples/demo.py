@@ -96,6 +96,7 @@ def classify(weights: str, docstrings: list[tuple[str, str, str]]) -> None:
     """Fine-tunes a classifier on raw strings."""
     say("2. Which module does a docstring come from?")
     rows = [(text, module) for module, _, text in docstrings if module in CLASSES]
+    rows = rows[:480]
     texts = [text for text, _ in rows]
     labels = [CLASSES.index(module) for _, module in rows]
     held_out = len(rows) // 4
@@ -219,7 +220,7 @@ def make_questions(
         r for r in docstrings if 20 < len(r[2]) < 60 and r[2].find(".") == len(r[2]) - 1
     ]
     examples = []
-    for _ in range(420):
+    for _ in range(460):
         picked = [rows[i] for i in rng.choice(len(rows), 3, replace=False)]
         names = [name for _, name, _ in picked]
         if len(set(names)) < 3 or len({text for _, _, text in picked}) < 3:

@@ -98,8 +98,11 @@ def test_one_pixel_is_an_image(backbone):
         ({"stackwise_filters": [4, 0]}, "positive"),
         ({"stackwise_strides": [1, 0.5]}, "positive"),
         ({"stem_filters": -1}, "positive"),
-        ({"block_type": "bottleneck"}, "'basic_block', received 'bottleneck'"),
-        ({"strided_conv": 3}, "1 or 2"),
+        (
+            {"block_type": "bottleneck"},
+            "'block'., received 'bottleneck'",
+        ),
+        ({"strided_conv": 3}, "one of .1, 2., received 3"),
         ({"padding": "valid"}, "'symmetric'"),
         ({"input_shape": (32, 3)}, "input_shape"),
         ({"input_shape": (32, 32, None)}, "input_shape"),

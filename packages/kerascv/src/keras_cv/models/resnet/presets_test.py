@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import keras_cv
-from domain_core import without_initialization
+from domain_core import PresetNetworkError, PresetNotFoundError, without_initialization
 from keras_cv.models import ResNetBackbone, ResNetV2Backbone
 
 PRESETS = {**ResNetBackbone.presets, **ResNetV2Backbone.presets}
@@ -44,10 +44,12 @@ def test_declared_sizes_are_right(name):
     gc.collect()  # models are full of cycles, and these take hundreds of megabytes
 
 
-@pytest.mark.parametrize("name", ["resnet18", "resnet50_imagenet"])
-def test_weights_that_are_not_here(name):
-    with pytest.raises(ValueError, match="load_weights=False"):
-        ResNetBackbone.from_preset(name, load_weights=True)
+def test_weights_that_are_not_here(monkeypatch):
+    monkeypatch.setenv("DOMAIN_CORE_OFFLINE", "1")
+    with pytest.raises(PresetNotFoundError, match="load_weights=False"):
+        ResNetBackbone.from_preset("resnet18", load_weights=True)
+    with pytest.raises(PresetNetworkError, match="python -m domain_core download"):
+        ResNetBackbone.from_preset("resnet50_imagenet", load_weights=True)
 
 
 @pytest.mark.parametrize("layers", [18, 34, 50, 101, 152])
