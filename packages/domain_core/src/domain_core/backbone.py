@@ -117,17 +117,18 @@ class Backbone(keras.Model):
         """Builds the backbone of a preset.
 
         Args:
-            preset: path of a preset directory (this library's layout, KerasHub's or
-                Hugging Face's), or the name of a declared preset.
+            preset: name of a declared preset, handle ("kaggle://...", "hf://...",
+                "https://..."), or path of a directory, in any of the three layouts.
             load_weights: whether to load weights or draw them at random, which for a
                 declared preset needs no file at all; None loads them where the preset
                 has some, as a mere architecture does not.
             **kwargs: constructor arguments that override the preset's, `dtype` among
-                them.
+                them. Also `verify=True`, to compare every file with its hash first,
+                and `verify_key`, the path of a public key that must have signed them.
 
         Raises:
-            ValueError: if the preset is unknown, belongs to another class, or its
-                weights do not fit.
+            ValueError: if the preset belongs to another class.
+            PresetError: the subclass that says why the preset can't be loaded.
         """
         from domain_core.presets import load_backbone
 

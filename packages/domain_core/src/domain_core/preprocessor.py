@@ -51,7 +51,7 @@ class Preprocessor:
         """Builds the preprocessor of a preset.
 
         Args:
-            preset: path of a preset directory.
+            preset: name, handle or directory, see `Backbone.from_preset`.
             **kwargs: constructor arguments that override the preset's.
         """
         from domain_core.presets import load_preprocessor

@@ -139,16 +139,17 @@ class Task(PipelineModel):
         """Builds the task of a preset, or a new head on its backbone.
 
         Args:
-            preset: path of a preset directory (this library's layout, KerasHub's or
-                Hugging Face's), or the name of a declared preset.
+            preset: name of a declared preset, handle ("kaggle://...", "hf://...",
+                "https://..."), or path of a directory, in any of the three layouts.
             load_weights: whether to load weights or draw them at random; None loads
                 them where the preset has some.
             **kwargs: constructor arguments that override the preset's. `num_classes`
-                asks for a new head; `dtype` goes to the backbone.
+                asks for a new head; `dtype` goes to the backbone; `verify` and
+                `verify_key` are those of `Backbone.from_preset`.
 
         Raises:
-            ValueError: if the preset is unknown, holds another kind of model, or its
-                weights do not fit.
+            ValueError: if the preset holds another kind of model.
+            PresetError: the subclass that says why the preset can't be loaded.
         """
         from domain_core.presets import load_task
 

@@ -209,7 +209,7 @@ class Tokenizer:
         """Builds the tokenizer of a preset.
 
         Args:
-            preset: path of a preset directory, or name of a preset.
+            preset: name, handle or directory, see `Backbone.from_preset`.
             **kwargs: constructor arguments that override the preset's.
         """
         from domain_core.presets import load_tokenizer

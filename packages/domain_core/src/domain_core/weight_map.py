@@ -196,13 +196,10 @@ class WeightMap:
                 else:
                     variables[path].assign(ops.from_numpy(transform.forward(array)))
         if problems:
-            shown = "\n  ".join(problems[:_MOST_SHOWN])
-            left = len(problems) - _MOST_SHOWN
-            more = f"\n  and {left} more" if left > 0 else ""
             raise PresetCorruptError(
-                "Expected weights that fit the model one to one. "
-                f"Received:\n  {shown}{more}\nCheck that the preset belongs to this "
-                "class and that its config was not overridden."
+                "Expected weights that fit the model one to one. Received:"
+                f"{_listed(problems)}\nCheck that the preset belongs to this class and "
+                "that its config was not overridden."
             )
 
     def to_foreign(
@@ -241,12 +238,9 @@ class WeightMap:
                 if match := _pattern(beside).fullmatch(path):
                     tensors[prefix + _fill(foreign, match)] = Tensor.constant(value)
         if problems:
-            shown = "\n  ".join([*problems][:_MOST_SHOWN])
-            left = len(problems) - _MOST_SHOWN
-            more = f"\n  and {left} more" if left > 0 else ""
             raise ValueError(
                 "Expected a weight map with an entry for every weight that also "
-                f"writes. Received:\n  {shown}{more}\nSave with `save_to_preset` "
+                f"writes. Received:{_listed([*problems])}\nSave with `save_to_preset` "
                 "instead, or add what the map lacks."
             )
         return tensors
@@ -279,6 +273,12 @@ class WeightMap:
                 sources[path] = (name, transform)
         problems += [f"{p} is missing" for p in variables if p not in sources]
         return sources, problems
+
+
+def _listed(problems: list[str]) -> str:
+    left = len(problems) - _MOST_SHOWN
+    more = [f"and {left} more"] if left > 0 else []
+    return "".join(f"\n  {line}" for line in problems[:_MOST_SHOWN] + more)
 
 
 def _no_numbers(array: Array, variable: keras.Variable) -> str | None:

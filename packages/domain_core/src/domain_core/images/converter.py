@@ -249,7 +249,7 @@ class ImageConverter:
         """Builds the image converter of a preset.
 
         Args:
-            preset: path of a preset directory, or the name of a declared preset.
+            preset: name, handle or directory, see `Backbone.from_preset`.
             **kwargs: constructor arguments that override the preset's.
 
         Raises:

@@ -58,6 +58,7 @@ def hub(tmp_path, monkeypatch):
     monkeypatch.setenv("DOMAIN_CORE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("DOMAIN_CORE_TIMEOUT", "20")
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)  # CI sets the variable
     monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no-token"))
     with HuggingFaceServer() as hub:
         monkeypatch.setenv("HF_TOKEN", hub.token)

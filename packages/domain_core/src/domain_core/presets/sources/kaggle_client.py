@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,10 @@ from domain_core.preset_errors import (
     PresetUnsafeError,
 )
 from domain_core.presets.folder import MAX_FILES
-from domain_core.presets.sources.http_answers import explain_status
+from domain_core.presets.sources.http_answers import explain_requests, explain_status
 from domain_core.presets.sources.kaggle_handle import KaggleHandle
 from domain_core.presets.sources.kaggle_limits import limited_client
-from domain_core.presets.sources.progress import bar_class
+from domain_core.presets.sources.progress import SMALL, bar_class, is_shown
 from domain_core.presets.sources.transfer import Deadline, Retry
 
 MAX_BYTES = 2**40
@@ -126,7 +125,6 @@ def upload(
 def explain(error: Exception, handle: KaggleHandle) -> Retry | PresetError:
     """Says what an exception of the client means; for `with_retries`."""
     import requests
-    import urllib3
     from kagglehub import exceptions
 
     response = getattr(error, "response", None)
@@ -149,18 +147,8 @@ def explain(error: Exception, handle: KaggleHandle) -> Retry | PresetError:
             "of a proxy, or of a network that wants you to log in first. Open "
             "https://www.kaggle.com in a browser here."
         )
-    if isinstance(error, requests.exceptions.SSLError):
-        return PresetNetworkError(
-            f"Expected Kaggle to prove who it is when asked for '{handle}'; the "
-            "certificate does not. Set REQUESTS_CA_BUNDLE to the certificates of your "
-            "organization if it has its own."
-        )
     if isinstance(error, requests.RequestException):
-        cause = getattr(error.args[0] if error.args else None, "reason", None)
-        unreachable = isinstance(
-            cause, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ProxyError
-        )
-        return Retry(type(error).__name__, unreachable=unreachable)
+        return explain_requests(error, str(handle), _log_in(handle))
     if isinstance(error, ValueError) and "credentials" in str(error):
         return PresetAccessError(
             f"Expected to be let in to '{handle}'. {_log_in(handle)}"
@@ -236,5 +224,5 @@ def _api(handle: KaggleHandle, deadline: Deadline) -> Iterator[tuple[Any, Any]]:
 def _upload_bar(*args: Any, total: int = 0, **kwargs: Any) -> Any:
     from tqdm import tqdm
 
-    off = os.environ.get("DOMAIN_CORE_PROGRESS", "1").strip() == "0" or total < 2**20
-    return tqdm(*args, total=total, disable=off or None, **kwargs)
+    shown = is_shown() and total >= SMALL
+    return tqdm(*args, total=total, disable=not shown, **kwargs)

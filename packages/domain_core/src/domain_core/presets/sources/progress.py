@@ -9,7 +9,7 @@ from typing import Any
 from domain_core.preset_errors import PresetCorruptError, PresetNetworkError
 from domain_core.presets.sources.transfer import Deadline
 
-_SMALL = 2**20
+SMALL = 2**20  # bytes that are there before anybody looks
 
 
 def is_shown() -> bool:
@@ -32,7 +32,7 @@ def bar_class(size: int, deadline: Deadline, label: str) -> Any:
     """
     from tqdm import tqdm
 
-    shown = is_shown() and size >= _SMALL
+    shown = is_shown() and size >= SMALL
 
     class Bar(tqdm):  # type: ignore[type-arg,misc,unused-ignore]
         def __init__(self, *args: Any, **kwargs: Any) -> None:
