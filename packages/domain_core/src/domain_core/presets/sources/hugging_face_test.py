@@ -46,7 +46,10 @@ HANDLE = "hf://org/name"
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("DOMAIN_CORE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("DOMAIN_CORE_TIMEOUT", "20")
-    for name in ("DOMAIN_CORE_OFFLINE", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
+    for name in (
+        *("DOMAIN_CORE_OFFLINE", "HF_HUB_OFFLINE"),
+        *("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"),
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(transfer, "_FIRST_WAIT", 0.05)
     # What the client reads from the environment when it is imported.
