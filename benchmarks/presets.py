@@ -9,7 +9,7 @@ Two things are measured, each contender in a process of its own:
   resident memory beyond what it had after it loaded a tiny model of the same kind, over
   the bytes of the weights. KerasHub and `transformers` load theirs from their files.
 
-    hatch run python benchmarks/presets.py --markdown
+    hatch run python benchmarks/presets.py
 """
 
 import argparse
@@ -175,7 +175,6 @@ def main() -> None:
     )
     parser.add_argument("--layers", type=int, default=19, help="19 give one gibibyte")
     parser.add_argument("--reps", type=int, default=5)
-    parser.add_argument("--markdown", action="store_true", help="ignored: always so")
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--write", help=argparse.SUPPRESS)
     options = parser.parse_args()

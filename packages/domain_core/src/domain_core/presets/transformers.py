@@ -6,14 +6,15 @@ safetensors, and a family's own tables say what goes where.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import keras
 
+from domain_core.preset_errors import PresetCorruptError
 from domain_core.presets.folder import Folder
-from domain_core.presets.json_files import read_json, write_json
+from domain_core.presets.json_files import json_value, read_json, write_json
 from domain_core.presets.layout import Layout
 from domain_core.presets.tensor_files import TensorFiles
 from domain_core.presets.transformers_images import image_converter_arguments
@@ -35,6 +36,7 @@ _ACTIVATIONS = {
     "silu": "silu",
 }
 _HALF = ("float16", "bfloat16")
+T = TypeVar("T")
 
 
 def activation_name(config: Mapping[str, Any], key: str = "hidden_act") -> str:
@@ -162,11 +164,12 @@ class TransformersLayout(Layout):
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
         self._config = read_json(folder, CONFIG)
-        self._entry, self._converter = find_converter(
-            "transformers", self._config["model_type"]
+        model_type = json_value(self._config, "model_type", str, CONFIG, folder)
+        self._entry, self._converter = find_converter("transformers", model_type)
+        architectures = self._config.get("architectures") or [None]
+        self._head = self._converted(
+            lambda config: self._converter.heads.get(architectures[0])
         )
-        architecture = (self._config.get("architectures") or [None])[0]
-        self._head = self._converter.heads.get(architecture)
 
     @staticmethod
     def recognizes(folder: Folder) -> bool:
@@ -178,7 +181,7 @@ class TransformersLayout(Layout):
         if load_weights:
             with TensorFiles(self._folder, WEIGHTS) as tensors:
                 names = tensors.shapes().keys()
-        config = self._converter.config(self._config, names)
+        config = self._converted(self._converter.config, names)
         # Single precision is what nobody chose: the global policy may say otherwise.
         dtype = self._config.get("dtype", self._config.get("torch_dtype"))
         if dtype in _HALF:
@@ -200,7 +203,7 @@ class TransformersLayout(Layout):
             return None
         package = str(registered_name(self._entry.cls)).split(">")[0]
         cls = registered_class(f"{package}>{self._head.task}")
-        return cls, self._head.config(self._config)
+        return cls, self._converted(self._head.config)
 
     def assign_head(self, task: Any) -> None:
         assert self._head is not None, "task() said that there is no head"
@@ -227,6 +230,22 @@ class TransformersLayout(Layout):
 
     def preprocessor(self) -> Any:
         return None
+
+    def _converted(self, convert: Callable[..., T], *arguments: Any) -> T:
+        """Calls what reads the config; it expects the keys and types of its family."""
+        where = f"{CONFIG!r} of the preset {self._folder.label!r}"
+        try:
+            return convert(self._config, *arguments)
+        except KeyError as error:
+            raise PresetCorruptError(
+                f"Expected the key {error.args[0]!r} in {where}, received "
+                f"{sorted(self._config)[:20]}. Download the preset again."
+            ) from error
+        except (AttributeError, LookupError, TypeError) as error:
+            raise PresetCorruptError(
+                f"Expected values of the usual types in {where}: {error}. Download the "
+                "preset again."
+            ) from error
 
     def _assign(
         self, weight_map: WeightMap, variables: Mapping[str, keras.Variable]

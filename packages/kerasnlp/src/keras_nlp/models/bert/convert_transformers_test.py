@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
+from domain_core import PresetUnsafeError
 from domain_core.testing import assert_close, to_numpy
 from keras_nlp.models import (
     BertBackbone,
@@ -164,3 +165,80 @@ def test_weights_that_do_not_fit_the_config(save, tmp_path):
         BertBackbone.from_preset(folder, num_layers=1)
     with pytest.raises(ValueError, match=r"blocks.2.attention.key.bias is missing"):
         BertBackbone.from_preset(folder, num_layers=3)
+
+
+def rewritten(folder, tmp_path, name, **changes):
+    """Copies a checkpoint, with other values in one of its JSON files."""
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    path = copy / name
+    value = json.loads(path.read_text()) if path.exists() else {}
+    value = {k: v for k, v in {**value, **changes}.items() if v is not ...}
+    path.write_text(json.dumps(value))
+    return copy
+
+
+def test_what_would_run_or_read_elsewhere_is_not_looked_at(save, ids, tmp_path):
+    model, folder = save("BertModel")
+    (tmp_path / "evil.txt").write_text("evil\n")
+    code = "raise SystemExit('it ran')"
+    copy = rewritten(
+        folder,
+        tmp_path,
+        "config.json",
+        trust_remote_code=True,
+        auto_map={"AutoModel": "evil--evil.Evil", "AutoConfig": "evil.Evil"},
+    )
+    (copy / "evil.py").write_text(code)
+    (copy / "tokenizer_config.json").write_text(
+        json.dumps(
+            {
+                "vocab_file": str(tmp_path / "evil.txt"),
+                "tokenizer_class": "EvilTokenizer",
+                "auto_map": {"AutoTokenizer": ["evil.Evil", None]},
+            }
+        )
+    )
+    plain, again = (BertBackbone.from_preset(path)(ids) for path in (folder, copy))
+    assert_close(again["sequence_output"], plain["sequence_output"], rtol=0, atol=0)
+    assert BertTokenizer.from_preset(copy).get_vocabulary() == WORDS
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"num_hidden_layers": 50_000}, "positive integer of at most 1000"),
+        ({"num_hidden_layers": -1}, "`num_layers` to be a positive integer"),
+        ({"num_hidden_layers": 900}, "describes a larger one"),
+        ({"vocab_size": 2_000_000_000}, "`vocabulary_size` to be a positive integer"),
+        ({"vocab_size": 9_000_000}, "describes a larger one"),
+        ({"hidden_size": 33}, "num_heads=4 divides"),
+        ({"hidden_dropout_prob": 2.0}, r"`dropout` to be a number in \[0, 1\)"),
+        ({"num_attention_heads": "4"}, "`num_heads` to be a positive integer"),
+        ({"hidden_size": ...}, "hidden_size"),
+        ({"hidden_act": "__import__('os')"}, "'hidden_act' to be one of"),
+        ({"model_type": "bertt"}, "bert"),
+        ({"model_type": ["bert"]}, "'model_type' in 'config.json'"),
+    ],
+    ids=str,
+)
+def test_hostile_configs(save, tmp_path, changes, message):
+    copy = rewritten(save("BertModel")[1], tmp_path, "config.json", **changes)
+    with pytest.raises(ValueError, match=message):
+        BertBackbone.from_preset(copy)
+
+
+def test_a_vocabulary_beyond_the_embedding(save, tmp_path):
+    _, folder = save("BertForSequenceClassification", num_labels=2)
+    copy = rewritten(folder, tmp_path, "config.json")
+    words = "\n".join([*WORDS, "more", "words"])
+    (copy / "vocab.txt").write_text(words + "\n")
+    with pytest.raises(ValueError, match="ids below 9, the rows of the backbone"):
+        BertClassifier.from_preset(copy)
+
+
+def test_weights_as_a_pickle(save, tmp_path):
+    copy = rewritten(save("BertModel")[1], tmp_path, "config.json")
+    (copy / "model.safetensors").rename(copy / "pytorch_model.bin")
+    with pytest.raises(PresetUnsafeError, match="pytorch_model.bin"):
+        BertBackbone.from_preset(copy)
