@@ -59,8 +59,9 @@ def whole_directory(target: Path, overwrite: bool) -> Iterator[Path]:
 def surviving(directory: Path) -> Path:
     """Returns a directory, or where it is if a save was cut while putting it there."""
     if not directory.exists():
-        for old in directory.parent.glob(f".{directory.name}.old.*/preset"):
-            return old
+        for old in _siblings(directory, "old"):
+            if (old / "preset").exists():
+                return old / "preset"
     return directory
 
 
@@ -90,7 +91,9 @@ def sha256(path: Path) -> str:
 
 def _lock_of(target: Path) -> Path:
     """Returns a lock file away from the target, because it stays behind."""
-    directory = Path(tempfile.gettempdir(), f"domain_core-{getpass.getuser()}")
+    # In a container a user may have a number, but no name.
+    user = os.getuid() if hasattr(os, "getuid") else getpass.getuser()
+    directory = Path(tempfile.gettempdir(), f"domain_core-{user}")
     directory.mkdir(mode=0o700, exist_ok=True)
     digest = hashlib.sha256(os.fsencode(target.resolve())).hexdigest()
     return directory / f"{digest[:32]}.lock"
@@ -102,12 +105,22 @@ def _sibling(target: Path, kind: str) -> Path:
     return Path(tempfile.mkdtemp(prefix=prefix, dir=target.parent))
 
 
+def _siblings(target: Path, kind: str) -> list[Path]:
+    """Returns what `_sibling` made for this target, and for no other."""
+    prefix = f".{target.name}.{kind}."
+    return [
+        path
+        for path in (target.parent.iterdir() if target.parent.is_dir() else ())
+        if path.name.startswith(prefix) and "." not in path.name.removeprefix(prefix)
+    ]
+
+
 def _finish_earlier_swap(target: Path) -> None:
     """Tidies up after a save that was killed; nobody else is saving here now."""
     if surviving(target) != target:
         surviving(target).rename(target)
     for kind in ("new", "old"):
-        for directory in target.parent.glob(f".{target.name}.{kind}.*"):
+        for directory in _siblings(target, kind):
             shutil.rmtree(directory, ignore_errors=True)
 
 

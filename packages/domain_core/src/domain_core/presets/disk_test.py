@@ -113,6 +113,21 @@ def test_a_swap_cut_in_two(tmp_path):
     assert (tmp_path / "preset" / "file").read_text() == "old"
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows allows no such names")
+def test_a_save_leaves_alone_what_belongs_to_others(tmp_path):
+    others = [".abc.new.12345678", ".a*.new.b.new.12345678"]
+    for name in others:
+        (tmp_path / name).mkdir()
+    own = tmp_path / ".a*.old.12345678" / "preset"
+    own.mkdir(parents=True)
+    (own / "file").write_text("old")
+    assert surviving(tmp_path / "a*") == own
+    with whole_directory(tmp_path / "a*", overwrite=True) as directory:
+        (directory / "file").write_text("new")
+    assert (tmp_path / "a*" / "file").read_text() == "new"
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([*others, "a*"])
+
+
 def test_an_exception_leaves_the_old_directory(tmp_path):
     target = tmp_path / "preset"
     with whole_directory(target, overwrite=False) as directory:

@@ -7,6 +7,7 @@ numbers.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -61,17 +62,16 @@ class Hdf5Files:
             lists = [s if isinstance(s, list) else [s] for s in shards]
             names = sorted({str(shard) for row in lists for shard in row})
         self._paths = [folder.require(shard) for shard in names]
-        self._files: list[Any] = []
+        self._files = contextlib.ExitStack()
         self._datasets: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
         import h5py
 
-        try:
+        with contextlib.ExitStack() as files:  # closes them if one of them is broken
             for path in self._paths:
                 try:
-                    file = h5py.File(path, "r", locking=False)
-                    self._files.append(file)
+                    file = files.enter_context(h5py.File(path, "r", locking=False))
                     found = dict(_Scan(path, self._label).datasets(file))
                 except _LIBRARY_ERRORS as error:
                     if isinstance(error, PresetCorruptError | PresetUnsafeError):
@@ -86,14 +86,11 @@ class Hdf5Files:
                         f"file; {sorted(twice)[:10]} are in two."
                     )
                 self._datasets |= found
-        except BaseException:
-            self.__exit__()
-            raise
+            self._files = files.pop_all()
         return self
 
     def __exit__(self, *error: Any) -> None:
-        for file in self._files:
-            file.close()
+        self._files.close()
 
     def shapes(self) -> Mapping[str, tuple[int, ...]]:
         """Returns the shape of every tensor, without reading it."""

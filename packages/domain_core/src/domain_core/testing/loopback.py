@@ -124,8 +124,8 @@ class LoopbackServer:
         self.port = self._http.server_address[1]
 
     def respond(self, request: Request) -> Reply:
-        """Returns the right answer to a request."""
-        raise NotImplementedError
+        """Returns the right answer to a request. Subclasses write it."""
+        raise NotImplementedError(f"{type(self).__name__} must write `respond`.")
 
     def inject(self, pattern: str, *faults: Fault, forever: bool = False) -> None:
         """Makes the next requests fail.
