@@ -55,12 +55,18 @@ class Ragged:
         starts = self.starts.tolist()
         return [values[i:j] for i, j in zip(starts, ends, strict=True)]
 
-    def cut(self, lengths: int | np.ndarray) -> Ragged:
-        """Keeps at most so many values of each row, the first ones."""
+    def cut(self, lengths: int | np.ndarray, side: str = "right") -> Ragged:
+        """Keeps at most so many values of each row.
+
+        Args:
+            lengths: int or `(B,)`.
+            side: which end of a row is cut, "right" or "left".
+        """
         kept = np.minimum(self.lengths, lengths)
         if (kept == self.lengths).all():
             return self
-        return self.take(np.arange(len(self)), np.zeros_like(kept), kept)
+        first = self.lengths - kept if side == "left" else np.zeros_like(kept)
+        return self.take(np.arange(len(self)), first, kept)
 
     def take(self, rows: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> Ragged:
         """Takes stretches of rows; a row may give several or none.
@@ -76,6 +82,13 @@ class Ragged:
         lengths = np.asarray(lengths, np.int64)
         index = _runs(self.starts[rows] + starts, lengths)
         return Ragged(self.values[index], lengths)
+
+    def where(self, kept: np.ndarray) -> Ragged:
+        """Keeps the values at which a bool array `(N,)` is True."""
+        if kept.all():
+            return self
+        lengths = np.bincount(self.row_indices[kept], minlength=len(self))
+        return Ragged(self.values[kept], lengths.astype(np.int64))
 
     def write(self, dense: np.ndarray, columns: int | np.ndarray) -> np.ndarray:
         """Writes each row into the same row of an array, which must have room.
@@ -93,15 +106,23 @@ class Ragged:
         dense.reshape(-1, *dense.shape[2:])[index] = self.values
         return index
 
-    def to_dense(self, width: int, pad_value: Any = 0) -> np.ndarray:
-        """Cuts and pads each row on the right.
+    def to_dense(
+        self, width: int, pad_value: Any = 0, side: str = "right"
+    ) -> np.ndarray:
+        """Cuts rows on the right, and pads them to one length.
+
+        Args:
+            width: the length.
+            pad_value: what fills the rest.
+            side: which end of a row is padded, "right" or "left".
 
         Returns:
             Array `(B, width)` or `(B, width, ...)`.
         """
         shape = (len(self), width, *self.values.shape[1:])
         dense = np.full(shape, pad_value, self.values.dtype)
-        self.cut(width).write(dense, 0)
+        rows = self.cut(width)
+        rows.write(dense, width - rows.lengths if side == "left" else 0)
         return dense
 
     def padded(self, width: int, pad_value: Any = 0) -> Ragged:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import keras
@@ -14,7 +14,9 @@ from domain_core.arguments import as_positive_int
 from domain_core.host_call import Spec, host_call, is_symbolic, rank, to_host
 from domain_core.ragged import Ragged
 from domain_core.serialization import revive
-from domain_core.text.inputs import as_rows, as_texts
+from domain_core.text.encoding import Encoding, encode
+from domain_core.text.inputs import ERRORS, as_rows, as_texts, as_unicode
+from domain_core.text.special_tokens import as_policy, forbid_tokens, token_pattern
 
 
 class Tokenizer:
@@ -22,18 +24,28 @@ class Tokenizer:
 
     A plain object, not a Keras layer: it works on Python strings and NumPy arrays,
     without TensorFlow, in any thread. Inside `tf.data` the same code runs behind one
-    host call, so `dataset.map(tokenizer)` gives the same ids.
+    host call, so `dataset.map(tokenizer)` gives the same ids; with `graph` TensorFlow's
+    own operations give them, for a graph that is to be exported.
 
-    A subclass writes `encode_batch`, `decode_batch`, `get_vocabulary`, `id_to_token`,
-    `token_to_id` and `get_config`; where it can tell offsets,
-    `encode_batch_with_offsets`; and for a vocabulary kept in files `save_assets` and
-    `load_assets`. Instead of `encode_batch` it may write `tokenize` itself.
+    A subclass writes `encode_batch` (which first calls `check_texts`), `decode_batch`,
+    `get_vocabulary`, `id_to_token`, `token_to_id` and `get_config`; where it can tell
+    offsets, `encode_batch_with_offsets`; where it has a `graph` form,
+    `encode_in_graph` and `decode_in_graph`; and for a vocabulary kept in files
+    `save_assets` and `load_assets`. Instead of `encode_batch` it may write `tokenize`
+    itself.
 
     Args:
         sequence_length: cut and pad every output to this many tokens; None for outputs
             as long as their texts.
         dtype: an integer type, or "string" for tokens instead of ids.
         name: name of the tokenizer.
+        special_tokens: what a special token in a text means. "parse": the token itself,
+            so only for texts you trust. "text": text like any other. "error": a
+            ValueError.
+        errors: "strict" refuses texts with lone surrogates, "replace" reads U+FFFD for
+            them, "ignore" leaves them out.
+        graph: make symbolic tensors by TensorFlow operations alone, not by a call of
+            Python code.
 
     Attributes:
         named_tokens: special tokens by attribute name, such as
@@ -41,11 +53,13 @@ class Tokenizer:
             attribute with its id, such as `pad_token_id`.
         file_assets: names of the files that `save_assets` writes.
         asset_config_keys: constructor arguments that those files hold.
+        replacement_char: code point that `errors="replace"` reads.
     """
 
     named_tokens: ClassVar[Mapping[str, str]] = {}
     file_assets: ClassVar[tuple[str, ...]] = ()
     asset_config_keys: ClassVar[tuple[str, ...]] = ()
+    replacement_char = 0xFFFD
 
     def __init__(
         self,
@@ -53,9 +67,19 @@ class Tokenizer:
         sequence_length: int | None = None,
         dtype: Any = "int32",
         name: str | None = None,
+        special_tokens: bool | str = "text",
+        errors: str = "strict",
+        graph: bool = False,
     ) -> None:
+        if errors not in ERRORS:
+            raise ValueError(
+                f"Expected `errors` to be one of {ERRORS}, received {errors!r}."
+            )
         self.dtype = _checked_dtype(dtype)
         self.sequence_length = _checked_length(sequence_length)
+        self.special_token_policy = as_policy(special_tokens)
+        self.errors = errors
+        self.graph = graph
         self.name = name or re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).lower()
         for attribute, token in self.named_tokens.items():
             setattr(self, attribute, token)
@@ -90,11 +114,62 @@ class Tokenizer:
         return outputs.tolist() if self.dtype == "string" else outputs
 
     def detokenize(self, inputs: Any) -> Any:
+        """Does what `decode` does."""
+        return self.decode(inputs)
+
+    def encode(
+        self,
+        inputs: Any,
+        *,
+        max_length: int | None = None,
+        truncate: str = "right",
+        stride: int | None = None,
+        pad_to: int | Sequence[int] | None = None,
+        padding_side: str = "right",
+        add_special_tokens: bool = False,
+        return_offsets: bool = False,
+    ) -> Encoding:
+        """Turns texts into one array of ids, and tells where each comes from.
+
+        `sequence_length` and `dtype` are not applied. Warns (`TruncationWarning`) with
+        the share of the tokens that were cut.
+
+        Args:
+            inputs: as in `tokenize`, but no TensorFlow tensors of a graph.
+            max_length: the most tokens in a row, special ones included.
+            truncate: what to drop of longer texts: "right" their ends, "left" their
+                beginnings; "window" nothing: a text gives as many rows as it needs.
+            stride: tokens from the beginning of one window to that of the next; None
+                for windows that do not overlap.
+            pad_to: width of the array, or several in ascending order, of which the
+                first that holds the longest row is taken; None for the longest row.
+            padding_side: "right", or "left" for models that go on writing.
+            add_special_tokens: begin and end each row with the tokenizer's start and
+                end token.
+            return_offsets: also return the characters of each token.
+
+        Raises:
+            ValueError: if an option is out of range, or the longest row fits no width.
+        """
+        return encode(
+            self,
+            inputs,
+            max_length=max_length,
+            truncate=truncate,
+            stride=stride,
+            pad_to=pad_to,
+            padding_side=padding_side,
+            add_special_tokens=add_special_tokens,
+            return_offsets=return_offsets,
+        )
+
+    def decode(self, inputs: Any, *, skip_special_tokens: bool = False) -> Any:
         """Turns ids into text.
 
         Args:
             inputs: ids `(T,)` or `(B, T)`, as arrays, nested lists or TensorFlow
                 tensors.
+            skip_special_tokens: leave out tokens that stand for no text.
 
         Returns:
             A string, or a list of strings. For symbolic tensors, a tensor.
@@ -103,15 +178,15 @@ class Tokenizer:
             ValueError: if an id is outside the vocabulary.
         """
         if is_symbolic(inputs):
-            single = rank(inputs, "inputs") == 1
-            shape = () if single else (inputs.shape[0],)
-            return host_call(self.detokenize, (inputs,), Spec("string", shape))
+            return self._decode_in_graph(inputs, skip_special_tokens)
         rows, single = as_rows(to_host(inputs))
-        if rows.values.dtype == object:
+        if len(rows.values) and rows.values.dtype == object:
             raise ValueError(
                 "Expected ids to detokenize, received strings. Pass what `tokenize` "
                 "gives with an integer `dtype`."
             )
+        if skip_special_tokens:
+            rows = rows.where(~np.isin(rows.values, self.special_token_ids))
         texts = self.decode_batch(rows)
         return texts[0] if single else texts
 
@@ -153,6 +228,47 @@ class Tokenizer:
         """Returns the text of each row of ids."""
         raise NotImplementedError(f"{type(self).__name__} must write `decode_batch`.")
 
+    def encode_in_graph(self, texts: Any) -> Any:
+        """Returns ids by TensorFlow operations alone.
+
+        Args:
+            texts: a string tensor `(B,)`.
+
+        Returns:
+            A ragged int32 tensor `(B, None)`.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} has no `graph` form. Construct it with graph=False."
+        )
+
+    def decode_in_graph(self, ids: Any) -> Any:
+        """Returns texts `(B,)` of a ragged int32 tensor `(B, None)`, likewise."""
+        raise NotImplementedError(
+            f"{type(self).__name__} has no `graph` form. Construct it with graph=False."
+        )
+
+    def look_up_in_graph(self, ids: Any) -> Any:
+        """Returns the tokens of a ragged tensor of ids, likewise."""
+        import tensorflow as tf
+
+        tokens = [self.id_to_token(i) for i in range(self.vocabulary_size())]
+        return tf.gather(tf.constant(tokens), ids)
+
+    def check_texts(self, texts: list[str]) -> list[str]:
+        """Returns texts fit for `encode_batch`, or raises.
+
+        Raises:
+            ValueError: if a text is no valid Unicode and `errors` is "strict", or holds
+                a special token and `special_tokens` is "error".
+        """
+        if self.special_token_policy == "error":
+            forbid_tokens(texts, token_pattern(self.tokens_in_texts()))
+        return as_unicode(texts, self.errors, chr(self.replacement_char))
+
+    def tokens_in_texts(self) -> list[str]:
+        """Returns the tokens that the policy `special_tokens` is about."""
+        return self.special_tokens
+
     def get_vocabulary(self) -> Any:
         """Returns the vocabulary in the form in which the constructor takes it."""
         raise NotImplementedError(f"{type(self).__name__} must write `get_vocabulary`.")
@@ -191,6 +307,9 @@ class Tokenizer:
             "sequence_length": self.sequence_length,
             "dtype": self.dtype,
             "name": self.name,
+            "special_tokens": self.special_token_policy,
+            "errors": self.errors,
+            "graph": self.graph,
         }
 
     @classmethod
@@ -279,18 +398,57 @@ class Tokenizer:
         assert self.sequence_length is not None
         if self.dtype == "string":
             return rows.to_dense(self.sequence_length, "")
+        return rows.to_dense(self.sequence_length, self._pad_value())
+
+    def _pad_value(self) -> int:
         token = self.named_tokens.get("pad_token")
-        pad_value = 0 if token is None else self.token_to_id(token)
-        return rows.to_dense(self.sequence_length, pad_value)
+        return 0 if token is None else self.token_to_id(token)
 
     def _tokenize_in_graph(self, inputs: Any) -> Any:
         single = self._is_single(inputs)
+        if self.graph:
+            return self._tokenize_by_operations(inputs, single)
         batch = () if single else (inputs.shape[0],)
         if self.sequence_length is not None:
             out = Spec(self.dtype, (*batch, self.sequence_length))
         else:
             out = Spec(self.dtype, (None,), ragged=not single)
         return host_call(self._tokenize_on_host, (inputs,), out)
+
+    def _tokenize_by_operations(self, inputs: Any, single: bool) -> Any:
+        import tensorflow as tf
+
+        rows = self.encode_in_graph(inputs[None] if single else inputs)
+        pad_value: Any = self._pad_value()
+        if self.dtype == "string":
+            rows, pad_value = self.look_up_in_graph(rows), ""
+        else:
+            rows = tf.cast(rows, self.dtype)
+        if self.sequence_length is not None:
+            shape = (None, self.sequence_length)
+            rows = rows.to_tensor(default_value=pad_value, shape=shape)
+        return rows[0] if single else rows
+
+    def _decode_in_graph(self, inputs: Any, skip_special_tokens: bool) -> Any:
+        single = rank(inputs, "inputs") == 1
+        if not self.graph:
+            shape = () if single else (inputs.shape[0],)
+            arguments = inputs, skip_special_tokens
+            return host_call(self._decode_on_host, arguments, Spec("string", shape))
+        import tensorflow as tf
+
+        rows = inputs[None] if single else inputs
+        if not isinstance(rows, tf.RaggedTensor):
+            rows = tf.RaggedTensor.from_tensor(rows)
+        rows = tf.cast(rows, tf.int32)
+        if skip_special_tokens and (special := self.special_token_ids):
+            is_special = tf.reduce_any(rows[..., None] == tf.constant(special), -1)
+            rows = tf.ragged.boolean_mask(rows, ~is_special)
+        texts = self.decode_in_graph(rows)
+        return texts[0] if single else texts
+
+    def _decode_on_host(self, inputs: Any, skip_special_tokens: bool) -> Any:
+        return self.decode(inputs, skip_special_tokens=skip_special_tokens)
 
     def _tokenize_on_host(self, inputs: Any) -> Any:
         rows, single = self._encode(inputs)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import inspect
+import random
 import re
+import unicodedata
 
 # In the standard library of every Python, and quickly imported.
 _MODULES = (
@@ -60,3 +63,105 @@ def real_texts(count: int = 1000) -> tuple[str, ...]:
         if len(found) >= count:
             return tuple(found)[:count]
     raise ValueError(f"Expected {count} docstrings at least, found {len(found)}.")
+
+
+# First and last characters of scripts, and how many of them make a word.
+_SCRIPTS = (
+    ("a", "z", 8),
+    ("à", "ÿ", 6),
+    ("α", "ω", 7),
+    ("а", "я", 7),
+    ("א", "ת", 5),
+    ("ا", "ي", 5),
+    ("अ", "ह", 5),
+    ("ก", "ฮ", 9),
+    ("ა", "ჰ", 7),
+    ("぀", "ヿ", 4),
+    ("一", "龥", 3),
+    ("가", "힣", 3),
+    ("𐐀", "𐑏", 4),
+    ("𝐀", "𝟿", 3),
+    ("０", "９", 3),
+    ("0", "9", 5),
+)
+_EMOJI = (
+    *("👨‍👩‍👧‍👦", "🏳️‍🌈", "👍🏽", "❤️", "🇩🇪🇫🇷", "🧑🏿‍🚀", "1️⃣", "😀", "🤷🏻‍♀️"),
+    *("™", "©️", "→", "…", "“", "”", "—", "№", "½"),
+)
+_SPACES = (
+    " ",
+    " ",
+    " ",
+    " ",
+    "  ",
+    "   ",
+    "\t",
+    "\n",
+    "\r\n",
+    "\u00a0",
+    "\u3000",
+    "\u2028",
+)
+_CONTROLS = (
+    "\x00",
+    "\x07",
+    "\x1b",
+    "\x7f",
+    "\x85",
+    "\u200b",
+    "\u200d",
+    "\u202e",
+    "\ufeff",
+)
+_PUNCTUATION = tuple(".,;:!?'\"()[]{}<>/\\|@#$%^&*-_=+~`") + (
+    "'s",
+    "n't",
+    "'LL",
+    "...",
+    "¿",
+    "。",
+)
+
+
+@functools.cache
+def mixed_corpus(count: int = 20_000) -> tuple[str, ...]:
+    """Returns lines that mix what tokenizers disagree about, the same each time.
+
+    Prose and code of the standard library; words of 16 scripts with spaces, control
+    characters, punctuation, emoji with joiners; canonical composition and decomposition
+    of all of that; one line of 100 kB.
+    """
+    draw = random.Random(0)
+    lines: dict[str, None] = dict.fromkeys(NASTY_TEXTS)
+    for text in real_texts():
+        lines.update(dict.fromkeys((text, *text.splitlines())))
+    for name in _MODULES:
+        with contextlib.suppress(TypeError):  # compiled modules
+            code = inspect.getsource(importlib.import_module(name)).splitlines()
+            lines.update(dict.fromkeys(code[:400]))
+    found = list(lines)[: count // 2]
+    while len(found) < count - 1:
+        line = "".join(_random_words(draw))
+        form = draw.choice((None, None, "NFC", "NFD"))
+        found.append(line if form is None else unicodedata.normalize(form, line))
+    words = " ".join(found[::-1])
+    return (*found, words[:100_000])
+
+
+def _random_words(draw: random.Random) -> list[str]:
+    parts = []
+    first, last, longest = draw.choice(_SCRIPTS)
+    for _ in range(draw.randint(1, 14)):
+        if draw.random() < 0.2:
+            first, last, longest = draw.choice(_SCRIPTS)
+        letters = range(draw.randint(1, longest))
+        word = "".join(chr(draw.randint(ord(first), ord(last))) for _ in letters)
+        word = draw.choice((word, word, word.upper(), word.title()))
+        parts += [draw.choice(_SPACES), word]
+        if draw.random() < 0.3:
+            parts.append(draw.choice(_PUNCTUATION))
+        if draw.random() < 0.08:
+            parts.append(draw.choice(_EMOJI))
+        if draw.random() < 0.03:
+            parts.append(draw.choice(_CONTROLS))
+    return parts

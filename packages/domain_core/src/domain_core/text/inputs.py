@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from domain_core.ragged import Ragged
+
+# What may be done with text that is no valid Unicode.
+ERRORS = ("strict", "replace", "ignore")
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def as_texts(inputs: Any, name: str = "inputs") -> tuple[list[str], bool]:
@@ -49,6 +55,42 @@ def as_texts(inputs: Any, name: str = "inputs") -> tuple[list[str], bool]:
         with contextlib.suppress(UnicodeDecodeError):  # told below which one it is
             return [text.decode() for text in texts], False
     return [_as_text(text, f"{name}[{i}]") for i, text in enumerate(texts)], False
+
+
+def as_unicode(
+    texts: list[str], errors: str = "strict", replacement: str = "\ufffd"
+) -> list[str]:
+    """Checks texts for lone surrogates, which are no characters.
+
+    Args:
+        texts: any strings.
+        errors: "strict" raises, "replace" puts `replacement` in their places, "ignore"
+            drops them.
+        replacement: see `errors`.
+
+    Raises:
+        ValueError: if a text holds one; the message says where.
+    """
+    if all(map(str.isascii, texts)):
+        return texts
+    try:
+        "".join(texts).encode("utf-8")
+    except UnicodeEncodeError:
+        if errors != "strict":
+            instead = replacement if errors == "replace" else ""
+            return [_SURROGATE.sub(instead, text) for text in texts]
+    else:
+        return texts
+    index, found = next(
+        (index, found)
+        for index, text in enumerate(texts)
+        if (found := _SURROGATE.search(text))
+    )
+    raise ValueError(
+        f"Expected valid Unicode text, received the lone surrogate {found.group()!r} "
+        f"in text {index} at character {found.start()}. Repair the text, or construct "
+        "the tokenizer with `errors='replace'`."
+    )
 
 
 def _as_text(text: Any, name: str) -> str:

@@ -4,6 +4,10 @@ import sys
 from typing import Any
 
 from domain_core import Tokenizer as Tokenizer
+from keras_nlp.tokenizers.byte_tokenizer import ByteTokenizer as ByteTokenizer
+from keras_nlp.tokenizers.unicode_codepoint_tokenizer import (
+    UnicodeCodepointTokenizer as UnicodeCodepointTokenizer,
+)
 from keras_nlp.tokenizers.word_piece_tokenizer import (
     WordPieceTokenizer as WordPieceTokenizer,
 )

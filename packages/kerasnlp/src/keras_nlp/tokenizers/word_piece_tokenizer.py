@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,14 +14,13 @@ from domain_core.host_call import rank
 from domain_core.ragged import Ragged
 from domain_core.text.inputs import as_rows
 from domain_core.text.keras_word_piece import KerasWordPieceEngine
+from domain_core.text.special_tokens import as_policy
 from domain_core.text.vocabulary import (
     check_vocabulary,
     read_vocabulary,
     write_vocabulary,
 )
 from domain_core.text.word_piece import WordPieceEngine
-
-_POLICIES = (True, False, "parse", "text", "error")
 
 
 @serializable(package="kerasnlp")
@@ -45,12 +43,12 @@ class WordPieceTokenizer(Tokenizer):
         split_on_cjk: make each Chinese character a word.
         suffix_indicator: what pieces begin with that continue a word.
         oov_token: stands for unknown words; it must be in the vocabulary.
-        special_tokens: tokens of the vocabulary with a meaning of their own.
-        special_tokens_in_strings: what a special token in a text means. False (or
-            "text"): text like any other. True (or "parse"): the token itself, so only
-            for texts you trust. "error": a ValueError.
+        special_tokens: tokens of the vocabulary with a meaning of their own; or what
+            such tokens mean in a text: "parse", "text" or "error", see `Tokenizer`.
+        special_tokens_in_strings: the same as upstream writes it: True is "parse",
+            False "text".
         dtype: an integer type, or "string" for tokens instead of ids.
-        **kwargs: `name`.
+        **kwargs: `name`, `errors`, `graph`; see `Tokenizer`.
 
     Raises:
         ValueError: if the vocabulary cannot be read, has a token twice, or lacks
@@ -80,21 +78,24 @@ class WordPieceTokenizer(Tokenizer):
         split_on_cjk: bool = True,
         suffix_indicator: str = "##",
         oov_token: str = "[UNK]",
-        special_tokens: Sequence[str] | None = None,
+        special_tokens: Sequence[str] | str | None = None,
         special_tokens_in_strings: bool | str = False,
         dtype: Any = "int32",
         **kwargs: Any,
     ) -> None:
-        super().__init__(sequence_length=sequence_length, dtype=dtype, **kwargs)
+        policy = as_policy(special_tokens_in_strings, "special_tokens_in_strings")
+        if isinstance(special_tokens, str):
+            policy, special_tokens = as_policy(special_tokens), None
+        super().__init__(
+            sequence_length=sequence_length,
+            dtype=dtype,
+            special_tokens=policy,
+            **kwargs,
+        )
         if not isinstance(oov_token, str):
             raise ValueError(
                 f"Expected `oov_token` to be a token, received {oov_token!r}. Name the "
                 "token of the vocabulary that stands for unknown words."
-            )
-        if special_tokens_in_strings not in _POLICIES:
-            raise ValueError(
-                "Expected `special_tokens_in_strings` to be True, False, 'parse', "
-                f"'text' or 'error', received {special_tokens_in_strings!r}."
             )
         self.lowercase = lowercase
         self.strip_accents = strip_accents
@@ -102,7 +103,6 @@ class WordPieceTokenizer(Tokenizer):
         self.split_on_cjk = split_on_cjk
         self.suffix_indicator = suffix_indicator
         self.oov_token = oov_token
-        self.special_tokens_in_strings = special_tokens_in_strings
         self._own_special_tokens = None if special_tokens is None else [*special_tokens]
         self._vocabulary: list[str] | None = None
         if vocabulary is not None:
@@ -131,12 +131,12 @@ class WordPieceTokenizer(Tokenizer):
         self._set_special_token_ids()
 
     def encode_batch(self, texts: list[str]) -> Ragged:
-        self._check_texts(texts)
-        return self._engine.encode(texts)
+        self._require_vocabulary()
+        return self._engine.encode(self.check_texts(texts))
 
     def encode_batch_with_offsets(self, texts: list[str]) -> tuple[Ragged, Ragged]:
-        self._check_texts(texts)
-        return self._engine.encode_with_offsets(texts)
+        self._require_vocabulary()
+        return self._engine.encode_with_offsets(self.check_texts(texts))
 
     def decode_batch(self, rows: Ragged) -> list[str]:
         self._require_vocabulary()
@@ -199,12 +199,12 @@ class WordPieceTokenizer(Tokenizer):
             "suffix_indicator": self.suffix_indicator,
             "oov_token": self.oov_token,
             "special_tokens": self._own_special_tokens,
-            "special_tokens_in_strings": self.special_tokens_in_strings,
+            "special_tokens_in_strings": self.special_token_policy,
         }
 
     def _make_engine(self, vocabulary: list[str]) -> WordPieceEngine:
         strip = self.lowercase if self.strip_accents is None else self.strip_accents
-        parse = self.special_tokens_in_strings in (True, "parse")
+        parse = self.special_token_policy == "parse"
         return self.engine_cls(
             vocabulary,
             lowercase=self.lowercase,
@@ -213,12 +213,8 @@ class WordPieceTokenizer(Tokenizer):
             split_on_cjk=self.split_on_cjk,
             suffix_indicator=self.suffix_indicator,
             oov_token=self.oov_token,
-            atomic_tokens=self._tokens_in_strings() if parse else (),
+            atomic_tokens=self.tokens_in_texts() if parse else (),
         )
-
-    def _tokens_in_strings(self) -> list[str]:
-        """The tokens that `special_tokens_in_strings` is about."""
-        return self.special_tokens
 
     def _require_vocabulary(self) -> list[str]:
         if self._vocabulary is None:
@@ -228,20 +224,6 @@ class WordPieceTokenizer(Tokenizer):
                 "constructor, or load it with `from_preset`."
             )
         return self._vocabulary
-
-    def _check_texts(self, texts: list[str]) -> None:
-        self._require_vocabulary()
-        special = self._tokens_in_strings()
-        if self.special_tokens_in_strings != "error" or not special:
-            return
-        pattern = re.compile("|".join(map(re.escape, special)))
-        for index, text in enumerate(texts):
-            if found := pattern.search(text):
-                raise ValueError(
-                    f"Expected texts without special tokens, found {found.group()!r} "
-                    f"in text {index} at character {found.start()}. Remove it, or "
-                    "construct the tokenizer with `special_tokens_in_strings='text'`."
-                )
 
     def _encode(self, inputs: Any) -> tuple[Ragged, bool]:
         if self.split:

@@ -121,6 +121,8 @@ def test_config_is_complete():
         "oov_token": "é",
         "special_tokens": ["[MASK]"],
         "special_tokens_in_strings": "error",
+        "errors": "replace",
+        "graph": True,
         "dtype": "int64",
         "name": "words",
     }
@@ -193,7 +195,7 @@ def test_refuses_arguments(arguments, message):
         (3, "received 3"),
         (["a", None], r"`inputs\[1\]` to be a string, received None"),
         ([b"\xff"], r"`inputs\[0\]` to be UTF-8"),
-        (["a", "\ud800"], "lone surrogate in text 1"),
+        (["a", "\ud800"], "lone surrogate '.ud800' in text 1 at character 0"),
         ([["a"]], r"`inputs\[0\]` to be a string"),
     ],
 )

@@ -144,7 +144,12 @@ _TOKENIZER = KerasClass(
         ignored=("trainable",),
         theirs={"vocabulary": None},
         # Theirs forgets this one when it is saved.
-        ours={"split_on_cjk": True, "strip_accents": False},
+        ours={
+            "split_on_cjk": True,
+            "strip_accents": False,
+            "errors": "strict",
+            "graph": False,
+        },
         before_writing=_as_bools,
     ),
 )

@@ -238,7 +238,7 @@ def test_tokenizer(tmp_path, backbone, options):
                     BertTokenizer(WORDS, special_tokens_in_strings=True), 12
                 ),
             ),
-            "special_tokens_in_strings=True",
+            "special_tokens_in_strings='parse'",
         ),
     ],
 )

@@ -72,5 +72,5 @@ class BertTokenizer(WordPieceTokenizer):
             **kwargs,
         )
 
-    def _tokens_in_strings(self) -> list[str]:
+    def tokens_in_texts(self) -> list[str]:
         return [*self.special_tokens, self.oov_token]
