@@ -5,6 +5,9 @@ from typing import Any
 
 from domain_core import Tokenizer as Tokenizer
 from keras_nlp.tokenizers.byte_tokenizer import ByteTokenizer as ByteTokenizer
+from keras_nlp.tokenizers.sentence_piece_tokenizer import (
+    SentencePieceTokenizer as SentencePieceTokenizer,
+)
 from keras_nlp.tokenizers.unicode_codepoint_tokenizer import (
     UnicodeCodepointTokenizer as UnicodeCodepointTokenizer,
 )

@@ -123,8 +123,8 @@ class ByteTokenizer(Tokenizer):
     def token_to_id(self, token: str) -> int:
         if len(token) != 1 or ord(token) >= _SIZE:
             raise ValueError(
-                f"Expected a character up to chr({_SIZE - 1}), one for a byte, received "
-                f"{token!r}. Tokenize text instead."
+                f"Expected a character up to chr({_SIZE - 1}), received {token!r}. "
+                "Tokenize text instead."
             )
         return ord(token)
 
