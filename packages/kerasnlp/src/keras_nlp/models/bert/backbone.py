@@ -11,21 +11,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
-
-from domain_core import Backbone
-from domain_core.arguments import as_positive_int, as_rate
-from domain_core.layers import (
-    AttentionContext,
-    EncoderBlock,
-    FeedForward,
-    FirstTokenPooler,
-    SelfAttention,
-    TextEmbedding,
-)
+from keras_nlp.models.encoder_backbone import EncoderBackbone
 
 
-class BertBackbone(Backbone):
+class BertBackbone(EncoderBackbone):
     """A BERT encoder: token ids to features per token and per text.
 
     Inputs: "token_ids", "segment_ids" and "padding_mask", int `(B, T)`. Outputs:
@@ -84,69 +73,23 @@ class BertBackbone(Backbone):
         name: str | None = None,
         trainable: bool = True,
     ) -> None:
-        for name_of, size, at_most in (
-            ("vocabulary_size", vocabulary_size, 10**7),
-            ("num_layers", num_layers, 1000),
-            ("num_heads", num_heads, 10**4),
-            ("hidden_dim", hidden_dim, 10**5),
-            ("intermediate_dim", intermediate_dim, 10**6),
-            ("max_sequence_length", max_sequence_length, 10**7),
-            ("num_segments", num_segments, 10**4),
-        ):
-            as_positive_int(name_of, size, at_most)
-        as_rate("dropout", dropout)
-        # layers
-        policy = keras.dtype_policies.get(dtype)
-        kernel = keras.initializers.TruncatedNormal(stddev=0.02)
-        shared = {"kernel_initializer": kernel, "dtype": policy}
-        embeddings = TextEmbedding(
-            vocabulary_size,
-            max_sequence_length,
+        super().__init__(
+            vocabulary_size=vocabulary_size,
+            num_layers=num_layers,
+            num_heads=num_heads,
             hidden_dim=hidden_dim,
-            num_segments=num_segments,
+            intermediate_dim=intermediate_dim,
             dropout=dropout,
+            max_sequence_length=max_sequence_length,
+            activation=activation,
+            attention_dropout=attention_dropout,
             layer_norm_epsilon=layer_norm_epsilon,
-            embeddings_initializer=kernel,
-            dtype=policy,
-            name="embeddings",
+            num_segments=num_segments,
+            include_pooler=include_pooler,
+            dtype=dtype,
+            name=name,
+            trainable=trainable,
         )
-        context = AttentionContext(dtype=policy, name="context")
-        blocks = [
-            EncoderBlock(
-                SelfAttention(
-                    num_heads,
-                    dropout=dropout if attention_dropout is None else attention_dropout,
-                    name="attention",
-                    **shared,
-                ),
-                FeedForward(intermediate_dim, activation, name="feedforward", **shared),
-                dropout=dropout,
-                layer_norm_epsilon=layer_norm_epsilon,
-                dtype=policy,
-                name=f"blocks_{index}",
-            )
-            for index in range(num_layers)
-        ]
-        # functional model
-        inputs = {
-            key: keras.Input((None,), dtype="int32", name=key)
-            for key in ("token_ids", "segment_ids", "padding_mask")
-        }
-        x = embeddings(inputs["token_ids"], inputs["segment_ids"])
-        shared_context = context(inputs["padding_mask"])
-        for block in blocks:
-            x = block(x, shared_context)
-        outputs = {"sequence_output": x}
-        if include_pooler:
-            pooler = FirstTokenPooler(name="pooler", **shared)
-            outputs["pooled_output"] = pooler(x)
-        super().__init__(inputs, outputs, name=name, trainable=trainable, dtype=dtype)
-        # config
-        self.embeddings = embeddings
-        self.context = context
-        self.blocks = blocks
-        if include_pooler:
-            self.pooler = pooler
         self.set_config(
             vocabulary_size=vocabulary_size,
             num_layers=num_layers,
@@ -161,7 +104,3 @@ class BertBackbone(Backbone):
             layer_norm_epsilon=layer_norm_epsilon,
             include_pooler=include_pooler,
         )
-
-    @property
-    def token_embedding(self) -> keras.layers.Layer:
-        return self.embeddings.token_embedding
