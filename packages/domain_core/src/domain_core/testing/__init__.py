@@ -1,7 +1,11 @@
 """Tests that every family inherits; needs pytest."""
 
 from domain_core.testing.backbone_contract import BackboneContract as BackboneContract
+from domain_core.testing.encoder_family_contract import (
+    EncoderFamilyContract as EncoderFamilyContract,
+)
 from domain_core.testing.fresh_process import run_python as run_python
+from domain_core.testing.task_contract import MaskedLMContract as MaskedLMContract
 from domain_core.testing.task_contract import TaskContract as TaskContract
 from domain_core.testing.texts import NASTY_TEXTS as NASTY_TEXTS
 from domain_core.testing.texts import real_texts as real_texts

@@ -21,11 +21,19 @@ def contracts(package: ModuleType, contract: type) -> list[type]:
     """
     root = Path(str(package.__file__)).parent
     for path in sorted(root.rglob("*_test.py")):
-        if contract.__name__ in path.read_text(encoding="utf-8"):
+        if "Contract" in path.read_text(encoding="utf-8"):
             parts = path.relative_to(root).with_suffix("").parts
             importlib.import_module(".".join([package.__name__, *parts]))
-    found: list[type] = contract.__subclasses__()
-    return [kind for kind in found if kind.__module__.startswith(package.__name__)]
+    return [
+        kind
+        for kind in _subclasses(contract)
+        if kind.__module__.startswith(package.__name__)
+    ]
+
+
+def _subclasses(kind: type) -> list[type]:
+    direct = kind.__subclasses__()
+    return direct + [further for one in direct for further in _subclasses(one)]
 
 
 def without_contract(package: ModuleType, kinds: list[type]) -> list[str]:

@@ -73,3 +73,29 @@ class TaskContract:
             rtol=1e-6,
             atol=1e-6,
         )
+
+
+class MaskedLMContract(TaskContract):
+    """Inherited by the test of a masked language model, whose masks are drawn anew."""
+
+    def test_predicts_raw_samples(self, task: Any) -> None:
+        x, _ = self.samples()
+        _, ids, _ = task.preprocess_samples(x)
+        scores = task.predict(x, batch_size=4, verbose=0)
+        assert scores.shape == (*ids.shape, task.backbone.vocabulary_size)
+        again = task.predict(x, batch_size=4, verbose=0)
+        assert not np.array_equal(again, scores)
+
+    def test_preset_round_trip(self, task: Any, tmp_path: Any) -> None:
+        task.save_to_preset(tmp_path / "preset")
+        again = self.cls.from_preset(tmp_path / "preset")
+        inputs, _, _ = task.preprocess_samples(self.samples()[0])
+        assert_close(again(inputs), task(inputs), rtol=0, atol=0)
+
+    def test_keras_file_round_trip(self, task: Any, tmp_path: Any) -> None:
+        import keras
+
+        task.save(tmp_path / "task.keras")
+        again = keras.saving.load_model(tmp_path / "task.keras")
+        inputs, _, _ = task.preprocess_samples(self.samples()[0])
+        assert_close(again(inputs), task(inputs), rtol=1e-6, atol=1e-6)

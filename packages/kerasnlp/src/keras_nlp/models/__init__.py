@@ -24,6 +24,16 @@ from keras_nlp.models.bert.preprocessors import (
 from keras_nlp.models.bert.preprocessors import (
     BertQuestionAnswererPreprocessor as BertQuestionAnswererPreprocessor,
 )
+from keras_nlp.models.distil_bert import DistilBertBackbone as DistilBertBackbone
+from keras_nlp.models.distil_bert import DistilBertClassifier as DistilBertClassifier
+from keras_nlp.models.distil_bert import DistilBertMaskedLM as DistilBertMaskedLM
+from keras_nlp.models.distil_bert import DistilBertTokenizer as DistilBertTokenizer
+from keras_nlp.models.distil_bert.preprocessors import (
+    DistilBertClassifierPreprocessor as DistilBertClassifierPreprocessor,
+)
+from keras_nlp.models.distil_bert.preprocessors import (
+    DistilBertMaskedLMPreprocessor as DistilBertMaskedLMPreprocessor,
+)
 from keras_nlp.models.masked_lm import MaskedLM as MaskedLM
 from keras_nlp.models.masked_lm_preprocessor import (
     MaskedLMPreprocessor as MaskedLMPreprocessor,

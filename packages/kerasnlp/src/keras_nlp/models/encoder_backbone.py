@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from domain_core import Backbone
-from domain_core.arguments import as_positive_int, as_rate
+from domain_core.arguments import as_fraction, as_positive_int, as_rate
 from domain_core.layers import (
     AttentionContext,
     EncoderBlock,
@@ -76,6 +76,9 @@ class EncoderBackbone(Backbone):
         ):
             as_positive_int(name_of, size, at_most)
         as_rate("dropout", dropout)
+        if attention_dropout is not None:
+            as_rate("attention_dropout", attention_dropout)
+        as_fraction("layer_norm_epsilon", layer_norm_epsilon)
         # layers
         policy = keras.dtype_policies.get(dtype)
         kernel = keras.initializers.TruncatedNormal(stddev=0.02)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -58,6 +58,29 @@ def blocks(num_heads: int) -> dict[str, Target]:
         table[f"{theirs}/0"] = (f"{ours}.kernel", kernel)
         table[f"{theirs}/1"] = (f"{ours}.bias", bias)
     return table
+
+
+def encoder_weights(config: Mapping[str, Any]) -> WeightMap:
+    """Returns the map of an encoder without segments and pooler."""
+    tables = "layers/token_and_position_embedding_0"
+    return WeightMap(
+        {
+            f"{tables}/token_embedding/vars/0": (
+                "embeddings.token_embedding.embeddings"
+            ),
+            f"{tables}/position_embedding/vars/0": "embeddings.positions",
+            **norm("layers/layer_normalization_0", "embeddings.norm"),
+            **blocks(config["num_heads"]),
+        }
+    )
+
+
+def hidden_head() -> dict[str, Target]:
+    """Returns the entries of a classifier's head with a hidden layer."""
+    return {
+        **dense("layers/dense_0", "hidden"),
+        **dense("layers/dense_1", "logits"),
+    }
 
 
 def backbone_class(

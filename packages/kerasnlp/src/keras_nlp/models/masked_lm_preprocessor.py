@@ -13,7 +13,6 @@ from domain_core.host_call import Spec
 from domain_core.text.masking import MaskedLMMaskGenerator
 from keras_nlp.models.text_classifier_preprocessor import (
     TextClassifierPreprocessor,
-    encoder_inputs,
     run_on_host,
 )
 
@@ -78,7 +77,7 @@ class MaskedLMPreprocessor(TextClassifierPreprocessor):
     def preprocess(self, segments: list[list[str]]) -> dict[str, np.ndarray]:
         packed = self.pack(segments)
         # The array's `token_ids` take the place of the original ones.
-        return {**encoder_inputs(packed), **self.masker(packed.token_ids)}
+        return {**self.encoder_inputs(packed), **self.masker(packed.token_ids)}
 
     def specs(self) -> dict[str, Spec]:
         selection = (self.mask_selection_length,)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 
@@ -30,13 +30,17 @@ class TextClassifier(Classifier):
         preprocessor: turns texts into the backbone's inputs; None if inputs come
             preprocessed.
         activation: activation of the output; None gives logits.
-        hidden_dim: width of a tanh layer before the output; None for none.
+        hidden_dim: width of a layer before the output; None for none.
         dropout: share of the features to drop in training.
         pooling: "pooled" takes the backbone's own summary, "first" the first token,
             "mean" the mean over real tokens; None takes "pooled" where there is one,
             else "first".
         class_names: one name per label, for `decode_predictions`.
         name: name of the model.
+
+    Attributes:
+        hidden_activation: activation of the hidden layer.
+        drops_before_hidden: whether features are dropped before it, too.
 
     Raises:
         ValueError: if the backbone lacks the outputs, or does not fit the
@@ -55,6 +59,8 @@ class TextClassifier(Classifier):
     """
 
     preprocessor_cls = TextClassifierPreprocessor
+    hidden_activation: ClassVar[str] = "tanh"
+    drops_before_hidden: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -77,7 +83,7 @@ class TextClassifier(Classifier):
         if hidden_dim is not None:
             hidden = keras.layers.Dense(
                 hidden_dim,
-                activation="tanh",
+                activation=self.hidden_activation,
                 kernel_initializer=initializer("glorot_uniform"),
                 dtype=backbone.dtype_policy,
                 name="hidden",
@@ -86,7 +92,9 @@ class TextClassifier(Classifier):
         inputs = backbone.input
         feature, x = _pool(backbone, inputs, pooling)  # (B, D)
         if hidden is not None:
-            x = hidden(_drop(x, dropout, backbone, "hidden_dropout"))
+            if self.drops_before_hidden:
+                x = _drop(x, dropout, backbone, "hidden_dropout")
+            x = hidden(x)
         x = _drop(x, dropout, backbone, "logits_dropout")
         super().__init__(
             backbone,
@@ -117,6 +125,43 @@ class TextClassifier(Classifier):
             "pooling": self.pooling,
             "class_names": self.class_names,
         }
+
+
+class HiddenTextClassifier(TextClassifier):
+    """A classifier of the first token's features through a hidden layer.
+
+    Subclassed by families whose published classifiers are of this kind; arguments are
+    those of `TextClassifier`, but that `hidden_dim` is the backbone's by default.
+    """
+
+    def __init__(
+        self,
+        backbone: keras.Model,
+        num_classes: int,
+        preprocessor: Any = None,
+        activation: Any = None,
+        hidden_dim: int | None = None,
+        dropout: float = 0.0,
+        *,
+        class_names: Sequence[str] | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(
+            backbone,
+            num_classes,
+            preprocessor=preprocessor,
+            activation=activation,
+            hidden_dim=backbone.hidden_dim if hidden_dim is None else hidden_dim,
+            dropout=dropout,
+            pooling="first",
+            class_names=class_names,
+            name=name,
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        del config["pooling"]
+        return config
 
 
 def _pool(backbone: keras.Model, inputs: Any, pooling: str | None) -> tuple[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -24,7 +24,8 @@ from domain_core.text.packing import Packed
 class TextClassifierPreprocessor(Preprocessor):
     """Tokenizes texts, joins the segments of a sample, cuts and pads.
 
-    A family that packs its segments in another way writes `make_packer`.
+    A family that packs its segments in another way writes `make_packer`; one whose
+    backbone does not tell segments apart sets `with_segment_ids` to False.
 
     Call arguments:
         x: one text per sample: a string, or a list or NumPy array of strings; or
@@ -58,6 +59,8 @@ class TextClassifierPreprocessor(Preprocessor):
         array([[2, 5, 6, 3, 0, 0]], dtype=int32)
     """
 
+    with_segment_ids: ClassVar[bool] = True
+
     def __init__(
         self,
         tokenizer: Any,
@@ -81,17 +84,28 @@ class TextClassifierPreprocessor(Preprocessor):
         Args:
             segments: the texts of each segment.
         """
-        return encoder_inputs(self.pack(segments))
+        return self.encoder_inputs(self.pack(segments))
 
     def specs(self) -> dict[str, Spec]:
         """Returns dtype and shape, without batch axis, of what `preprocess` gives."""
-        names = ("token_ids", "padding_mask", "segment_ids")
-        return {name: Spec("int32", (self.sequence_length,)) for name in names}
+        row = Spec("int32", (self.sequence_length,))
+        specs = {"token_ids": row, "padding_mask": row}
+        return {**specs, "segment_ids": row} if self.with_segment_ids else specs
 
     def pack(self, segments: list[list[str]]) -> Packed:
         """Tokenizes and packs a batch."""
         rows = [self.tokenizer.encode_batch(texts) for texts in segments]
         return self.make_packer().pack(rows)
+
+    def encoder_inputs(self, packed: Packed) -> dict[str, np.ndarray]:
+        """Returns packed rows under the names of the backbone's inputs."""
+        inputs = {
+            "token_ids": packed.token_ids,
+            "padding_mask": packed.padding_mask.astype(np.int32),
+        }
+        if self.with_segment_ids:
+            inputs["segment_ids"] = packed.segment_ids
+        return inputs
 
     def make_packer(self) -> MultiSegmentPacker:
         """Returns what joins the segments of a sample."""
@@ -109,15 +123,6 @@ class TextClassifierPreprocessor(Preprocessor):
             "sequence_length": self.sequence_length,
             "truncate": self.truncate,
         }
-
-
-def encoder_inputs(packed: Packed) -> dict[str, np.ndarray]:
-    """Returns packed rows under the names of an encoder's inputs."""
-    return {
-        "token_ids": packed.token_ids,
-        "padding_mask": packed.padding_mask.astype(np.int32),
-        "segment_ids": packed.segment_ids,
-    }
 
 
 def run_on_host(function: Any, x: Any, specs: dict[str, Spec]) -> Any:

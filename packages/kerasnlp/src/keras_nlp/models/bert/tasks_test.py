@@ -3,11 +3,10 @@
 from typing import ClassVar
 
 import keras
-import numpy as np
 import pytest
 
 import keras_nlp
-from domain_core.testing import TaskContract
+from domain_core.testing import MaskedLMContract, TaskContract
 from keras_nlp.models import (
     BertBackbone,
     BertClassifier,
@@ -77,7 +76,7 @@ class TestBertClassifier(TaskContract):
             task.fit(["a", None], [0, 1], verbose=0)
 
 
-class TestBertMaskedLM(TaskContract):
+class TestBertMaskedLM(MaskedLMContract):
     cls = BertMaskedLM
     texts: ClassVar = TEXTS * 5
 
@@ -91,27 +90,6 @@ class TestBertMaskedLM(TaskContract):
     @classmethod
     def samples(cls):
         return cls.texts, None
-
-    def test_predicts_raw_samples(self, task):
-        # Masks are drawn anew at each call, so only shapes can agree.
-        scores = task.predict(self.texts, batch_size=4, verbose=0)
-        assert scores.shape == (25, 3, len(VOCABULARY))
-
-    def test_preset_round_trip(self, task, tmp_path):
-        inputs, _, _ = task.preprocess_samples(self.texts[:2])
-        task.save_to_preset(tmp_path / "preset")
-        again = BertMaskedLM.from_preset(tmp_path / "preset")
-        received = keras.ops.convert_to_numpy(again(inputs))
-        expected = keras.ops.convert_to_numpy(task(inputs))
-        np.testing.assert_array_equal(received, expected)
-
-    def test_keras_file_round_trip(self, task, tmp_path):
-        inputs, _, _ = task.preprocess_samples(self.texts[:2])
-        task.save(tmp_path / "task.keras")
-        again = keras.saving.load_model(tmp_path / "task.keras")
-        received = keras.ops.convert_to_numpy(again(inputs))
-        expected = keras.ops.convert_to_numpy(task(inputs))
-        np.testing.assert_allclose(received, expected, rtol=1e-6, atol=1e-6)
 
     def test_the_output_table_is_the_embedding(self, task):
         paths = task.head_weight_paths()
