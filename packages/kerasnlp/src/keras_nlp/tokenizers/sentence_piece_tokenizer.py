@@ -72,7 +72,7 @@ class SentencePieceTokenizer(Tokenizer):
     Example:
         >>> import keras_nlp
         >>> model = keras_nlp.tokenizers.compute_sentence_piece_proto(
-        ...     ["the quick brown fox jumped"], 40, model_type="char"
+        ...     iter(["the quick brown fox jumped"]), 30, model_type="char"
         ... )
         >>> tokenizer = keras_nlp.tokenizers.SentencePieceTokenizer(model)
         >>> tokenizer.detokenize(tokenizer("the fox"))
