@@ -1,9 +1,31 @@
 """Blocks that models of both domains are made of."""
 
+from keras.layers import ReversibleEmbedding as ReversibleEmbedding
+
+from domain_core.layers.alibi_bias import AlibiBias as AlibiBias
+from domain_core.layers.attention import CrossAttention as CrossAttention
 from domain_core.layers.attention import SelfAttention as SelfAttention
 from domain_core.layers.attention_context import AttentionContext as AttentionContext
+from domain_core.layers.cached_multi_head_attention import (
+    CachedMultiHeadAttention as CachedMultiHeadAttention,
+)
 from domain_core.layers.encoder_block import EncoderBlock as EncoderBlock
+from domain_core.layers.f_net_encoder import FNetEncoder as FNetEncoder
 from domain_core.layers.feed_forward import FeedForward as FeedForward
 from domain_core.layers.first_token_pooler import FirstTokenPooler as FirstTokenPooler
 from domain_core.layers.masked_lm_head import MaskedLMHead as MaskedLMHead
+from domain_core.layers.position_embedding import PositionEmbedding as PositionEmbedding
+from domain_core.layers.rotary_embedding import RotaryEmbedding as RotaryEmbedding
+from domain_core.layers.sine_position_encoding import (
+    SinePositionEncoding as SinePositionEncoding,
+)
 from domain_core.layers.text_embedding import TextEmbedding as TextEmbedding
+from domain_core.layers.token_and_position_embedding import (
+    TokenAndPositionEmbedding as TokenAndPositionEmbedding,
+)
+from domain_core.layers.transformer_decoder import (
+    TransformerDecoder as TransformerDecoder,
+)
+from domain_core.layers.transformer_encoder import (
+    TransformerEncoder as TransformerEncoder,
+)

@@ -6,8 +6,7 @@ from typing import Any
 
 import keras
 
-from domain_core import ops
-from domain_core.layers.projection import normalize
+from domain_core.layers.residual import enter, leave
 from domain_core.serialization import layer_config, revive, serializable
 
 
@@ -67,15 +66,11 @@ class EncoderBlock(keras.layers.Layer):
         self.feedforward_norm.build(x_shape)
 
     def call(self, x: Any, context: dict[str, Any], training: bool = False) -> Any:
-        if self.normalize_first:
-            y = normalize(self.attention_norm, x, self.dtype_policy)
-            x = x + self._drop(self.attention.call(y, context, training), training)
-            y = normalize(self.feedforward_norm, x, self.dtype_policy)
-            return x + self._drop(self.feedforward.call(y), training)
-        y = self._drop(self.attention.call(x, context, training), training)
-        x = normalize(self.attention_norm, x + y, self.dtype_policy)
-        y = self._drop(self.feedforward.call(x), training)
-        return normalize(self.feedforward_norm, x + y, self.dtype_policy)
+        y = enter(self, x, self.attention_norm)
+        y = self.attention.call(y, context, training)
+        x = leave(self, x, y, self.attention_norm, training)
+        y = self.feedforward.call(enter(self, x, self.feedforward_norm))
+        return leave(self, x, y, self.feedforward_norm, training)
 
     def compute_output_spec(
         self, x: Any, context: dict[str, Any], training: bool = False
@@ -95,8 +90,3 @@ class EncoderBlock(keras.layers.Layer):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> EncoderBlock:
         return cls(**revive(config))
-
-    def _drop(self, x: Any, training: bool) -> Any:
-        if training and self.dropout:
-            return ops.dropout(x, self.dropout, self.seed_generator)
-        return x

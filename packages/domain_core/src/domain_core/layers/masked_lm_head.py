@@ -39,6 +39,12 @@ class MaskedLMHead(keras.layers.Layer):
 
     Raises:
         ValueError: if neither or both of the first two arguments are given.
+
+    Example:
+        >>> head = domain_core.layers.MaskedLMHead(vocabulary_size=100)
+        >>> features, positions = np.ones((2, 5, 16)), np.array([[0, 3], [1, 2]])
+        >>> tuple(head(features, positions).shape)
+        (2, 2, 100)
     """
 
     def __init__(

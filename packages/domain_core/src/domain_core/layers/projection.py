@@ -41,6 +41,17 @@ def normalize(norm: keras.layers.LayerNormalization, x: Any, policy: Any) -> Any
     return ops.layer_norm(x, norm.gamma.value, norm.beta.value, norm.epsilon)
 
 
+def look_up(embedding: keras.layers.Embedding, ids: Any, policy: Any) -> Any:
+    """Applies an embedding sublayer of a block, as `project` does a dense.
+
+    The short way casts no row: under a layer that autocasts, the table is cast, else
+    the rows come in the dtype of the variables.
+    """
+    if embedding.dtype_policy is not policy or embedding.lora_enabled:
+        return embedding(ids)
+    return ops.take_rows(embedding.embeddings.value, ids)
+
+
 def dense(units: int, name: str, layer: keras.Layer, **kwargs: Any) -> Any:
     """Makes a dense sublayer for `project`, under the policy of the layer that owns it.
 

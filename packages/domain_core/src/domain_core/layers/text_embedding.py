@@ -8,7 +8,7 @@ import keras
 
 from domain_core import ops
 from domain_core.initialization import initializer
-from domain_core.layers.projection import normalize
+from domain_core.layers.projection import look_up, normalize
 from domain_core.serialization import (
     initializer_config,
     layer_config,
@@ -31,7 +31,7 @@ class TextEmbedding(keras.layers.Layer):
 
     Call arguments:
         token_ids: int `(B, T)`, `T` at most `sequence_length`.
-        segment_ids: int `(B, T)`, or None without segments.
+        segment_ids: int `(B, T)`; None without segments, or for the first one.
 
     Returns:
         Tensor `(B, T, D)`.
@@ -81,10 +81,7 @@ class TextEmbedding(keras.layers.Layer):
     def call(
         self, token_ids: Any, segment_ids: Any = None, training: bool = False
     ) -> Any:
-        if self.token_embedding.dtype_policy is self.dtype_policy:
-            x = ops.take_rows(self.token_embedding.embeddings.value, token_ids)
-        else:
-            x = self.token_embedding(token_ids)
+        x = look_up(self.token_embedding, token_ids, self.dtype_policy)
         length = keras.ops.shape(token_ids)[1]
         if isinstance(length, int) and length > self.sequence_length:
             raise ValueError(
@@ -95,7 +92,9 @@ class TextEmbedding(keras.layers.Layer):
         # Indices rather than a slice: a slice fails in exports with a symbolic length.
         steps = keras.ops.arange(length, dtype="int32")
         x = x + ops.take_rows(self.positions.value, steps)
-        if self.num_segments:
+        if self.num_segments and segment_ids is None:
+            x = x + self.segments.value[0]
+        elif self.num_segments:
             x = x + ops.take_rows(self.segments.value, segment_ids)
         x = normalize(self.norm, x, self.dtype_policy)
         if training and self.dropout:

@@ -13,9 +13,9 @@ import keras
 import numpy as np
 
 from domain_core.ops.activation import activation
+from domain_core.tensor import as_aligned
 
 _SHARED = ("float64", "float32", "float16", "int64", "int32", "int8", "uint8")
-_ALIGNMENT = 64  # bytes; TensorFlow's kernels rely on it
 
 if keras.config.backend() == "torch":
     import torch
@@ -47,8 +47,8 @@ if keras.config.backend() == "torch":
             array: one that the caller made and does not use again.
 
         Returns:
-            A tensor over the same memory; the array itself where there is no such
-            tensor, or Keras shares the memory anyway, as on JAX.
+            A tensor over the same memory; an array where there is no such tensor, or
+            Keras shares the memory anyway, as on JAX.
         """
         return torch.from_numpy(array) if array.dtype.name in _SHARED else array
 
@@ -64,8 +64,8 @@ elif keras.config.backend() == "tensorflow":
     def from_numpy(array: np.ndarray) -> Any:
         """Returns a tensor over the memory of an array; see the torch form."""
         # By DLPack: `tf.convert_to_tensor` makes two copies.
-        aligned = array.flags.c_contiguous and array.ctypes.data % _ALIGNMENT == 0
-        if not aligned or array.nbytes == 0 or array.dtype.name not in _SHARED:
+        array = as_aligned(array)
+        if array.nbytes == 0 or array.dtype.name not in _SHARED:
             return array
         return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
 
@@ -78,5 +78,5 @@ else:
     activation_in_place = activation
 
     def from_numpy(array: np.ndarray) -> Any:
-        """Returns the array; see the torch form."""
-        return array
+        """Returns the array, where JAX takes it over uncopied; see the torch form."""
+        return as_aligned(array)

@@ -39,7 +39,7 @@ _SHORT_WAYS = (
     "domain_core.layers.attention.project",
     "domain_core.layers.feed_forward.project",
     "domain_core.layers.first_token_pooler.project",
-    "domain_core.layers.encoder_block.normalize",
+    "domain_core.layers.residual.normalize",
     "domain_core.layers.text_embedding.normalize",
 )
 

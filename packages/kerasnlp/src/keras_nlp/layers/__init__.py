@@ -1,6 +1,16 @@
 """Layers, and the preprocessing of tokens that upstream calls layers."""
 
+from domain_core.layers import AlibiBias as AlibiBias
+from domain_core.layers import CachedMultiHeadAttention as CachedMultiHeadAttention
+from domain_core.layers import FNetEncoder as FNetEncoder
 from domain_core.layers import MaskedLMHead as MaskedLMHead
+from domain_core.layers import PositionEmbedding as PositionEmbedding
+from domain_core.layers import ReversibleEmbedding as ReversibleEmbedding
+from domain_core.layers import RotaryEmbedding as RotaryEmbedding
+from domain_core.layers import SinePositionEncoding as SinePositionEncoding
+from domain_core.layers import TokenAndPositionEmbedding as TokenAndPositionEmbedding
+from domain_core.layers import TransformerDecoder as TransformerDecoder
+from domain_core.layers import TransformerEncoder as TransformerEncoder
 from domain_core.text.masking import MaskedLMMaskGenerator as MaskedLMMaskGenerator
 from domain_core.text.multi_segment_packer import (
     MultiSegmentPacker as MultiSegmentPacker,

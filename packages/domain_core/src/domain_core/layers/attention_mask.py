@@ -1,0 +1,87 @@
+"""Masks of attention, and the bias that one becomes.
+
+Shapes: `B` batch, `T` queries, `S` keys. A mask is true where a query may attend.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from domain_core.layers.position_indices import position_indices
+
+
+def attention_bias(mask: Any, dtype: str) -> Any:
+    """Turns a mask into what is added to the scores of attention.
+
+    The bias is large but finite, so that a query that may attend to nothing attends
+    evenly instead of giving NaN.
+
+    Args:
+        mask: bool tensor, or None.
+        dtype: compute dtype of the attention.
+
+    Returns:
+        Tensor of the shape of `mask`: 0 where it is true, a large negative number
+        elsewhere; None without a mask.
+    """
+    if mask is None:
+        return None
+    lowest = -30000.0 if dtype == "float16" else -1e9
+    bias = keras.ops.where(mask, np.float32(0), np.float32(lowest))
+    return keras.ops.cast(bias, dtype)
+
+
+def merge_masks(padding_mask: Any, attention_mask: Any, keys: int | None) -> Any:
+    """Merges a mask of keys and a mask of pairs.
+
+    Args:
+        padding_mask: bool, int or float `(B, S)`, nonzero for real keys; or None.
+        attention_mask: the same `(B, T, S)`, nonzero where a query may attend to a
+            key; or None.
+        keys: number of keys `S`, or None if it is not known.
+
+    Returns:
+        Bool tensor that broadcasts to `(B, H, T, S)`, or None without masks.
+
+    Raises:
+        ValueError: if a mask has another shape.
+    """
+    merged = None
+    if padding_mask is not None:
+        _check_shape("padding", padding_mask, ("batch",), keys)
+        merged = keras.ops.not_equal(padding_mask, 0)[:, None, None, :]
+    if attention_mask is not None:
+        _check_shape("attention", attention_mask, ("batch", "queries"), keys)
+        pairs = keras.ops.not_equal(attention_mask, 0)[:, None, :, :]
+        merged = pairs if merged is None else keras.ops.logical_and(merged, pairs)
+    return merged
+
+
+def causal_mask(length: Any, size: Any, start: Any = 0) -> Any:
+    """Returns which of the keys each query may see: none that comes later.
+
+    Args:
+        length: number of queries `T`.
+        size: number of keys `S`.
+        start: position of the first query among the keys; an int or an int tensor.
+
+    Returns:
+        Bool tensor `(1, 1, T, S)`.
+    """
+    queries, keys = position_indices(length, start), position_indices(size)
+    return (queries[:, None] >= keys[None, :])[None, None]
+
+
+def _check_shape(name: str, mask: Any, axes: tuple[str, ...], keys: int | None) -> None:
+    # One key stands for all, as upstream has it in a step of a decoder.
+    right = len(mask.shape) == len(axes) + 1
+    if right and (keys is None or mask.shape[-1] in (None, 1, keys)):
+        return
+    shape = ", ".join((*axes, "keys" if keys is None else str(keys)))
+    raise ValueError(
+        f"Expected the {name} mask to have the shape ({shape}), received "
+        f"{tuple(mask.shape)}."
+    )
