@@ -33,7 +33,10 @@ FORBIDDEN_CALLS = {
 }
 FORBIDDEN_MODULES = {"cloudpickle", "dill", "joblib", "marshal", "pickle", "shelve"}
 # Implementations that ours is compared with, in tests.
-PEERS = {"keras_hub", "sentence_transformers", "timm", "torchvision", "transformers"}
+PEERS = {
+    *("keras_hub", "rouge_score", "sacrebleu", "sentence_transformers", "tiktoken"),
+    *("timm", "torchvision", "transformers"),
+}
 
 # All else is imported inside the function that needs it, so that a user who never
 # calls it need not wait for it or have it.

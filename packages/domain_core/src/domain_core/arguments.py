@@ -27,7 +27,8 @@ def as_positive_int(name: str, value: Any, at_most: int | None = None) -> int:
     if not is_positive_int(value) or (at_most is not None and value > at_most):
         limit = "" if at_most is None else f" of at most {at_most}"
         raise ValueError(
-            f"Expected `{name}` to be a positive integer{limit}, received {value!r}."
+            f"Expected `{name}` to be a positive integer{limit}, received "
+            f"{value!r:.200}."
         )
     return int(value)
 
@@ -45,7 +46,24 @@ def as_rate(name: str, value: Any) -> float:
     ):
         raise ValueError(
             f"Expected `{name}` to be a number in [0, 1), the share to drop; received "
-            f"{value!r}."
+            f"{value!r:.200}."
+        )
+    return float(value)
+
+
+def as_fraction(name: str, value: Any) -> float:
+    """Returns a number in `[0, 1]`, such as an epsilon or a momentum, as a float.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, numbers.Real)
+        or not 0 <= float(value) <= 1
+    ):
+        raise ValueError(
+            f"Expected `{name}` to be a number in [0, 1], received {value!r:.200}."
         )
     return float(value)
 
@@ -60,5 +78,5 @@ def check_choices(**arguments: tuple[Any, Collection[Any]]) -> None:
         if value not in choices:
             raise ValueError(
                 f"Expected `{name}` to be one of {sorted(choices, key=str)}, received "
-                f"{value!r}."
+                f"{value!r:.200}."
             )

@@ -47,7 +47,9 @@ class Ragged:
 
     def rows(self) -> list[np.ndarray]:
         """Returns one array per row; they share memory with `values`."""
-        return np.split(self.values, np.cumsum(self.lengths)[:-1]) if len(self) else []
+        ends = np.cumsum(self.lengths).tolist()
+        starts = self.starts.tolist()
+        return [self.values[i:j] for i, j in zip(starts, ends, strict=True)]
 
     def to_list(self) -> list[list[Any]]:
         """Returns the rows as Python lists."""
@@ -82,6 +84,10 @@ class Ragged:
         lengths = np.asarray(lengths, np.int64)
         index = _runs(self.starts[rows] + starts, lengths)
         return Ragged(self.values[index], lengths)
+
+    def pick(self, rows: np.ndarray) -> Ragged:
+        """Returns some of the rows, in the order of their numbers `(R,)`."""
+        return self.take(rows, np.zeros_like(rows), self.lengths[rows])
 
     def where(self, kept: np.ndarray) -> Ragged:
         """Keeps the values at which a bool array `(N,)` is True."""

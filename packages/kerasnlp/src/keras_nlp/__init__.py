@@ -7,6 +7,7 @@ forbid_upstream("keras-nlp", ours="kerasnlp")
 from domain_core import list_presets as list_presets
 from domain_core import upload_preset as upload_preset
 from keras_nlp import layers as layers
+from keras_nlp import metrics as metrics
 from keras_nlp import models as models
 from keras_nlp import tokenizers as tokenizers
 from keras_nlp._version import __version__ as __version__

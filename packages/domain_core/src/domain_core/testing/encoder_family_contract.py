@@ -45,6 +45,7 @@ class EncoderFamilyContract:
         foreign_name: what Hugging Face's classes begin with.
         foreign_config: arguments of a tiny Hugging Face config.
         foreign_epsilon: epsilon of the norm in Hugging Face's masked-LM head.
+        export_options: arguments of the backbone that Hugging Face's config asks for.
         texts: raw samples.
     """
 
@@ -54,6 +55,7 @@ class EncoderFamilyContract:
     foreign_name: ClassVar[str]
     foreign_config: ClassVar[dict[str, Any]]
     foreign_epsilon: ClassVar[float]
+    export_options: ClassVar[dict[str, Any]] = {}
     texts: ClassVar[list[str]]
 
     @classmethod
@@ -131,23 +133,23 @@ class EncoderFamilyContract:
         )
 
     def test_tokenizer_of_transformers(self, foreign: Any) -> None:
-        import transformers
+        transformers = pytest.importorskip("transformers", reason="the reference")
 
         _, folder = foreign("Model")
         tokenizer = self.ours("Tokenizer").from_preset(folder)
         reference = transformers.AutoTokenizer.from_pretrained(folder)
         expected = reference(self.texts, add_special_tokens=False).input_ids
         assert [list(ids) for ids in tokenizer(self.texts)] == expected
-        preprocessor = self.ours("ClassifierPreprocessor")(tokenizer, 2 * LENGTH)
+        preprocessor = self.ours("ClassifierPreprocessor")(tokenizer, 4 * LENGTH)
         for segments in ((self.texts,), (self.texts[:2], self.texts[1:3])):
-            packed = reference(*segments, padding="max_length", max_length=2 * LENGTH)
+            packed = reference(*segments, padding="max_length", max_length=4 * LENGTH)
             ours = preprocessor(segments)
             assert ours["token_ids"].tolist() == packed.input_ids
             assert ours["padding_mask"].tolist() == packed.attention_mask
 
     def test_exports(self, ids: Any, tmp_path: Path) -> None:
         transformers = pytest.importorskip("transformers", reason="the reference")
-        backbone = self.ours("Backbone")(**self.sizes)
+        backbone = self.ours("Backbone")(**self.sizes, **self.export_options)
         tokenizer = self.tokenizer()
         preprocessor = self.ours("ClassifierPreprocessor")(tokenizer, LENGTH)
         classifier = self.ours("Classifier")(

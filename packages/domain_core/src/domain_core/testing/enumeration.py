@@ -27,7 +27,7 @@ def contracts(package: ModuleType, contract: type) -> list[type]:
     return [
         kind
         for kind in _subclasses(contract)
-        if kind.__module__.startswith(package.__name__)
+        if kind.__module__.startswith(package.__name__) and hasattr(kind, "cls")
     ]
 
 

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from domain_core.array_engine import NUMPY, ArrayEngine, tensorflow_engine
 from domain_core.host_call import Spec, host_call, is_symbolic, rank, to_host
 from domain_core.ragged import Ragged
+from domain_core.random_stream import RandomStream, below, share
 from domain_core.serialization import serializable
 from domain_core.text.inputs import as_rows
+from domain_core.text.row_forms import (
+    as_ragged_tensor,
+    as_tensor_rows,
+    like,
+    rectangular,
+)
+from domain_core.text.token_choice import Candidates
 
-_COUNTING = threading.Lock()
+_SELECTION = ("mask_positions", "mask_ids", "mask_weights")
 
 
 @serializable(package="domain_core")
@@ -42,9 +50,11 @@ class MaskedLMMaskGenerator:
         unselectable_token_ids: ids that are never selected, such as padding.
         mask_token_rate: share of the selected that become the mask token.
         random_token_rate: share of the selected that become a random token.
-        seed: makes the sequence of calls reproducible. None draws a seed from NumPy's
-            global state, which `keras.utils.set_random_seed` sets.
+        seed: makes the sequence of calls reproducible; see `RandomStream`. None draws
+            a seed from NumPy's global state, which `keras.utils.set_random_seed` sets.
         name: name of the generator.
+        graph: inside `tf.data` and other graphs, use TensorFlow operations only.
+            Otherwise, and always on data that is at hand, NumPy does the same.
 
     Raises:
         ValueError: if a rate, an id or a length is out of range.
@@ -64,6 +74,8 @@ class MaskedLMMaskGenerator:
         random_token_rate: float = 0.1,
         seed: int | None = None,
         name: str | None = None,
+        *,
+        graph: bool = False,
     ) -> None:
         rates = {
             "mask_selection_rate": mask_selection_rate,
@@ -93,12 +105,12 @@ class MaskedLMMaskGenerator:
         self.random_token_rate = random_token_rate
         self.seed = seed
         self.name = name or "masked_lm_mask_generator"
-        self._entropy = np.random.randint(2**31) if seed is None else seed
-        self._calls = 0
+        self.graph = graph
+        self._stream = RandomStream(seed, "MaskedLMMaskGenerator")
 
     def __call__(self, inputs: Any) -> dict[str, Any]:
         if is_symbolic(inputs):
-            return self._in_graph(inputs)
+            return self._in_graph(inputs) if self.graph else self._by_host_call(inputs)
         inputs = to_host(inputs)
         parts, single = self._masked(inputs)
         if single:
@@ -106,32 +118,45 @@ class MaskedLMMaskGenerator:
         # An array without rows has a width all the same.
         width = inputs.shape[1] if isinstance(inputs, np.ndarray) else None
         return {
-            name: _rectangular(
+            name: rectangular(
                 part, width if name == "token_ids" else self.mask_selection_length
             )
             for name, part in parts.items()
         }
 
-    def mask(self, rows: Ragged) -> tuple[Ragged, Ragged]:
+    def mask(self, rows: Ragged, engine: ArrayEngine = NUMPY) -> tuple[Ragged, Ragged]:
         """Returns rows after masking, and the selected places of each row."""
-        if rows.values.dtype == object:
+        if engine.is_text(rows.values):
             raise ValueError("Expected integer ids to mask, received strings.")
-        random = self._next_generator()
-        selectable = np.flatnonzero(~np.isin(rows.values, self.unselectable_token_ids))
-        row = rows.row_indices[selectable]
-        available = np.bincount(row, minlength=len(rows))
+        unselectable = engine.isin(rows.values, self.unselectable_token_ids)
+        candidates = Candidates.where(~unselectable, rows.lengths, engine)
+        call = self._stream.next_call(engine)
+        keys = self._stream.word(call, candidates.available, 0, engine)
+        available = engine.cast(candidates.available, "float64")
         # Not 4 of 30 at a rate of 0.1, whatever the last bit of the product.
-        counts = np.ceil(self.mask_selection_rate * available - 1e-6).astype(np.int64)
+        counts = engine.ceil(self.mask_selection_rate * available - 1e-6)
+        counts = engine.cast(counts, "int64")
         if self.mask_selection_length is not None:
-            counts = np.minimum(counts, self.mask_selection_length)
-        # Shuffle the selectable tokens within their rows, take the first of each row.
-        shuffled = np.argsort(row + random.random(len(row)))
-        rank = np.arange(len(row)) - (np.cumsum(available) - available)[row]
-        selected = np.sort(selectable[shuffled[rank < counts[row]]])
-        values = rows.values.copy()
-        values[selected] = self._replaced(values[selected], random)
-        positions = selected - np.repeat(rows.starts, counts)
-        return Ragged(values, rows.lengths), Ragged(positions.astype(np.int32), counts)
+            counts = engine.minimum(counts, self.mask_selection_length)
+        chosen = candidates.lowest(keys, counts, engine)
+        selected = engine.take(candidates.place, chosen)
+        row = engine.take(candidates.row, chosen)
+        number = engine.take(candidates.number, chosen)
+        kinds, others, *_ = self._stream.words(call, row, number, 1, engine)
+        others = below(others, self.vocabulary_size, engine)
+        replaced = engine.where(
+            kinds < share(self.mask_token_rate + self.random_token_rate),
+            engine.cast(others, "int32"),
+            engine.take(rows.values, selected),
+        )
+        mask_token = engine.cast(self.mask_token_id, "int32")
+        replaced = engine.where(
+            kinds < share(self.mask_token_rate), mask_token, replaced
+        )
+        values = engine.put(engine.copy(rows.values), selected, replaced)
+        positions = selected - engine.repeat(engine.starts(rows.lengths), counts)
+        positions = engine.cast(positions, "int32")
+        return Ragged(values, rows.lengths), Ragged(positions, counts)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
@@ -145,52 +170,60 @@ class MaskedLMMaskGenerator:
             "random_token_rate": self.random_token_rate,
             "seed": self.seed,
             "name": self.name,
+            "graph": self.graph,
         }
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> MaskedLMMaskGenerator:
         return cls(**config)
 
-    def _next_generator(self) -> np.random.Generator:
-        """Depends on the seed and on how many calls there were, not on their sizes."""
-        with _COUNTING:
-            call = self._calls
-            self._calls += 1
-        return np.random.default_rng([self._entropy, call])
-
-    def _replaced(self, ids: np.ndarray, random: np.random.Generator) -> np.ndarray:
-        draw = random.random(len(ids))
-        others = random.integers(self.vocabulary_size, size=len(ids), dtype=np.int32)
-        ids = np.where(
-            draw < self.mask_token_rate + self.random_token_rate, others, ids
-        )
-        return np.where(draw < self.mask_token_rate, self.mask_token_id, ids)
-
-    def _masked(self, inputs: Any) -> tuple[dict[str, Ragged], bool]:
-        rows, single = as_rows(inputs)
-        masked, positions = self.mask(rows)
-        starts = np.repeat(rows.starts, positions.lengths)
-        originals = rows.values[starts + positions.values]
-        weights = np.ones(len(originals), np.float32)
-        parts = {
+    def _parts(self, rows: Ragged, engine: ArrayEngine) -> dict[str, Ragged]:
+        masked, positions = self.mask(rows, engine)
+        starts = engine.repeat(engine.starts(rows.lengths), positions.lengths)
+        places = starts + engine.cast(positions.values, "int64")
+        originals = engine.take(rows.values, places)
+        weights = engine.full(engine.size(places), 1, "float32")
+        return {
+            "token_ids": masked,
             "mask_positions": positions,
             "mask_ids": Ragged(originals, positions.lengths),
             "mask_weights": Ragged(weights, positions.lengths),
         }
+
+    def _masked(self, inputs: Any) -> tuple[dict[str, Ragged], bool]:
+        rows, single = as_rows(inputs)
+        parts = self._parts(rows, NUMPY)
         if self.mask_selection_length is not None:
-            parts = {k: v.padded(self.mask_selection_length) for k, v in parts.items()}
-        return {"token_ids": masked, **parts}, single
+            for name in _SELECTION:
+                parts[name] = parts[name].padded(self.mask_selection_length)
+        return parts, single
 
     def _in_graph(self, inputs: Any) -> dict[str, Any]:
+        rows, single = as_tensor_rows(inputs)
+        engine = tensorflow_engine()
+        parts: dict[str, Any] = engine.run(self._parts, rows, engine)
+        outputs = {"token_ids": like(inputs, parts["token_ids"].values)}
+        width = self.mask_selection_length
+        for name in _SELECTION:
+            if width is not None:
+                part = engine.to_dense(parts[name], width)
+                part.set_shape((1 if single else inputs.shape[0], width))
+                outputs[name] = part[0] if single else part
+            else:
+                part = parts[name]
+                outputs[name] = part.values if single else as_ragged_tensor(part)
+        return outputs
+
+    def _by_host_call(self, inputs: Any) -> dict[str, Any]:
         length = self.mask_selection_length
         single = rank(inputs, "inputs") == 1
         ragged: list[str] = []
         if length is None:
-            ragged += ["mask_positions", "mask_ids", "mask_weights"]
+            ragged += _SELECTION
         if type(inputs).__name__ == "RaggedTensor":
             ragged.append("token_ids")
         out = {}
-        for name in ("token_ids", "mask_positions", "mask_ids", "mask_weights"):
+        for name in ("token_ids", *_SELECTION):
             dtype = "float32" if name == "mask_weights" else "int32"
             width = inputs.shape[-1] if name == "token_ids" else length
             if single:
@@ -206,15 +239,6 @@ class MaskedLMMaskGenerator:
         if single:
             return {name: part.values for name, part in parts.items()}
         return {
-            name: part if name in ragged else _rectangular(part)
+            name: part if name in ragged else rectangular(part)
             for name, part in parts.items()
         }
-
-
-def _rectangular(rows: Ragged, width: int | None = None) -> Any:
-    """Returns rows of one length as an array, others as a list."""
-    if width is None:
-        width = int(rows.lengths[:1].sum())
-    if (rows.lengths == width).all():
-        return rows.values.reshape(len(rows), width)
-    return rows.rows()

@@ -6,9 +6,17 @@ import pytest
 
 from domain_core.ragged import Ragged
 from domain_core.serialization import from_json, to_json
+from domain_core.testing.graphs import in_graph, to_plain
 from domain_core.text.masking import MaskedLMMaskGenerator
 
 MASK = 99
+
+
+@pytest.fixture(scope="module")
+def tf():
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("does not depend on the backend")
+    return pytest.importorskip("tensorflow")
 
 
 def generator(rate=0.15, **options):
@@ -102,6 +110,22 @@ def test_seeds():
     np.testing.assert_array_equal(unseeded, calls(generator(seed=None)))
 
 
+def test_a_row_does_not_depend_on_the_others():
+    rows = [list(range(5, 5 + n)) for n in (9, 4, 0, 30, 12)]
+    every = generator(0.4)(rows)
+    for count in (1, 3):
+        part = generator(0.4)(rows[:count])
+        assert to_plain(part) == {k: to_plain(v)[:count] for k, v in every.items()}
+    longer = generator(0.4)([[*rows[0], 0, 0], *rows[1:]])
+    assert to_plain(longer["mask_ids"]) == to_plain(every["mask_ids"])
+
+
+def test_every_set_is_equally_likely():
+    places = generator(0.5)(np.full((3000, 4), 5))["mask_positions"]
+    _, counts = np.unique(places, axis=0, return_counts=True)
+    assert len(counts) == 6 and abs(counts - 500).max() < 5 * 500**0.5
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -122,14 +146,14 @@ def test_refuses(arguments, message):
 
 
 def test_config_round_trip():
-    masker = generator(0.2, mask_selection_length=3, unselectable_token_ids=[0, 3])
-    assert from_json(to_json(masker)).get_config() == masker.get_config()
+    masker = generator(
+        0.2, mask_selection_length=3, unselectable_token_ids=[0, 3], graph=True
+    )
+    clone = from_json(to_json(masker))
+    assert clone.get_config() == masker.get_config() and clone.graph
 
 
-def test_inside_tf_data():
-    if keras.backend.backend() != "tensorflow":
-        pytest.skip("does not depend on the backend")
-    tf = pytest.importorskip("tensorflow")
+def test_inside_tf_data(tf):
     rows = [[5, 6, 7, 8], [9, 10]]
     ragged = tf.data.Dataset.from_tensors(tf.ragged.constant(rows))
     expected = generator(0.5)(rows)
@@ -143,3 +167,48 @@ def test_inside_tf_data():
     expected = generator(0.5, mask_selection_length=4)(ids)
     for name, received in mapped.get_single_element().items():
         np.testing.assert_array_equal(received, expected[name])
+
+
+INPUTS = {
+    "ragged": [[5, 6, 7, 8, 9, 0], [], [0], list(range(5, 60))],
+    "dense": np.arange(120).reshape(4, 30) % 90,
+    "one row": np.arange(40),
+    "empty": np.zeros((0, 3), np.int32),
+}
+
+
+@pytest.mark.parametrize(
+    ("inputs", "options"),
+    [
+        ("ragged", {}),
+        ("ragged", {"mask_selection_length": 7, "unselectable_token_ids": [0, 8, 9]}),
+        ("dense", {"mask_selection_length": 4}),
+        ("dense", {"unselectable_token_ids": []}),
+        ("one row", {}),
+        ("one row", {"mask_selection_length": 30}),
+        ("empty", {"mask_selection_length": 4}),
+    ],
+)
+def test_graph_equals_numpy(tf, inputs, options):
+    options = {"seed": 2**33 + 1, **options}
+    run = in_graph(generator(0.4, graph=True, **options), INPUTS[inputs])
+    masker = generator(0.4, **options)
+    for _ in range(3):
+        assert to_plain(run()) == to_plain(masker(INPUTS[inputs]))
+
+
+def test_graph_inside_tf_data(tf):
+    dataset = tf.data.Dataset.from_tensors(INPUTS["dense"]).repeat(3)
+    masked = dataset.map(generator(0.4, mask_selection_length=9, graph=True))
+    assert {name: spec.shape for name, spec in masked.element_spec.items()} == {
+        "token_ids": (4, 30),
+        "mask_positions": (4, 9),
+        "mask_ids": (4, 9),
+        "mask_weights": (4, 9),
+    }
+    masker = generator(0.4, mask_selection_length=9)
+    for received in masked:
+        assert to_plain(received) == to_plain(masker(INPUTS["dense"]))
+    words = tf.data.Dataset.from_tensors(["a"])
+    with pytest.raises(ValueError, match="integer ids"):
+        words.map(generator(graph=True))

@@ -8,6 +8,7 @@ import pytest
 
 from domain_core.ragged import Ragged
 from domain_core.serialization import from_json, to_json
+from domain_core.testing.graphs import in_graph, to_plain
 from domain_core.text.multi_segment_packer import MultiSegmentPacker, _round_robin
 
 
@@ -78,6 +79,36 @@ def test_waterfall_and_segment_ids():
     assert segments.tolist() == [0, 0, 0, 0, 0, 0, 1, 1, 2]
 
 
+def test_pads_on_the_left_and_to_less():
+    segments = ([5, 6], [7]), ([8], [9])
+    options = {"start_value": 1, "end_value": 2, "sep_value": 3}
+    tokens, ids = MultiSegmentPacker(9, **options, padding_side="left")(segments)
+    assert tokens.tolist() == [
+        [0, 0, 0, 0, 1, 5, 6, 3, 8, 2][1:],
+        [0, 0, 0, 0, 1, 7, 3, 9, 2],
+    ]
+    assert ids.tolist() == [[0, 0, 0, 0, 0, 0, 0, 1, 1], [0, 0, 0, 0, 0, 0, 0, 1, 1]]
+    tokens, ids = MultiSegmentPacker(9, **options, pad_to="longest")(segments)
+    assert tokens.tolist() == [[1, 5, 6, 3, 8, 2], [1, 7, 3, 9, 2, 0]]
+    tokens, ids = MultiSegmentPacker(9, **options, pad_to=[4, 7])(segments)
+    assert tokens.shape == ids.shape == (2, 7)
+
+
+def test_left_padding_equals_upstream(upstream):
+    random = np.random.default_rng(0)
+    inputs = tuple(random_rows(random, 12, 9) for _ in range(2))
+    options = {
+        "sequence_length": 12,
+        "start_value": 1,
+        "end_value": 2,
+        "pad_value": 5,
+        "padding_side": "left",
+    }
+    ours, theirs = MultiSegmentPacker(**options), upstream.MultiSegmentPacker(**options)
+    for received, expected in zip(ours(inputs), theirs(inputs), strict=True):
+        np.testing.assert_array_equal(received, expected)
+
+
 def test_strings():
     tokens, segments = MultiSegmentPacker(5, "S", "E", pad_value="P")((["a"], ["b"]))
     assert tokens.tolist() == ["S", "a", "E", "b", "E"]
@@ -112,8 +143,20 @@ def test_refuses(call, message):
 
 
 def test_config_round_trip():
-    packer = MultiSegmentPacker(6, 1, [2], sep_value=3, truncate="waterfall")
-    assert from_json(to_json(packer)).get_config() == packer.get_config()
+    packer = MultiSegmentPacker(
+        6,
+        1,
+        [2],
+        sep_value=3,
+        truncate="waterfall",
+        padding_side="left",
+        pad_to="longest",
+        graph=True,
+    )
+    clone = from_json(to_json(packer))
+    assert clone.get_config() == packer.get_config()
+    assert clone.sep_value == 3 and clone.truncate == "waterfall"
+    assert clone.padding_side == "left" and clone.pad_to == "longest" and clone.graph
 
 
 def test_inside_tf_data(tf):
@@ -127,3 +170,41 @@ def test_inside_tf_data(tf):
     received = mapped.get_single_element()
     for array, expected in zip(received, packer(segments), strict=True):
         np.testing.assert_array_equal(array, expected)
+
+
+@pytest.mark.parametrize("truncate", ["round_robin", "waterfall"])
+@pytest.mark.parametrize("options", [{}, {"padding_side": "left", "pad_to": [4, 9]}])
+def test_graph_equals_numpy(tf, truncate, options):
+    random = np.random.default_rng(0)
+    packer = MultiSegmentPacker(
+        11, [1, 4], 2, sep_value=[3, 3], truncate=truncate, graph=True, **options
+    )
+    ragged = [random_rows(random, 20, 9) for _ in range(3)]
+    dense = [random.integers(5, 90, (20, width)) for width in (3, 5)]
+    for segments in (ragged, [ragged[0]], dense, [ragged[0], dense[1]]):
+        run = in_graph(lambda *x: packer(x, 9, add_end_value=False), *segments)
+        assert to_plain(run()) == to_plain(
+            packer(tuple(segments), 9, add_end_value=False)
+        )
+    words = [["a", "b"], []], [["c"], list("defghijkl")]
+    packer = MultiSegmentPacker(9, "S", "E", truncate=truncate, graph=True, **options)
+    run = in_graph(lambda *x: packer(x), *words)
+    assert to_plain(run()) == to_plain(packer(words))
+
+
+def test_graph_of_a_single_row(tf):
+    packer, single = (
+        MultiSegmentPacker(8, 1, 2, graph=True),
+        (np.arange(6), np.arange(3)),
+    )
+    run = in_graph(lambda *x: packer(x), *single)
+    assert to_plain(run()) == to_plain(packer(single))
+
+
+def test_refuses_segments_that_do_not_match_in_a_graph(tf):
+    packer = MultiSegmentPacker(9, 1, 2, graph=True)
+    with pytest.raises(ValueError, match="same number of rows"):
+        in_graph(lambda *x: packer(x), np.arange(3), np.ones((2, 2), int))
+    run = in_graph(lambda *x: packer(x), np.ones((3, 2), int), np.ones((2, 2), int))
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        run()

@@ -1,4 +1,4 @@
-"""What the packers share: laying rows of tokens out in one array."""
+"""Laying segments of tokens out in rows of one length, on either engine of arrays."""
 
 from __future__ import annotations
 
@@ -8,73 +8,139 @@ from typing import Any
 
 import numpy as np
 
-from domain_core.arguments import as_positive_int
-from domain_core.host_call import rank
+from domain_core.arguments import is_positive_int
+from domain_core.array_engine import NUMPY, ArrayEngine
 from domain_core.ragged import Ragged
 
 Value = int | str | Sequence[int] | Sequence[str] | None
+PadTo = str | Sequence[int] | None
+
+SIDES = ("right", "left")
 
 
 @dataclasses.dataclass(frozen=True)
 class Packed:
-    """Rows of one length.
+    """Rows of one length; arrays, or tensors of a graph.
 
     Attributes:
         token_ids: `(B, T)`, int32 or object.
         segment_ids: int32 `(B, T)`, the segment each token belongs to, 0 in padding.
-        lengths: int64 `(B,)`, tokens before the padding.
+        padding_mask: bool `(B, T)`, False in padding.
+        ends: int64 `(B,)`, the column after the last token.
     """
 
     token_ids: np.ndarray
     segment_ids: np.ndarray
-    lengths: np.ndarray
-
-    @property
-    def padding_mask(self) -> np.ndarray:
-        """Bool `(B, T)`, False in padding."""
-        return np.arange(self.token_ids.shape[1]) < self.lengths[:, None]
+    padding_mask: np.ndarray
+    ends: np.ndarray
 
 
-def pack(
-    segments: Sequence[Ragged],
-    length: int,
-    *,
-    start: Sequence[Any] = (),
-    end: Sequence[Any] = (),
-    separator: Sequence[Any] = (),
-    pad_value: Any = None,
-) -> Packed:
-    """Lays segments out in rows of `length`; they must fit.
+class Page:
+    """Rows that are written from left to right.
 
     Args:
-        segments: at least one, with the same number of rows.
-        length: width of the result.
-        start: tokens before the first segment.
-        end: tokens after the last.
-        separator: tokens between two.
+        engine: of the arrays.
+        used: int64 `(B,)`, how many tokens each row is going to have.
+        width: length of the rows.
+        padding_side: the end that is padded, "right" or "left".
+        text: whether tokens are strings.
         pad_value: what fills the rest; None for 0 or "".
     """
-    batch = len(segments[0])
-    text = any(segment.values.dtype == object for segment in segments) or any(
-        isinstance(token, str) for token in (*start, *end, *separator)
-    )
-    if pad_value is None:
-        pad_value = "" if text else 0
-    token_ids = np.full((batch, length), pad_value, object if text else np.int32)
-    segment_ids = np.zeros((batch, length), np.int32)
-    used = np.full(batch, len(start), np.int64)
-    token_ids[:, : len(start)] = start
-    for number, segment in enumerate(segments):
-        written = segment.write(token_ids, used)
-        used += segment.lengths
-        closing = end if number == len(segments) - 1 else separator
-        columns = used[:, None] + np.arange(len(closing))
-        np.put_along_axis(token_ids, columns, np.asarray(closing, token_ids.dtype), 1)
-        if number:
-            segment_ids.reshape(-1)[written] = number
-            np.put_along_axis(segment_ids, columns, number, 1)
-        used += len(closing)
-    return Packed(token_ids, segment_ids, used)
+
+    def __init__(
+        self,
+        engine: ArrayEngine,
+        used: Any,
+        width: Any,
+        *,
+        padding_side: str,
+        text: bool,
+        pad_value: Any,
+    ) -> None:
+        self._engine = engine
+        self._batch = engine.size(used)
+        self._width = width
+        self._first = (
+            width - used if padding_side == "left" else engine.zeros_like(used)
+        )
+        self._ends = self._first + used
+        self._dtype = engine.text if text else "int32"
+        if pad_value is None:
+            pad_value = "" if text else 0
+        self._tokens = engine.full(self._batch * width, pad_value, self._dtype)
+        self._segments = engine.full(self._batch * width, 0, "int32")
+        # Where the next token of each row goes, in the flat array.
+        self._next = engine.arange(self._batch) * width + self._first
+
+    def write(self, rows: Ragged, segment: int) -> None:
+        """Goes on with each row's tokens."""
+        self._put(self._engine.runs(self._next, rows.lengths), rows.values, segment)
+        self._next = self._next + rows.lengths
+
+    def write_same(self, tokens: Sequence[Any], segment: int) -> None:
+        """Goes on with the same tokens in each row."""
+        for token in tokens:
+            same = self._engine.full(self._batch, token, self._dtype)
+            self._put(self._next, same, segment)
+            self._next = self._next + 1
+
+    def packed(self) -> Packed:
+        """Returns what was written."""
+        shape = self._batch, self._width
+        column = self._engine.arange(self._width)
+        begun, open_ = self._first[:, None] <= column, column < self._ends[:, None]
+        return Packed(
+            self._engine.reshape(self._tokens, shape),
+            self._engine.reshape(self._segments, shape),
+            begun & open_,
+            self._ends,
+        )
+
+    def _put(self, places: Any, tokens: Any, segment: int) -> None:
+        self._tokens = self._engine.put(self._tokens, places, tokens)
+        if segment:
+            self._segments = self._engine.put(self._segments, places, segment)
+
+
+def padded_width(
+    longest: Any, length: int, pad_to: PadTo, engine: ArrayEngine = NUMPY
+) -> Any:
+    """Returns the length that the rows of a batch are padded to.
+
+    Args:
+        longest: length of the longest row, `length` at most.
+        length: the most there may be.
+        pad_to: None for `length`; "longest"; or lengths in ascending order, of which
+            the first that holds the longest row is taken, else `length`.
+        engine: of `longest`.
+    """
+    if pad_to is None:
+        return length
+    if isinstance(pad_to, str):
+        return longest
+    widths = np.array([width for width in pad_to if width < length] + [length])
+    return engine.take(widths, engine.sum(engine.cast(widths < longest, "int64")))
+
+
+def as_pad_to(value: Any) -> PadTo:
+    """Returns what `padded_width` takes, with bucket lengths as a list.
+
+    Raises:
+        ValueError: if it is neither None, "longest", nor ascending positive lengths.
+    """
+    if value is None or (isinstance(value, str) and value == "longest"):
+        return value
+    widths = list(value) if isinstance(value, list | tuple | np.ndarray) else []
+    if (
+        not widths
+        or not all(map(is_positive_int, widths))
+        or sorted(set(widths)) != widths
+    ):
+        raise ValueError(
+            "Expected `pad_to` to be None, 'longest' or a list of positive lengths in "
+            f"ascending order, received {value!r}."
+        )
+    return [int(width) for width in widths]
 
 
 def as_special_tokens(value: Any, name: str) -> list[Any]:
@@ -91,16 +157,6 @@ def as_special_tokens(value: Any, name: str) -> list[Any]:
     return list(tokens)
 
 
-def positive_length(length: Any) -> int:
-    """Checks a sequence length."""
-    return as_positive_int("sequence_length", length)
-
-
-def choose_length(override: Any, default: int) -> int:
-    """Returns the length of a call: its own, or that of the constructor."""
-    return default if override is None else positive_length(override)
-
-
 def require_room(length: int, special: int) -> None:
     """Raises ValueError if not even the special tokens fit."""
     if length < special:
@@ -108,20 +164,3 @@ def require_room(length: int, special: int) -> None:
             f"Expected a `sequence_length` of at least {special}, the number of start, "
             f"separator and end tokens; received {length}."
         )
-
-
-def first_row(outputs: Any) -> Any:
-    """Takes the batch axis off outputs of a single row."""
-    if isinstance(outputs, tuple):
-        return tuple(output[0] for output in outputs)
-    return outputs[0]
-
-
-def row_shape(tensor: Any, length: int) -> tuple[int | None, ...]:
-    """Returns the shape of packed rows for an input of a TensorFlow graph."""
-    return (length,) if rank(tensor, "inputs") == 1 else (tensor.shape[0], length)
-
-
-def token_dtype(tensor: Any) -> str:
-    """Returns the dtype of packed tokens for an input of a TensorFlow graph."""
-    return "string" if tensor.dtype.name == "string" else "int32"

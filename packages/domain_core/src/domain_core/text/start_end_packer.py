@@ -4,24 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from domain_core.host_call import Spec, host_call, is_symbolic, to_host
+from domain_core.arguments import check_choices
+from domain_core.array_engine import ArrayEngine
 from domain_core.serialization import serializable
-from domain_core.text.inputs import as_rows
-from domain_core.text.packing import (
-    Value,
-    as_special_tokens,
-    choose_length,
-    first_row,
-    pack,
-    positive_length,
-    require_room,
-    row_shape,
-    token_dtype,
-)
+from domain_core.text.packer import Packer
+from domain_core.text.packing import SIDES, Packed, PadTo, Value
 
 
 @serializable(package="domain_core")
-class StartEndPacker:
+class StartEndPacker(Packer):
     """Adds start and end tokens to rows, cuts and pads them to one length.
 
     Call arguments:
@@ -42,6 +33,13 @@ class StartEndPacker:
         pad_value: token to pad with; None for 0 or "".
         return_padding_mask: also return a mask.
         name: name of the packer.
+        truncate: the end of a longer row that is cut, "right" or "left".
+        padding_side: the end of a row that is padded, "right" or "left".
+        pad_to: what a batch of shorter rows is padded to: None for `sequence_length`;
+            "longest" for its longest row; or lengths in ascending order, of which the
+            first that holds its longest row is taken, else `sequence_length`.
+        graph: inside `tf.data` and other graphs, use TensorFlow operations only.
+            Otherwise, and always on data that is at hand, NumPy does the same.
 
     Raises:
         ValueError: if a value is no token, or there is no room for start and end.
@@ -62,63 +60,38 @@ class StartEndPacker:
         pad_value: int | str | None = None,
         return_padding_mask: bool = False,
         name: str | None = None,
+        *,
+        truncate: str = "right",
+        padding_side: str = "right",
+        pad_to: PadTo = None,
+        graph: bool = False,
     ) -> None:
-        self.sequence_length = positive_length(sequence_length)
-        self.start_value = start_value
-        self.end_value = end_value
-        self.pad_value = pad_value
-        self.return_padding_mask = return_padding_mask
-        self.name = name or "start_end_packer"
-        self._start = as_special_tokens(start_value, "start_value")
-        self._end = as_special_tokens(end_value, "end_value")
-
-    def __call__(
-        self,
-        inputs: Any,
-        sequence_length: int | None = None,
-        add_start_value: bool = True,
-        add_end_value: bool = True,
-    ) -> Any:
-        length = choose_length(sequence_length, self.sequence_length)
-        add = add_start_value, add_end_value
-        if not is_symbolic(inputs):
-            return self._pack(to_host(inputs), length, *add)
-        shape = row_shape(inputs, length)
-        out: Any = Spec(token_dtype(inputs), shape)
-        if self.return_padding_mask:
-            out = out, Spec("bool", shape)
-        return host_call(self._pack, (inputs, length, *add), out)
-
-    def _pack(
-        self, inputs: Any, length: int, add_start_value: bool, add_end_value: bool
-    ) -> Any:
-        start = self._start if add_start_value else []
-        end = self._end if add_end_value else []
-        require_room(length, len(start) + len(end))
-        rows, single = as_rows(inputs)
-        packed = pack(
-            [rows.cut(length - len(start) - len(end))],
-            length,
-            start=start,
-            end=end,
-            pad_value=self.pad_value,
+        check_choices(truncate=(truncate, SIDES))
+        super().__init__(
+            sequence_length,
+            start_value,
+            end_value,
+            pad_value,
+            name or "start_end_packer",
+            truncate_side=truncate,
+            padding_side=padding_side,
+            pad_to=pad_to,
+            graph=graph,
         )
-        outputs: Any = packed.token_ids
+        self.return_padding_mask = return_padding_mask
+        self.truncate = truncate
+
+    def keep(self, lengths: Any, room: int, engine: ArrayEngine) -> Any:
+        return engine.minimum(lengths, room)
+
+    def outputs(self, packed: Packed) -> Any:
         if self.return_padding_mask:
-            outputs = packed.token_ids, packed.padding_mask
-        return first_row(outputs) if single else outputs
+            return packed.token_ids, packed.padding_mask
+        return packed.token_ids
 
     def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments."""
         return {
-            "sequence_length": self.sequence_length,
-            "start_value": self.start_value,
-            "end_value": self.end_value,
-            "pad_value": self.pad_value,
+            **super().get_config(),
             "return_padding_mask": self.return_padding_mask,
-            "name": self.name,
+            "truncate": self.truncate,
         }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> StartEndPacker:
-        return cls(**config)

@@ -122,9 +122,9 @@ def pack_windows(
     sample, first, counts = overlapping(contexts.lengths, room, stride)
     question = questions.take(sample, np.zeros_like(sample), questions.lengths[sample])
     packed = packer.pack([question, contexts.take(sample, first, counts)])
-    width = packer.sequence_length
+    width = packed.token_ids.shape[1]
     dense_offsets = np.zeros((len(sample), width, 2), np.int32)
-    column = packed.lengths - counts - packer.num_end_tokens
+    column = packed.ends - counts - packer.num_end_tokens
     written = offsets.take(sample, first, counts).write(dense_offsets, column)
     context_mask = np.zeros((len(sample), width), bool)
     context_mask.reshape(-1)[written] = True

@@ -15,4 +15,6 @@ from domain_core.text.masking import MaskedLMMaskGenerator as MaskedLMMaskGenera
 from domain_core.text.multi_segment_packer import (
     MultiSegmentPacker as MultiSegmentPacker,
 )
+from domain_core.text.random_deletion import RandomDeletion as RandomDeletion
+from domain_core.text.random_swap import RandomSwap as RandomSwap
 from domain_core.text.start_end_packer import StartEndPacker as StartEndPacker

@@ -14,6 +14,7 @@ from keras_nlp.models.bert import BertBackbone as BertBackbone
 from keras_nlp.models.bert import BertClassifier as BertClassifier
 from keras_nlp.models.bert import BertMaskedLM as BertMaskedLM
 from keras_nlp.models.bert import BertQuestionAnswerer as BertQuestionAnswerer
+from keras_nlp.models.bert import BertTextEmbedder as BertTextEmbedder
 from keras_nlp.models.bert import BertTokenizer as BertTokenizer
 from keras_nlp.models.bert.preprocessors import (
     BertClassifierPreprocessor as BertClassifierPreprocessor,
@@ -24,15 +25,24 @@ from keras_nlp.models.bert.preprocessors import (
 from keras_nlp.models.bert.preprocessors import (
     BertQuestionAnswererPreprocessor as BertQuestionAnswererPreprocessor,
 )
+from keras_nlp.models.bert.preprocessors import (
+    BertTextEmbedderPreprocessor as BertTextEmbedderPreprocessor,
+)
 from keras_nlp.models.distil_bert import DistilBertBackbone as DistilBertBackbone
 from keras_nlp.models.distil_bert import DistilBertClassifier as DistilBertClassifier
 from keras_nlp.models.distil_bert import DistilBertMaskedLM as DistilBertMaskedLM
+from keras_nlp.models.distil_bert import (
+    DistilBertTextEmbedder as DistilBertTextEmbedder,
+)
 from keras_nlp.models.distil_bert import DistilBertTokenizer as DistilBertTokenizer
 from keras_nlp.models.distil_bert.preprocessors import (
     DistilBertClassifierPreprocessor as DistilBertClassifierPreprocessor,
 )
 from keras_nlp.models.distil_bert.preprocessors import (
     DistilBertMaskedLMPreprocessor as DistilBertMaskedLMPreprocessor,
+)
+from keras_nlp.models.distil_bert.preprocessors import (
+    DistilBertTextEmbedderPreprocessor as DistilBertTextEmbedderPreprocessor,
 )
 from keras_nlp.models.masked_lm import MaskedLM as MaskedLM
 from keras_nlp.models.masked_lm_preprocessor import (
@@ -43,7 +53,41 @@ from keras_nlp.models.question_answerer import QuestionAnswerer as QuestionAnswe
 from keras_nlp.models.question_answerer_preprocessor import (
     QuestionAnswererPreprocessor as QuestionAnswererPreprocessor,
 )
+from keras_nlp.models.roberta import RobertaBackbone as RobertaBackbone
+from keras_nlp.models.roberta import RobertaClassifier as RobertaClassifier
+from keras_nlp.models.roberta import RobertaMaskedLM as RobertaMaskedLM
+from keras_nlp.models.roberta import RobertaTextEmbedder as RobertaTextEmbedder
+from keras_nlp.models.roberta import RobertaTokenizer as RobertaTokenizer
+from keras_nlp.models.roberta.preprocessors import (
+    RobertaClassifierPreprocessor as RobertaClassifierPreprocessor,
+)
+from keras_nlp.models.roberta.preprocessors import (
+    RobertaMaskedLMPreprocessor as RobertaMaskedLMPreprocessor,
+)
+from keras_nlp.models.roberta.preprocessors import (
+    RobertaTextEmbedderPreprocessor as RobertaTextEmbedderPreprocessor,
+)
 from keras_nlp.models.text_classifier import TextClassifier as TextClassifier
 from keras_nlp.models.text_classifier_preprocessor import (
     TextClassifierPreprocessor as TextClassifierPreprocessor,
+)
+from keras_nlp.models.text_embedder import TextEmbedder as TextEmbedder
+from keras_nlp.models.text_embedder_preprocessor import (
+    TextEmbedderPreprocessor as TextEmbedderPreprocessor,
+)
+from keras_nlp.models.xlm_roberta import XLMRobertaBackbone as XLMRobertaBackbone
+from keras_nlp.models.xlm_roberta import XLMRobertaClassifier as XLMRobertaClassifier
+from keras_nlp.models.xlm_roberta import XLMRobertaMaskedLM as XLMRobertaMaskedLM
+from keras_nlp.models.xlm_roberta import (
+    XLMRobertaTextEmbedder as XLMRobertaTextEmbedder,
+)
+from keras_nlp.models.xlm_roberta import XLMRobertaTokenizer as XLMRobertaTokenizer
+from keras_nlp.models.xlm_roberta.preprocessors import (
+    XLMRobertaClassifierPreprocessor as XLMRobertaClassifierPreprocessor,
+)
+from keras_nlp.models.xlm_roberta.preprocessors import (
+    XLMRobertaMaskedLMPreprocessor as XLMRobertaMaskedLMPreprocessor,
+)
+from keras_nlp.models.xlm_roberta.preprocessors import (
+    XLMRobertaTextEmbedderPreprocessor as XLMRobertaTextEmbedderPreprocessor,
 )

@@ -35,7 +35,9 @@ class EncoderBackbone(Backbone):
         attention_dropout: share of attention probabilities to drop; None for
             `dropout`.
         layer_norm_epsilon: added to variances.
-        num_segments: number of segment ids; None for no input "segment_ids".
+        num_segments: number of segment ids; 0 for none.
+        tells_segments: whether there is an input "segment_ids"; else every token is of
+            the first segment.
         include_pooler: whether there is a "pooled_output".
         dtype: dtype policy of layers and weights.
         name: name of the model.
@@ -59,7 +61,8 @@ class EncoderBackbone(Backbone):
         activation: str,
         attention_dropout: float | None,
         layer_norm_epsilon: float,
-        num_segments: int | None = None,
+        num_segments: int = 0,
+        tells_segments: bool = False,
         include_pooler: bool = False,
         dtype: Any = None,
         name: str | None = None,
@@ -72,7 +75,7 @@ class EncoderBackbone(Backbone):
             ("hidden_dim", hidden_dim, 10**5),
             ("intermediate_dim", intermediate_dim, 10**6),
             ("max_sequence_length", max_sequence_length, 10**7),
-            ("num_segments", 1 if num_segments is None else num_segments, 10**4),
+            ("num_segments", num_segments or 1, 10**4),
         ):
             as_positive_int(name_of, size, at_most)
         as_rate("dropout", dropout)
@@ -87,7 +90,7 @@ class EncoderBackbone(Backbone):
             vocabulary_size,
             max_sequence_length,
             hidden_dim=hidden_dim,
-            num_segments=num_segments or 0,
+            num_segments=num_segments,
             dropout=dropout,
             layer_norm_epsilon=layer_norm_epsilon,
             embeddings_initializer=kernel,
@@ -116,13 +119,13 @@ class EncoderBackbone(Backbone):
         inputs = {
             key: keras.Input((None,), dtype="int32", name=key)
             for key in names
-            if num_segments is not None or key != "segment_ids"
+            if tells_segments or key != "segment_ids"
         }
         x = embeddings(*(inputs[key] for key in names[:2] if key in inputs))
         shared_context = context(inputs["padding_mask"])
         for block in blocks:
             x = block(x, shared_context)
-        outputs: Any = x if num_segments is None else {"sequence_output": x}
+        outputs: Any = {"sequence_output": x} if tells_segments else x
         if include_pooler:
             pooler = FirstTokenPooler(name="pooler", **shared)
             outputs = {"sequence_output": x, "pooled_output": pooler(x)}

@@ -19,6 +19,8 @@ from domain_core.weight_map import Target, Transform, WeightMap
 _LAYER, _BLOCK = "layers/transformer_encoder_{i}", "blocks.{i}"
 _ATTENTION = f"{_LAYER}/_self_attention_layer"
 _IGNORED = ("trainable", "dtype")
+# What only our tokenizers have.
+_TOKENIZER = {"added_tokens": [], "errors": "strict", "graph": False}
 
 
 def pair(theirs: str, first: str, second: str) -> dict[str, Target]:
@@ -136,10 +138,51 @@ def word_piece_class(cls: type, name: str) -> KerasClass:
     )
 
 
+def byte_pair_class(cls: type, name: str) -> KerasClass:
+    """Returns the map of a byte-pair tokenizer's arguments."""
+    return KerasClass(
+        cls,
+        (name,),
+        ConfigMap(
+            *("sequence_length", "add_prefix_space", "unsplittable_tokens"),
+            renamed={"dtype": DTYPE},
+            ignored=("trainable",),
+            theirs={"vocabulary": None, "merges": None},
+            ours={
+                **_TOKENIZER,
+                "special_tokens": "parse",
+                "pattern": "gpt2",
+                "normalization": None,
+                "unk_token": None,
+                "ignore_merges": False,
+            },
+        ),
+    )
+
+
+def sentence_piece_class(cls: type, name: str) -> KerasClass:
+    """Returns the map of a SentencePiece tokenizer's arguments."""
+    return KerasClass(
+        cls,
+        (name,),
+        ConfigMap(
+            *("sequence_length", "add_bos", "add_eos"),
+            renamed={"dtype": DTYPE},
+            ignored=("trainable",),
+            theirs={"proto": None},
+            ours={**_TOKENIZER, "special_tokens": "text"},
+        ),
+    )
+
+
 def preprocessor_class(cls: type, names: Sequence[str]) -> KerasClass:
     """Returns the map of a classifier's preprocessor."""
     return KerasClass(
-        cls, tuple(names), ConfigMap("sequence_length", "truncate", ignored=_IGNORED)
+        cls,
+        tuple(names),
+        ConfigMap(
+            *("sequence_length", "truncate"), ours={"pad_to": None}, ignored=_IGNORED
+        ),
     )
 
 
@@ -151,7 +194,7 @@ def masked_lm_preprocessor_class(cls: type, name: str) -> KerasClass:
         ConfigMap(
             *("sequence_length", "truncate", "mask_selection_rate"),
             *("mask_selection_length", "mask_token_rate", "random_token_rate"),
-            ours={"seed": None},
+            ours={"pad_to": None, "seed": None},
             ignored=_IGNORED,
         ),
     )
@@ -179,6 +222,20 @@ def classifier_class(
             ignored=_IGNORED,
         ),
         weights=WeightMap(weights),
+    )
+
+
+def embedder_class(cls: type, name: str) -> KerasTask:
+    """Returns the map of an embedder."""
+    return KerasTask(
+        cls,
+        (name,),
+        ConfigMap(
+            "normalize",
+            renamed={"pooling_mode": Argument("pooling_mode", write=_hub_pooling)},
+            ignored=_IGNORED,
+        ),
+        weights=None,
     )
 
 
@@ -223,6 +280,12 @@ def _without_equal_dropout(config: dict[str, Any]) -> dict[str, Any]:
     if config["attention_dropout"] == config["dropout"]:
         config["attention_dropout"] = None
     return config
+
+
+def _hub_pooling(mode: str) -> str:
+    if mode not in ("mean", "cls", "max"):
+        raise ValueError("KerasHub has 'mean', 'cls' and 'max'")
+    return mode
 
 
 def _as_bools(config: dict[str, Any]) -> dict[str, Any]:

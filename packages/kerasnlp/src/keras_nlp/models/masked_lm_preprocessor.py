@@ -6,14 +6,14 @@ import functools
 from typing import Any
 
 import keras
-import numpy as np
 
 from domain_core import serializable
+from domain_core.array_engine import NUMPY, ArrayEngine
 from domain_core.host_call import Spec
 from domain_core.text.masking import MaskedLMMaskGenerator
+from domain_core.text.packing import Packed, PadTo
 from keras_nlp.models.text_classifier_preprocessor import (
     TextClassifierPreprocessor,
-    run_on_host,
 )
 
 
@@ -43,6 +43,7 @@ class MaskedLMPreprocessor(TextClassifierPreprocessor):
         mask_selection_length: the most tokens to guess in a row.
         mask_token_rate: share of these that become the mask token.
         random_token_rate: share of these that become a random token.
+        pad_to: as in `TextClassifierPreprocessor`.
         seed: makes the sequence of calls reproducible; see `MaskedLMMaskGenerator`.
 
     Raises:
@@ -59,9 +60,10 @@ class MaskedLMPreprocessor(TextClassifierPreprocessor):
         mask_token_rate: float = 0.8,
         random_token_rate: float = 0.1,
         *,
+        pad_to: PadTo = None,
         seed: int | None = None,
     ) -> None:
-        super().__init__(tokenizer, sequence_length, truncate)
+        super().__init__(tokenizer, sequence_length, truncate, pad_to=pad_to)
         self.mask_selection_rate = mask_selection_rate
         self.mask_selection_length = mask_selection_length
         self.mask_token_rate = mask_token_rate
@@ -70,14 +72,16 @@ class MaskedLMPreprocessor(TextClassifierPreprocessor):
 
     def __call__(self, x: Any, y: Any = None, sample_weight: Any = None) -> Any:
         del y, sample_weight
-        inputs = dict(run_on_host(self.preprocess, x, self.specs()))
+        inputs = dict(super().__call__(x))
         y, sample_weight = inputs.pop("mask_ids"), inputs.pop("mask_weights")
         return keras.utils.pack_x_y_sample_weight(inputs, y, sample_weight)
 
-    def preprocess(self, segments: list[list[str]]) -> dict[str, np.ndarray]:
-        packed = self.pack(segments)
-        # The array's `token_ids` take the place of the original ones.
-        return {**self.encoder_inputs(packed), **self.masker(packed.token_ids)}
+    def encoder_inputs(
+        self, packed: Packed, engine: ArrayEngine = NUMPY
+    ) -> dict[str, Any]:
+        # The masker's `token_ids` take the place of the original ones.
+        inputs = super().encoder_inputs(packed, engine)
+        return {**inputs, **self.masker(packed.token_ids)}
 
     def specs(self) -> dict[str, Spec]:
         selection = (self.mask_selection_length,)
@@ -100,6 +104,7 @@ class MaskedLMPreprocessor(TextClassifierPreprocessor):
             mask_token_rate=self.mask_token_rate,
             random_token_rate=self.random_token_rate,
             seed=self.seed,
+            graph=self.tokenizer.graph,
         )
 
     def get_config(self) -> dict[str, Any]:

@@ -11,11 +11,11 @@ from domain_core import register_task
 from domain_core.backbone_outputs import gives, require_outputs
 from domain_core.classifier import Classifier, make_logits
 from domain_core.initialization import initializer
+from keras_nlp.models.pooling import pool
 from keras_nlp.models.text_classifier_preprocessor import TextClassifierPreprocessor
 from keras_nlp.models.text_inputs import check_preprocessor_fits
 
 _FEATURES = ("pooled_output", "sequence_output")
-_POOLINGS = ("pooled", "first", "mean")
 
 
 class TextClassifier(Classifier):
@@ -33,8 +33,8 @@ class TextClassifier(Classifier):
         hidden_dim: width of a layer before the output; None for none.
         dropout: share of the features to drop in training.
         pooling: "pooled" takes the backbone's own summary, "first" the first token,
-            "mean" the mean over real tokens; None takes "pooled" where there is one,
-            else "first".
+            "mean" and "max" those over real tokens; None takes "pooled" where there is
+            one, else "first".
         class_names: one name per label, for `decode_predictions`.
         name: name of the model.
 
@@ -90,7 +90,7 @@ class TextClassifier(Classifier):
             )
         # functional model
         inputs = backbone.input
-        feature, x = _pool(backbone, inputs, pooling)  # (B, D)
+        feature, x = pool(backbone, inputs, pooling)  # (B, D)
         if hidden is not None:
             if self.drops_before_hidden:
                 x = _drop(x, dropout, backbone, "hidden_dropout")
@@ -162,32 +162,6 @@ class HiddenTextClassifier(TextClassifier):
         config = super().get_config()
         del config["pooling"]
         return config
-
-
-def _pool(backbone: keras.Model, inputs: Any, pooling: str | None) -> tuple[str, Any]:
-    """Returns one vector per text, and the backbone's output it is made of."""
-    outputs = backbone(inputs)
-    if not isinstance(outputs, dict):
-        outputs = {"sequence_output": outputs}
-    if pooling is None:
-        pooling = "pooled" if "pooled_output" in outputs else "first"
-    if pooling not in _POOLINGS:
-        raise ValueError(
-            f"Expected `pooling` to be one of {_POOLINGS} or None, received "
-            f"{pooling!r}."
-        )
-    feature = "pooled_output" if pooling == "pooled" else "sequence_output"
-    require_outputs(f"pooling={pooling!r}", backbone, feature)
-    x = outputs[feature]
-    if pooling == "first":
-        x = x[:, 0]
-    elif pooling == "mean" and "padding_mask" in inputs:
-        weights = keras.ops.cast(inputs["padding_mask"], x.dtype)[:, :, None]
-        total = keras.ops.maximum(keras.ops.sum(weights, axis=1), 1)
-        x = keras.ops.sum(x * weights, axis=1) / total
-    elif pooling == "mean":
-        x = keras.ops.mean(x, axis=1)
-    return feature, x
 
 
 def _drop(x: Any, rate: float, backbone: keras.Model, name: str) -> Any:

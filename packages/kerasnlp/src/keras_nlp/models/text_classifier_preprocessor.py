@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from domain_core import Preprocessor, serializable
+from domain_core.array_engine import NUMPY, ArrayEngine, tensorflow_engine
 from domain_core.host_call import (
     Spec,
     host_call,
@@ -17,15 +18,17 @@ from domain_core.host_call import (
 )
 from domain_core.text.inputs import as_segments
 from domain_core.text.multi_segment_packer import MultiSegmentPacker
-from domain_core.text.packing import Packed
+from domain_core.text.packing import Packed, PadTo
+from domain_core.text.row_forms import as_tensor_rows
 
 
 @serializable(package="kerasnlp")
 class TextClassifierPreprocessor(Preprocessor):
     """Tokenizes texts, joins the segments of a sample, cuts and pads.
 
-    A family that packs its segments in another way writes `make_packer`; one whose
-    backbone does not tell segments apart sets `with_segment_ids` to False.
+    A family that packs its segments in another way writes `packing`; one whose backbone
+    does not tell segments apart sets `with_segment_ids` to False. Inside `tf.data` it
+    works by TensorFlow operations alone if its tokenizer does (`graph=True`).
 
     Call arguments:
         x: one text per sample: a string, or a list or NumPy array of strings; or
@@ -45,6 +48,9 @@ class TextClassifierPreprocessor(Preprocessor):
         sequence_length: length of the outputs in tokens.
         truncate: how to share the room between segments that do not fit:
             "round_robin" or "waterfall"; see `MultiSegmentPacker`.
+        pad_to: None for outputs of `sequence_length` tokens; "longest" for those of the
+            longest sample in a batch; or lengths in ascending order, of which the first
+            that holds the longest sample is taken.
 
     Raises:
         ValueError: if there is no tokenizer or an argument is out of range.
@@ -66,16 +72,24 @@ class TextClassifierPreprocessor(Preprocessor):
         tokenizer: Any,
         sequence_length: int = 512,
         truncate: str = "round_robin",
+        *,
+        pad_to: PadTo = None,
     ) -> None:
         require_tokenizer(tokenizer, type(self))
         # Complains about the arguments now; a vocabulary may come later.
-        MultiSegmentPacker(sequence_length, None, None, truncate=truncate)
+        MultiSegmentPacker(
+            sequence_length, None, None, truncate=truncate, pad_to=pad_to
+        )
         self.tokenizer = tokenizer
         self.sequence_length = sequence_length
         self.truncate = truncate
+        self.pad_to = pad_to
 
     def __call__(self, x: Any, y: Any = None, sample_weight: Any = None) -> Any:
-        inputs = run_on_host(self.preprocess, x, self.specs())
+        if self.tokenizer.graph and is_symbolic(x):
+            inputs = self._in_graph(x)
+        else:
+            inputs = run_on_host(self.preprocess, x, self.specs())
         return keras.utils.pack_x_y_sample_weight(inputs, y, sample_weight)
 
     def preprocess(self, segments: list[list[str]]) -> dict[str, np.ndarray]:
@@ -88,7 +102,7 @@ class TextClassifierPreprocessor(Preprocessor):
 
     def specs(self) -> dict[str, Spec]:
         """Returns dtype and shape, without batch axis, of what `preprocess` gives."""
-        row = Spec("int32", (self.sequence_length,))
+        row = Spec("int32", (self.sequence_length if self.pad_to is None else None,))
         specs = {"token_ids": row, "padding_mask": row}
         return {**specs, "segment_ids": row} if self.with_segment_ids else specs
 
@@ -97,31 +111,68 @@ class TextClassifierPreprocessor(Preprocessor):
         rows = [self.tokenizer.encode_batch(texts) for texts in segments]
         return self.make_packer().pack(rows)
 
-    def encoder_inputs(self, packed: Packed) -> dict[str, np.ndarray]:
+    def encoder_inputs(
+        self, packed: Packed, engine: ArrayEngine = NUMPY
+    ) -> dict[str, Any]:
         """Returns packed rows under the names of the backbone's inputs."""
         inputs = {
             "token_ids": packed.token_ids,
-            "padding_mask": packed.padding_mask.astype(np.int32),
+            "padding_mask": engine.cast(packed.padding_mask, "int32"),
         }
         if self.with_segment_ids:
             inputs["segment_ids"] = packed.segment_ids
         return inputs
 
-    def make_packer(self) -> MultiSegmentPacker:
-        """Returns what joins the segments of a sample."""
+    def make_packer(self, **options: Any) -> MultiSegmentPacker:
+        """Returns what joins the segments of a sample.
+
+        Args:
+            **options: of the packer, instead of the preprocessor's.
+        """
+        usual = {"truncate": self.truncate, "pad_to": self.pad_to}
         return MultiSegmentPacker(
-            self.sequence_length,
-            start_value=self.tokenizer.start_token_id,
-            end_value=self.tokenizer.end_token_id,
-            pad_value=self.tokenizer.pad_token_id,
-            truncate=self.truncate,
+            self.sequence_length, **{**usual, **self.packing(), **options}
         )
+
+    def packing(self) -> dict[str, Any]:
+        """Returns the tokens around and between segments, as the packer takes them."""
+        return {
+            "start_value": self.tokenizer.start_token_id,
+            "end_value": self.tokenizer.end_token_id,
+            "pad_value": self.tokenizer.pad_token_id,
+        }
 
     def get_config(self) -> dict[str, Any]:
         return {
             "tokenizer": self.tokenizer,
             "sequence_length": self.sequence_length,
             "truncate": self.truncate,
+            "pad_to": self.pad_to,
+        }
+
+    def _in_graph(self, x: Any) -> dict[str, Any]:
+        """Does what `preprocess` does, for tensors of raw samples."""
+        import tensorflow as tf
+
+        batch = leading_shape(x)
+        segments = list(x.values()) if isinstance(x, dict) else x
+        if not isinstance(segments, list | tuple):
+            segments = [segments]
+        rows = [
+            as_tensor_rows(
+                self.tokenizer.encode_in_graph(texts if batch else texts[None])
+            )[0]
+            for texts in segments
+        ]
+        engine = tensorflow_engine()
+        packed = engine.run(self.make_packer().pack, rows, engine=engine)
+        inputs = self.encoder_inputs(packed, engine)
+        specs = self.specs()
+        return {
+            key: tf.ensure_shape(
+                value if batch else value[0], (*batch, *specs[key].shape)
+            )
+            for key, value in inputs.items()
         }
 
 

@@ -119,6 +119,10 @@ class SentencePieceTokenizer(Tokenizer):
         self._tables = self.id_tables(self._engine.pieces)
         self._set_special_token_ids()
 
+    def get_proto(self) -> bytes:
+        """Returns the model as it was given."""
+        return self._require_proto()
+
     def encode_batch(self, texts: list[str]) -> Ragged:
         texts, pieces = self._cut(texts)
         rows = self._ids(self._engine.encode(texts))
@@ -233,7 +237,9 @@ class SentencePieceTokenizer(Tokenizer):
         """Hides special tokens that the model itself would find in a text."""
         if self.special_token_policy == "parse":
             return model
-        return with_types(model, dict.fromkeys(self.named_tokens.values(), CONTROL))
+        symbols = {p.text for p in read_pieces(model) if p.type == USER_DEFINED}
+        special = symbols.intersection(self.named_tokens.values())
+        return with_types(model, dict.fromkeys(special, CONTROL))
 
     def _set_special_token_ids(self) -> None:
         known = self._engine.places

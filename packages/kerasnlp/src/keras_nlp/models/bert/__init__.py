@@ -11,6 +11,9 @@ from keras_nlp.models.bert.presets import PRESETS
 from keras_nlp.models.bert.question_answerer import (
     BertQuestionAnswerer as BertQuestionAnswerer,
 )
+from keras_nlp.models.bert.text_embedder import (
+    BertTextEmbedder as BertTextEmbedder,
+)
 from keras_nlp.models.bert.tokenizer import BertTokenizer as BertTokenizer
 
 register_backbone(
@@ -20,5 +23,10 @@ register_backbone(
     layout=LAYOUT,
     package="kerasnlp",
 )
-for _task in (BertClassifier, BertMaskedLM, BertQuestionAnswerer):
+for _task in (
+    BertClassifier,
+    BertMaskedLM,
+    BertQuestionAnswerer,
+    BertTextEmbedder,
+):
     register_task(_task, backbone=BertBackbone, package="kerasnlp")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from domain_core.arguments import as_positive_int
 from keras_nlp.models.encoder_backbone import EncoderBackbone
 
 
@@ -84,7 +85,8 @@ class BertBackbone(EncoderBackbone):
             activation=activation,
             attention_dropout=attention_dropout,
             layer_norm_epsilon=layer_norm_epsilon,
-            num_segments=num_segments,
+            num_segments=as_positive_int("num_segments", num_segments),
+            tells_segments=True,
             include_pooler=include_pooler,
             dtype=dtype,
             name=name,

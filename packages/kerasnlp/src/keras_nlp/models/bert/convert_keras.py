@@ -14,7 +14,9 @@ from keras_nlp.models.bert.masked_lm import BertMaskedLM
 from keras_nlp.models.bert.preprocessors import (
     BertClassifierPreprocessor,
     BertMaskedLMPreprocessor,
+    BertTextEmbedderPreprocessor,
 )
+from keras_nlp.models.bert.text_embedder import BertTextEmbedder
 from keras_nlp.models.bert.tokenizer import BertTokenizer
 
 
@@ -49,11 +51,10 @@ FROM_KERAS = KerasConverter(
     preprocessors=(
         maps.preprocessor_class(
             BertClassifierPreprocessor,
-            (
-                "BertTextClassifierPreprocessor",
-                "BertPreprocessor",
-                "BertTextEmbedderPreprocessor",
-            ),
+            ("BertTextClassifierPreprocessor", "BertPreprocessor"),
+        ),
+        maps.preprocessor_class(
+            BertTextEmbedderPreprocessor, ("BertTextEmbedderPreprocessor",)
         ),
         maps.masked_lm_preprocessor_class(
             BertMaskedLMPreprocessor, "BertMaskedLMPreprocessor"
@@ -66,6 +67,6 @@ FROM_KERAS = KerasConverter(
             weights=maps.dense("layers/dense_0", "logits"),
         ),
         maps.masked_lm_class(BertMaskedLM, "BertMaskedLM"),
+        maps.embedder_class(BertTextEmbedder, "BertTextEmbedder"),
     ),
-    without_task=("BertTextEmbedder",),
 )

@@ -17,6 +17,7 @@ from keras_nlp.models import (
     BertClassifier,
     BertMaskedLM,
     BertQuestionAnswerer,
+    BertTextEmbedder,
     BertTokenizer,
     TextClassifier,
 )
@@ -234,20 +235,24 @@ def test_keras_nlp_had_other_names(theirs, copy, ids):
     assert list(task.preprocessor.tokenizer("good")) == [5]
 
 
-def test_an_embedder_is_a_backbone_with_a_preprocessor(copy, ids):
-    def rename(value):
-        for key in ENDS:
-            if isinstance(value.get(key), str):
-                new = value[key].replace("BertTextClassifier", "BertTextEmbedder")
-                value[key] = new
-
-    for file in ("task", "preprocessor"):
-        edit(copy, f"{file}.json", rename)
-    task = BertClassifier.from_preset(copy, num_classes=2)
-    assert task(ids).shape == (3, 2)
-    assert task.preprocessor.sequence_length == 9
-    with pytest.raises(ValueError, match="num_classes"):
-        BertClassifier.from_preset(copy)
+def test_embedder(tmp_path, ids):
+    tokenizer = hub.BertTokenizer(WORDS, lowercase=True)
+    preprocessor = hub.BertTextEmbedderPreprocessor(tokenizer, sequence_length=9)
+    for mode, normalize in (("mean", True), ("cls", False), ("max", True)):
+        theirs = hub.BertTextEmbedder(
+            hub.BertBackbone(**SIZES), preprocessor, mode, normalize
+        )
+        folder = tmp_path / mode
+        theirs.save_to_preset(str(folder))
+        ours = BertTextEmbedder.from_preset(folder)
+        assert_close(ours(ids), theirs(ids))
+        assert_close(ours.encode(TEXTS), theirs.predict(TEXTS, verbose=0))
+        ours.save_to_preset(tmp_path / "back", layout="keras", overwrite=True)
+        with missing_optimizer():
+            back = hub.BertTextEmbedder.from_preset(str(tmp_path / "back"))
+        assert_close(back(ids), theirs(ids), rtol=0, atol=0)
+    classifier = BertClassifier.from_preset(folder, num_classes=2)
+    assert classifier(ids).shape == (3, 2)
 
 
 @pytest.mark.parametrize(
@@ -293,6 +298,19 @@ def test_a_tokenizer_alone(saved, tmp_path):
     assert {k: theirs[k] for k in ours if k != "dtype"} == {
         k: v for k, v in ours.items() if k != "dtype"
     }
+
+
+def test_a_generation_config_and_a_chat_template_go_along(saved, ids, tmp_path):
+    ours = BertClassifier.from_preset(saved[0])
+    ours.backbone.set_generation_config({"top_k": 3})
+    ours.preprocessor.tokenizer.chat_template = "{{ messages }}"
+    ours.save_to_preset(tmp_path / "ours", layout="keras")
+    with missing_optimizer():  # KerasHub does not mind them
+        back = hub.BertTextClassifier.from_preset(str(tmp_path / "ours"))
+    assert_close(back(ids), ours(ids))
+    again = BertClassifier.from_preset(tmp_path / "ours")
+    assert again.backbone.generation_config == {"top_k": 3}
+    assert again.preprocessor.tokenizer.chat_template == "{{ messages }}"
 
 
 def test_a_vocabulary_elsewhere_is_not_read(copy):

@@ -215,6 +215,45 @@ def test_tokenizer(tmp_path, backbone, options):
     assert ours["segment_ids"].tolist() == packed.token_type_ids
 
 
+TEMPLATE = (
+    "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}"
+    "{% if add_generation_prompt %}bot: é{% endif %}"
+)
+
+
+@pytest.mark.parametrize("template", [TEMPLATE, {"default": TEMPLATE, "rag": "x"}])
+def test_generation_config_and_chat_template(tmp_path, backbone, template):
+    backbone.export_to_transformers(tmp_path / "here")
+    theirs = transformers.BertModel.from_pretrained(tmp_path / "here")
+    theirs.save_pretrained(tmp_path / "theirs")
+    generation = transformers.GenerationConfig(
+        eos_token_id=[3, 4], max_new_tokens=7, do_sample=True, top_p=0.9
+    )
+    generation.save_pretrained(tmp_path / "theirs")
+    (tmp_path / "theirs" / "vocab.txt").write_text("\n".join(WORDS) + "\n")
+    reference = transformers.BertTokenizerFast.from_pretrained(tmp_path / "theirs")
+    reference.chat_template = template
+    reference.save_pretrained(tmp_path / "theirs")
+    (tmp_path / "theirs" / "vocab.txt").write_text("\n".join(WORDS) + "\n")
+
+    task = TextClassifier.from_preset(tmp_path / "theirs", num_classes=2)
+    task.save_to_preset(tmp_path / "ours")
+    task = TextClassifier.from_preset(tmp_path / "ours")
+    assert task.preprocessor.tokenizer.chat_template == template
+    task.export_to_transformers(tmp_path / "out")
+    back = transformers.GenerationConfig.from_pretrained(tmp_path / "out")
+    assert back.to_dict() == generation.to_dict()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "out")
+    assert tokenizer.chat_template == template
+    messages = [{"role": "user", "content": "good film"}]
+    options = {"tokenize": False, "add_generation_prompt": True}
+    text = tokenizer.apply_chat_template(messages, **options)
+    assert text == reference.apply_chat_template(messages, **options)
+    assert text == "user: good film\nbot: é"
+    config = BertBackbone.from_preset(tmp_path / "out").generation_config
+    assert config["max_new_tokens"] == 7 and config["eos_token_id"] == [3, 4]
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [

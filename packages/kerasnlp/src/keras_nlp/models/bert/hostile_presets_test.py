@@ -47,6 +47,14 @@ class TestPresets(PresetAbuse):
             *OURS,
             [
                 ("dtype", "object", "object"),
+                ("layer_norm_epsilon", -1, r"`layer_norm_epsilon` .* in \[0, 1\]"),
+                ("layer_norm_epsilon", "1", r"`layer_norm_epsilon` .* in \[0, 1\]"),
+                (
+                    "attention_dropout",
+                    2.0,
+                    r"`attention_dropout` to be a number in \[0, 1\)",
+                ),
+                ("max_sequence_length", -1, "`max_sequence_length` to be a positive"),
                 ("dtype", GADGET, "Expected"),
                 ("module", "os", "module"),
                 ("vocabulary", "/etc/passwd", "vocabulary"),
@@ -75,7 +83,7 @@ class TestPresets(PresetAbuse):
     }
 
     @classmethod
-    def task(cls):
+    def task(cls, layout):
         backbone = BertBackbone(len(WORDS), 2, 4, 32, 48, max_sequence_length=12)
         tokenizer = BertTokenizer(WORDS, lowercase=True, strip_accents=True)
         preprocessor = BertClassifierPreprocessor(tokenizer, 12)

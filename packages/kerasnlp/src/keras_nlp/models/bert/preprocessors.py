@@ -7,6 +7,7 @@ from keras_nlp.models.bert.tokenizer import BertTokenizer
 from keras_nlp.models.masked_lm_preprocessor import MaskedLMPreprocessor
 from keras_nlp.models.question_answerer_preprocessor import QuestionAnswererPreprocessor
 from keras_nlp.models.text_classifier_preprocessor import TextClassifierPreprocessor
+from keras_nlp.models.text_embedder_preprocessor import TextEmbedderPreprocessor
 
 
 class BertClassifierPreprocessor(TextClassifierPreprocessor):
@@ -25,6 +26,13 @@ class BertMaskedLMPreprocessor(MaskedLMPreprocessor):
 
 class BertQuestionAnswererPreprocessor(QuestionAnswererPreprocessor):
     """Questions and passages to inputs; see `QuestionAnswererPreprocessor`."""
+
+    backbone_cls = BertBackbone
+    tokenizer_cls = BertTokenizer
+
+
+class BertTextEmbedderPreprocessor(TextEmbedderPreprocessor):
+    """Texts to BERT's inputs; see `TextEmbedderPreprocessor`."""
 
     backbone_cls = BertBackbone
     tokenizer_cls = BertTokenizer

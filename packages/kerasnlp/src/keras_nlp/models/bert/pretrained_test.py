@@ -9,7 +9,12 @@ import numpy as np
 import pytest
 
 from domain_core.testing import to_numpy
-from keras_nlp.models import BertBackbone, BertClassifierPreprocessor, BertTokenizer
+from keras_nlp.models import (
+    BertBackbone,
+    BertClassifierPreprocessor,
+    BertTextEmbedder,
+    BertTokenizer,
+)
 
 torch = pytest.importorskip("torch", reason="the reference runs on torch")
 transformers = pytest.importorskip("transformers", reason="the reference")
@@ -70,6 +75,24 @@ def test_ids_and_features(folder, sentences):
         assert error.max() < 1e-5
         pooled = to_numpy(received["pooled_output"]) - expected.pooler_output.numpy()
         assert np.abs(pooled).max() < 1e-5
+
+
+def test_embeddings(folder, sentences):
+    texts = sentences[:200]
+    embedder = BertTextEmbedder.from_preset(folder)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    inputs = tokenizer(
+        texts, padding=True, truncation=True, max_length=256, return_tensors="pt"
+    )
+    model = transformers.AutoModel.from_pretrained(folder).eval()
+    with torch.inference_mode():
+        features = model(**inputs).last_hidden_state
+    weights = inputs["attention_mask"][:, :, None]
+    mean = (features * weights).sum(1) / weights.sum(1)
+    found = embedder.encode(texts, normalize=False, batch_size=64)
+    assert np.abs(found - mean.numpy()).max() < 1e-5
+    unit = torch.nn.functional.normalize(mean).numpy()
+    assert np.abs(embedder.encode(texts, batch_size=64) - unit).max() < 1e-5
 
 
 def test_saved_and_loaded(folder, tmp_path):

@@ -13,6 +13,9 @@ from keras_nlp.models.distil_bert.masked_lm import (
     DistilBertMaskedLM as DistilBertMaskedLM,
 )
 from keras_nlp.models.distil_bert.presets import PRESETS
+from keras_nlp.models.distil_bert.text_embedder import (
+    DistilBertTextEmbedder as DistilBertTextEmbedder,
+)
 from keras_nlp.models.distil_bert.tokenizer import (
     DistilBertTokenizer as DistilBertTokenizer,
 )
@@ -25,5 +28,5 @@ register_backbone(
     layout=LAYOUT,
     package="kerasnlp",
 )
-for _task in (DistilBertClassifier, DistilBertMaskedLM):
+for _task in (DistilBertClassifier, DistilBertMaskedLM, DistilBertTextEmbedder):
     register_task(_task, backbone=DistilBertBackbone, package="kerasnlp")
