@@ -7,12 +7,15 @@ Two things are measured, each contender in a process of its own:
   the same file in the same process. The two alternate; the ratio is of their minima.
 - memory: a fresh process loads the model as a user does. Printed is the peak of its
   resident memory beyond what it had after it loaded a tiny model of the same kind, over
-  the bytes of the weights. KerasHub and `transformers` load theirs from their files.
+  the bytes of the weights. Ours loads from all three layouts, KerasHub and
+  `transformers` from their own.
 
     hatch run python benchmarks/presets.py
+    hatch run python benchmarks/presets.py --contenders 'ours-keras-*' --reps 0
 """
 
 import argparse
+import fnmatch
 import functools
 import json
 import os
@@ -52,11 +55,11 @@ def write_presets(folder: pathlib.Path, **sizes: int) -> None:
     theirs.save_to_preset(str(folder / "keras-hub"))
 
 
-def load_ours(folder: pathlib.Path) -> Any:
+def load_ours(folder: pathlib.Path, name: str = "ours") -> Any:
     """Loads a preset of `write_presets` with this library."""
     import keras_nlp
 
-    return keras_nlp.models.BertBackbone.from_preset(folder / "ours")
+    return keras_nlp.models.BertBackbone.from_preset(folder / name)
 
 
 def load_keras_hub(folder: pathlib.Path) -> Any:
@@ -79,8 +82,18 @@ def load_transformers(folder: pathlib.Path) -> Any:
     return model
 
 
+def ours_from(name: str) -> Any:
+    """Returns a loader with this library, of the files in a folder of this name."""
+    return functools.partial(load_ours, name=name)
+
+
 LOADERS = {
     **{f"ours-{name}": (load_ours, name) for name in BACKENDS},
+    **{f"ours-keras-{name}": (ours_from("keras-hub"), name) for name in BACKENDS},
+    **{
+        f"ours-transformers-{name}": (ours_from("transformers"), name)
+        for name in BACKENDS
+    },
     **{f"keras-hub-{name}": (load_keras_hub, name) for name in BACKENDS},
     "transformers": (load_transformers, "torch"),
 }
@@ -174,7 +187,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--layers", type=int, default=19, help="19 give one gibibyte")
-    parser.add_argument("--reps", type=int, default=5)
+    parser.add_argument("--reps", type=int, default=5, help="0: no first table")
+    parser.add_argument("--contenders", default="*", help="pattern, second table")
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--write", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -204,7 +218,7 @@ def report(path: str, options: argparse.Namespace) -> None:
     size = file.stat().st_size / MIB
     print(f"Weights: {size:.0f} MiB in float32, the largest tensor 119 MiB.\n")
     print("| backend | ours s | `load_file` s | ratio |\n| --- | ---: | ---: | ---: |")
-    for backend in BACKENDS:
+    for backend in BACKENDS if options.reps else ():
         arguments = ["--child", "weights", path, "--reps", str(options.reps)]
         found = in_process(arguments, backend)
         ratio = found["ours"] / found["floor"]
@@ -213,11 +227,13 @@ def report(path: str, options: argparse.Namespace) -> None:
         )
     print("\n| contender | peak MiB | of the weights | kept MiB | seconds |")
     print("| --- | ---: | ---: | ---: | ---: |")
-    for contender, (_, backend) in LOADERS.items():
+    for contender in fnmatch.filter(LOADERS, options.contenders):
+        backend = LOADERS[contender][1]
         found = in_process(["--child", contender, path], backend)
         print(
             f"| {contender} | {found['peak_mib']:.0f} | {found['peak_mib'] / size:.2f} "
-            f"| {found['kept_mib']:.0f} | {found['seconds']:.1f} |"
+            f"| {found['kept_mib']:.0f} | {found['seconds']:.1f} |",
+            flush=True,
         )
 
 

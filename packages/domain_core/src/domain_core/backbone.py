@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 import keras
@@ -52,6 +54,8 @@ class Backbone(keras.Model):
     """
 
     presets: ClassVar[PresetsProperty] = PresetsProperty()
+    # As text: Keras wraps dicts that become attributes.
+    generation_config_text: str | None = None
 
     def __init__(
         self,
@@ -102,6 +106,30 @@ class Backbone(keras.Model):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
         return cls(**revive(config))
+
+    @property
+    def generation_config(self) -> Mapping[str, Any] | None:
+        """How its authors generate with it, as JSON data, or None; read-only.
+
+        The keys are Hugging Face's: `{"eos_token_id": 2, "top_p": 0.9}`.
+        """
+        text = self.generation_config_text
+        return None if text is None else MappingProxyType(json.loads(text))
+
+    def set_generation_config(self, config: Mapping[str, Any] | None) -> None:
+        """Replaces `generation_config`, which presets keep and `.keras` files do not.
+
+        Args:
+            config: JSON data with the keys of Hugging Face's `GenerationConfig`; None
+                for none.
+
+        Raises:
+            ValueError: if it is no JSON data, or more than a mebibyte.
+        """
+        from domain_core.presets.json_files import json_text
+
+        text = None if config is None else json_text(dict(config), "generation config")
+        self.generation_config_text = text
 
     def weight_paths(self) -> dict[str, keras.Variable]:
         """Maps attribute paths to weights; see `domain_core.weight_paths`."""

@@ -285,4 +285,7 @@ def _forget_earlier_definition(cls: type, table: dict[type, Any]) -> None:
 def _no_name_is_near(known: Mapping[str, Any]) -> str:
     if not known:
         return "No package with presets is imported."
-    return f"There are {len(known)}; `domain_core.list_presets()` names them."
+    return (
+        f"There are {len(known)}: see `domain_core.list_presets()`, or run `python -m "
+        "domain_core presets`."
+    )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable
-from typing import Self
+from typing import Any, Self
 
 import keras
 import numpy as np
+
+_ALIGNMENT = 64  # bytes; the kernels of XLA and TensorFlow rely on it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,3 +50,20 @@ def to_array(variable: keras.Variable) -> np.ndarray:
     """Returns the value of a variable, in its own dtype on every backend."""
     array = keras.ops.convert_to_numpy(variable.value)
     return array.astype(variable.dtype, copy=False)  # torch gives bfloat16 wider
+
+
+def aligned_array(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
+    """Returns a new array at an address that JAX and TensorFlow take over uncopied."""
+    size = math.prod(shape) * dtype.itemsize
+    memory = np.empty(size + _ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % _ALIGNMENT
+    return memory[start : start + size].view(dtype).reshape(shape)
+
+
+def as_aligned(array: np.ndarray) -> np.ndarray:
+    """Returns an array, or a copy of it, as `aligned_array` makes them."""
+    if array.flags.c_contiguous and array.ctypes.data % _ALIGNMENT == 0:
+        return array
+    copy = aligned_array(array.shape, array.dtype)
+    copy[...] = array
+    return copy

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from domain_core.arguments import as_positive_int
+from domain_core.chat_template import as_chat_template, chat_template_config
 from domain_core.host_call import Spec, host_call, is_symbolic, rank, to_host
 from domain_core.ragged import Ragged
 from domain_core.serialization import revive
@@ -46,6 +47,8 @@ class Tokenizer:
             them, "ignore" leaves them out.
         graph: make symbolic tensors by TensorFlow operations alone, not by a call of
             Python code.
+        chat_template: Jinja program that makes one text of a conversation, or several
+            by name; kept with the tokenizer, never run here.
 
     Attributes:
         named_tokens: special tokens by attribute name, such as
@@ -70,6 +73,7 @@ class Tokenizer:
         special_tokens: bool | str = "text",
         errors: str = "strict",
         graph: bool = False,
+        chat_template: str | Mapping[str, str] | None = None,
     ) -> None:
         if errors not in ERRORS:
             raise ValueError(
@@ -80,6 +84,7 @@ class Tokenizer:
         self.special_token_policy = as_policy(special_tokens)
         self.errors = errors
         self.graph = graph
+        self.chat_template = as_chat_template(chat_template)
         self.name = name or re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).lower()
         for attribute, token in self.named_tokens.items():
             setattr(self, attribute, token)
@@ -310,6 +315,7 @@ class Tokenizer:
             "special_tokens": self.special_token_policy,
             "errors": self.errors,
             "graph": self.graph,
+            **chat_template_config(self.chat_template),
         }
 
     @classmethod

@@ -19,8 +19,9 @@ def add_to(commands: Any) -> None:
             "native        this library's own: fastest to load, with checksums\n"
             "keras         what KerasHub reads\n"
             "transformers  what Hugging Face `transformers` reads\n\n"
-            "A trained head, the tokenizer and the image converter go along. What the\n"
-            "other layout has no place for is an error, and nothing is written then."
+            "A trained head, the tokenizer, the image converter, a chat template and\n"
+            "a generation config go along. What the other layout has no place for is\n"
+            "an error, and nothing is written then."
         ),
         examples=[
             "hf://BAAI/bge-small-en-v1.5 ./bge --layout native",
@@ -31,9 +32,16 @@ def add_to(commands: Any) -> None:
     parser.add_argument("source", metavar="SRC", help="a name, handle or directory")
     parser.add_argument("directory", metavar="DST", help="directory to make")
     parser.add_argument(
-        "--layout", required=True, choices=("native", "keras", "transformers")
+        "--layout",
+        required=True,
+        choices=("native", "keras", "transformers"),
+        help="what to write, see above",
     )
-    parser.add_argument("--dtype", metavar="NAME", help="float32, bfloat16 or float16")
+    parser.add_argument(
+        "--dtype",
+        choices=("float32", "bfloat16", "float16"),
+        help="precision of the weights to write (that of the source)",
+    )
     parser.add_argument(
         "--overwrite", action="store_true", help="replace what is there"
     )

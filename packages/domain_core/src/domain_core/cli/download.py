@@ -17,14 +17,15 @@ def add_to(commands: Any) -> None:
         help="Bring all files of a preset into a directory.",
         description=(
             "The directory is a preset itself: pass its path to `from_preset`, here\n"
-            "or on a computer without internet. It is complete, or not there at all."
+            "or on a computer without internet. It is complete, or not there at all:\n"
+            "a download that was cut goes on where it stopped when you run this again."
         ),
         examples=[
             "bert_base_en ./bert_base_en",
             "kaggle://keras/bert/keras/bert_base_en/3 ./bert_base_en",
         ],
     )
-    parser.add_argument("preset", metavar="PRESET", help="a name or a handle")
+    parser.add_argument("preset", metavar="PRESET", help="a name, handle or directory")
     parser.add_argument("directory", metavar="DIR", help="directory to make")
     parser.add_argument(
         "--overwrite", action="store_true", help="replace what is there"

@@ -43,6 +43,9 @@ environment:
   DOMAIN_CORE_OFFLINE=1        send no request
   DOMAIN_CORE_TIMEOUT=seconds  give up later, or earlier
   DOMAIN_CORE_DEBUG=1          show where an error arose
+  KAGGLE_API_TOKEN, HF_TOKEN   log in, where a preset is not for everybody
+  KAGGLEHUB_CACHE, HF_HOME, DOMAIN_CORE_CACHE
+                               where downloads are kept (`doctor` shows it)
 """
 
 
@@ -64,7 +67,9 @@ def main(arguments: Sequence[str], output: TextIO | None = None) -> int:
         return USAGE
     try:
         with contextlib.redirect_stdout(output):  # for `--help`
-            parsed = parser.parse_args(arguments)
+            parsed, unknown = parser.parse_known_args(arguments)
+            if unknown:  # with the usage of the command, not of the whole
+                parsed.parser.error(f"unknown arguments: {' '.join(unknown)}")
     except SystemExit as exit:
         return int(exit.code or 0)
     try:

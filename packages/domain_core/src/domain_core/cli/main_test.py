@@ -108,6 +108,22 @@ def test_wrong_usage(run, arguments):
     assert "usage: " in err
 
 
+def test_unknown_options_show_the_usage_of_their_command(run):
+    _, _, err = run("download", "a", "b", "--overwite")
+    assert "usage: python -m domain_core download" in err
+    assert "unknown arguments: --overwite" in err
+
+
+def test_an_empty_directory_is_not_verified(run, tmp_path):
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "empty").mkdir()
+    for place in (tmp_path, tmp_path / "empty"):
+        status, out, err = run("verify", place)
+        assert (status, out) == (1, "")
+        assert_one_line(err, "manifest.json")
+    assert_one_line(run("info", tmp_path / "file")[2], "that is a file")
+
+
 def test_version(run):
     assert run("--version") == (0, f"{domain_core.__version__}\n", "")
 
@@ -170,7 +186,7 @@ def test_verify(run, saved):
     status, out, err = run("verify", folder, "--json")
     assert (status, err) == (0, "")
     assert len(json.loads(out)["sha256"]["backbone.json"]) == 64
-    assert run("verify", folder)[1] == f"{folder}: 3 files as in the manifest\n"
+    assert run("verify", folder)[1] == f"{folder}: 3 files, all as saved\n"
     weights = folder / "backbone.safetensors"
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1

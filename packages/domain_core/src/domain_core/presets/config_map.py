@@ -109,21 +109,28 @@ class ConfigMap:
             target: what they are written for, for messages.
 
         Raises:
-            ValueError: if a value can't be expressed there; the message names it.
+            ValueError: if values can't be expressed there; the message names all.
         """
         config = self._before_writing(dict(config))
         result = dict(self._theirs)
         theirs = {a.name: (key, a) for key, a in self._arguments.items()}
+        problems = []
         for name, value in config.items():
-            if name in theirs:
-                key, argument = theirs[name]
-                result[key] = _converted(argument.write, value, name, target)
-            elif name in self._ours:
-                _check_equal(name, value, self._ours[name], target)
-            else:
-                raise ValueError(
-                    f"{target} can't express the argument {name!r}, received {value!r}."
-                )
+            try:
+                if name in theirs:
+                    key, argument = theirs[name]
+                    result[key] = _converted(argument.write, value, name, target)
+                elif name in self._ours:
+                    _check_equal(name, value, self._ours[name], target)
+                else:
+                    problems.append(
+                        f"{target} can't express the argument {name!r}, received "
+                        f"{value!r:.200}."
+                    )
+            except ValueError as error:
+                problems.append(str(error))
+        if problems:
+            raise ValueError(" ".join(problems))
         return result
 
 

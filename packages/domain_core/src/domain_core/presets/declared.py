@@ -90,6 +90,11 @@ class DeclaredLayout(Layout):
     def preprocessor(self) -> Any:
         return None
 
+    def generation_config(self) -> dict[str, Any] | None:
+        if self._preset.handle is None or self._open_handle is None:
+            return None
+        return self._files.generation_config()
+
     @cached_property
     def _files(self) -> Layout:
         if self._preset.handle is None or self._open_handle is None:

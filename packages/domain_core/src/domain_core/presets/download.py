@@ -9,6 +9,7 @@ from pathlib import Path
 from domain_core.presets.disk import check_free_disk, whole_directory
 from domain_core.presets.folder import LocalFolder
 from domain_core.presets.opening import layout_of, open_folder
+from domain_core.presets.verifying import drop_damaged
 
 # Formats that other programs read and we never do; repositories on Hugging Face often
 # hold the same weights in several of them.
@@ -26,7 +27,8 @@ def download(
 ) -> Path:
     """Copies all files of a preset into a directory that `from_preset` then loads.
 
-    Files of formats that this library never reads (`.bin`, `.onnx`, ...) are left out.
+    Files of formats that this library never reads (`.bin`, `.onnx`, ...) are left out;
+    what was damaged in a cache since an earlier download is fetched again.
 
     Args:
         preset: a name, a handle, or the path of a directory.
@@ -42,6 +44,8 @@ def download(
     """
     target = Path(directory).expanduser()
     folder = open_folder(preset)
+    if drop_damaged(folder):
+        folder = open_folder(preset)
     layout_of(folder)  # says so early if this is no preset
     sizes = {name: size for name, size in folder.sizes().items() if _is_read(name)}
     check_free_disk(target, sum(sizes.values()), folder.label)

@@ -15,10 +15,12 @@ from pathlib import Path, PurePosixPath
 
 from domain_core.preset_errors import (
     PresetCorruptError,
+    PresetError,
     PresetUnsafeError,
 )
 
 MAX_FILES = 10_000
+MAX_BYTES = 2**40
 # Drives, streams and separators of any system, and what no file name needs.
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f\\:*?"<>|\ud800-\udfff]')
 _NOT_EVERYWHERE = re.compile(
@@ -51,6 +53,25 @@ class Folder(abc.ABC):
     @abc.abstractmethod
     def path(self, name: str) -> Path:
         """Returns where one of the files lies, after a download if need be."""
+
+    def is_intact(self, name: str) -> bool | None:
+        """Returns whether a file is what was downloaded, by its hash.
+
+        None if it was not fetched yet, or nobody stated a hash. Sends no request.
+        """
+        return None
+
+    def discard(self, name: str) -> None:
+        """Removes a downloaded file, so that `path` fetches it anew.
+
+        Raises:
+            PresetError: if there is no place to fetch it from.
+        """
+        raise PresetError(
+            f"Expected a downloaded preset, whose files can be fetched again, received "
+            f"{self.label!r}, a directory whose {name!r} is damaged or missing. Bring "
+            "it again from where it came from."
+        )
 
     def __contains__(self, name: str) -> bool:
         return name in self.sizes()
@@ -209,6 +230,20 @@ def check_names(names: Iterable[str], label: str) -> None:
                 f"Expected no file in the preset {label!r} to be a directory too, "
                 f"received {seen[name][:200]!r}. Nothing was written."
             )
+
+
+def check_sizes(sizes: Iterable[int], label: str) -> None:
+    """Checks what files that somebody else lists would take, before any is fetched.
+
+    Raises:
+        PresetUnsafeError: if it is more than a tebibyte.
+    """
+    total = sum(sizes)
+    if total > MAX_BYTES:
+        raise PresetUnsafeError(
+            f"Expected at most {MAX_BYTES} bytes in the preset {label!r}; it lists "
+            f"{total}. Nothing was written."
+        )
 
 
 def refuse_unsafe_weights(folder: Folder) -> None:

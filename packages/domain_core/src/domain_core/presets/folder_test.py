@@ -41,6 +41,13 @@ def test_names_that_are_one_on_some_systems():
         check_names((f"{i}.json" for i in range(10_001)), "kaggle://a")
 
 
+def test_a_directory_of_too_many_files(tmp_path):
+    for i in range(10_001):
+        (tmp_path / str(i)).touch()
+    with pytest.raises(PresetUnsafeError, match="at most 10000 files .* it has more"):
+        LocalFolder(tmp_path)
+
+
 def test_plain_names():
     check_names(["config.json", "assets/tokenizer/vocabulary.txt", ".hidden"], "a")
 

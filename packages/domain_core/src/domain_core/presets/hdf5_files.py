@@ -20,7 +20,7 @@ from domain_core.preset_errors import PresetCorruptError, PresetUnsafeError
 from domain_core.presets.folder import Folder
 from domain_core.presets.json_files import json_value, read_json
 from domain_core.presets.tensor_writer import shards_of
-from domain_core.tensor import Tensor
+from domain_core.tensor import Tensor, aligned_array
 
 _MAX_INDEX_BYTES = 25 * 10**6
 _MAX_OBJECTS = 200_000
@@ -101,8 +101,10 @@ class Hdf5Files:
         import ml_dtypes
 
         dataset = self._datasets[name]
+        array = aligned_array(dataset.shape, dataset.dtype.newbyteorder("="))
         try:
-            array = dataset[()]
+            if dataset.size:
+                dataset.read_direct(array)
         except (OSError, RuntimeError) as error:
             raise PresetCorruptError(
                 f"Expected to read {name!r} of the preset {self._label!r}: {error}. "
@@ -110,7 +112,7 @@ class Hdf5Files:
             ) from error
         if array.dtype.kind == "V":
             return array.view(ml_dtypes.bfloat16)
-        return array.astype(array.dtype.newbyteorder("="), copy=False)
+        return array
 
 
 class _Scan:

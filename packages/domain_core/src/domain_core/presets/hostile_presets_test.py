@@ -11,6 +11,7 @@ from safetensors.numpy import load_file, save_file
 
 import domain_core
 from domain_core.preset_errors import PresetCorruptError, PresetError, PresetUnsafeError
+from domain_core.testing.archives import ZIP, archive
 
 WEIGHTS = "backbone.safetensors"
 X = {"x": np.ones((1, 3), "float32")}
@@ -90,6 +91,8 @@ def assert_refused(preset, error, message):
         ({"dtype": {"class": "DTypePolicy", "config": {}}}, PresetUnsafeError, "DType"),
         ({"vocabulary": "/etc/passwd"}, PresetCorruptError, r"know \['vocabulary'\]"),
         ({"module": "os", "class_name": "system"}, PresetCorruptError, "class_name"),
+        ({"x" * 10_000: 1}, PresetCorruptError, "know"),
+        ({"num_layers": "x" * 10_000}, PresetCorruptError, "to build a model"),
     ],
 )
 def test_configs(preset, config, error, message):
@@ -200,6 +203,69 @@ def test_a_manifest_that_lies(preset):
         text = json.dumps({**manifest, "files": files})
         (preset / "manifest.json").write_text(text)
         assert_refused(preset, PresetCorruptError, "Expected")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format": "domain-core presets"}, "no preset"),
+        ({"format": None}, "no preset"),
+        ({"format_version": 2}, "format version 1 at most, received 2 .*pip install"),
+        ({"format_version": "1"}, "'format_version'"),
+        ({"format_version": True}, "'format_version'"),
+        ({"format_version": None}, "'format_version'"),
+        ({"format_version": 0}, "format version"),
+        ({"format_version": -1}, "format version"),
+    ],
+    ids=str,
+)
+def test_formats(preset, change, message):
+    manifest = json.loads((preset / "manifest.json").read_text())
+    (preset / "manifest.json").write_text(json.dumps({**manifest, **change}))
+    assert_refused(preset, PresetCorruptError, message)
+
+
+def test_a_class_of_another_library(preset):
+    rewrite(preset, "backbone.json", lambda v: v.update({"class": "kerascv>Absent"}))
+    assert_refused(preset, PresetUnsafeError, r"first `import keras_cv`")
+
+
+@pytest.mark.parametrize("length", range(10))
+def test_weights_cut_anywhere(preset, length):
+    path = preset / WEIGHTS
+    whole = path.read_bytes()
+    cut = whole[: len(whole) * length // 10]
+    path.write_bytes(cut)
+    assert_refused(preset, PresetCorruptError, "bytes, received")
+    manifest = json.loads((preset / "manifest.json").read_text())
+    manifest["files"][WEIGHTS]["size"] = len(cut)
+    (preset / "manifest.json").write_text(json.dumps(manifest))
+    assert_refused(preset, PresetCorruptError, "Expected a safetensors file")
+
+
+@pytest.mark.parametrize("name", ["preset.tar.gz", "preset.zip", "model.safetensors"])
+def test_archives_are_not_unpacked(tmp_path, name):
+    content = ZIP if name.endswith("zip") else archive("w:gz")
+    (tmp_path / "preset").mkdir()
+    (tmp_path / "preset" / name).write_bytes(content)
+    assert_refused(tmp_path / "preset", PresetCorruptError, "holds .*Check the path")
+    for preset in (tmp_path / "preset" / name, str(tmp_path / "preset" / name)):
+        with pytest.raises(PresetError, match="that is a file"):
+            Tower.from_preset(preset)
+    assert [path.name for path in tmp_path.rglob("*")] == ["preset", name]
+
+
+def test_an_archive_in_place_of_each_file(preset):
+    for name in ("backbone.json", WEIGHTS, "manifest.json"):
+        before = {file: file.read_bytes() for file in preset.iterdir()}
+        (preset / name).write_bytes(archive("w:gz"))
+        if name != "manifest.json":
+            manifest = json.loads((preset / "manifest.json").read_text())
+            manifest["files"][name]["size"] = (preset / name).stat().st_size
+            (preset / "manifest.json").write_text(json.dumps(manifest))
+        assert_refused(preset, PresetCorruptError, f"Expected .*{name}")
+        for file, content in before.items():
+            file.write_bytes(content)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "mixed_bfloat16"])

@@ -10,11 +10,13 @@ from typing import Any, NoReturn
 from domain_core.preset_errors import PresetCorruptError
 from domain_core.presets.folder import Folder
 
-_MAX_BYTES = 2**20
+MAX_BYTES = 2**20
+# Of a long list each value takes 64 bytes or more of memory, and 3 of the file.
+_MAX_VALUES = 400_000
 _MAX_DEPTH = 64
 
 
-def read_json(folder: Folder, name: str, max_bytes: int = _MAX_BYTES) -> dict[str, Any]:
+def read_json(folder: Folder, name: str, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
     """Returns the object in a JSON file of a preset.
 
     Args:
@@ -24,7 +26,8 @@ def read_json(folder: Folder, name: str, max_bytes: int = _MAX_BYTES) -> dict[st
 
     Raises:
         PresetCorruptError: if the file is missing, too large, no JSON object, nested
-            more than 64 deep, names a key twice, or holds a number that is not finite.
+            more than 64 deep, names a key twice, or holds a number that is not finite
+            or more than 400,000 values.
     """
     path = folder.require(name)
     what = f"{name!r} of the preset {folder.label!r}"
@@ -35,13 +38,7 @@ def read_json(folder: Folder, name: str, max_bytes: int = _MAX_BYTES) -> dict[st
             "is not a config file."
         )
     try:
-        value = json.loads(
-            path.read_bytes().decode("utf-8-sig"),
-            object_pairs_hook=_without_duplicates,
-            parse_constant=_refuse_number,
-            parse_float=_finite,
-        )
-        _check_depth(value)
+        value = parse_json(path.read_bytes())
     except (ValueError, RecursionError) as error:
         raise PresetCorruptError(
             f"Expected JSON in {what}: {error}. Save or download the preset again."
@@ -50,6 +47,25 @@ def read_json(folder: Folder, name: str, max_bytes: int = _MAX_BYTES) -> dict[st
         raise PresetCorruptError(
             f"Expected a JSON object in {what}, received a {type(value).__name__}."
         )
+    return value
+
+
+def parse_json(content: bytes) -> Any:
+    """Returns the value of a JSON text, which is read strictly.
+
+    Raises:
+        ValueError: if it is none, see `read_json`.
+        RecursionError: if it is nested too deep by far.
+    """
+    if sum(content.count(mark) for mark in (b",", b"[", b"{")) > _MAX_VALUES:
+        raise ValueError(f"it holds more than {_MAX_VALUES} values")
+    value = json.loads(
+        content.decode("utf-8-sig"),
+        object_pairs_hook=_without_duplicates,
+        parse_constant=_refuse_number,
+        parse_float=_finite,
+    )
+    _check_depth(value)
     return value
 
 
@@ -73,6 +89,27 @@ def write_json(path: Path, value: Any) -> None:
     """Writes a value so that `read_json` gives it back."""
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     path.write_text(text + "\n", encoding="utf-8")
+
+
+def json_text(value: Any, what: str) -> str:
+    """Returns what `write_json` writes, if `read_json` gives the very same value back.
+
+    Raises:
+        ValueError: if it does not.
+    """
+    try:
+        text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+        same = len(text.encode()) < MAX_BYTES and parse_json(text.encode()) == value
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(
+            f"Expected JSON data as {what}, received {value!r:.200}: {error}."
+        ) from error
+    if not same:
+        raise ValueError(
+            f"Expected as {what} JSON data of less than {MAX_BYTES} bytes, with lists "
+            f"and no tuples, received {value!r:.200}."
+        )
+    return text
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,8 +1,16 @@
+import tracemalloc
+
 import pytest
 
 from domain_core.preset_errors import PresetCorruptError
 from domain_core.presets.folder import LocalFolder
-from domain_core.presets.json_files import json_value, read_json
+from domain_core.presets.json_files import (
+    MAX_BYTES,
+    json_text,
+    json_value,
+    parse_json,
+    read_json,
+)
 
 
 def read(tmp_path, content):
@@ -42,6 +50,38 @@ def test_what_is_refused(tmp_path, content, message):
         read(tmp_path, content)
     assert "'a.json'" in str(error.value)
     assert len(str(error.value)) < 1000
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"a": "' + b"x" * 50_000_000 + b'"}',
+        b'{"a": [' + b"[]," * 2_700_000 + b"0]}",
+        b'{"a": [' + b'{"a":1},' * 1_000_000 + b"0]}",
+        b'{"a":' * 1_600_000,
+        b"[" * 8_000_000,
+    ],
+    ids=range(5),
+)
+def test_much_text_takes_little_memory(tmp_path, content):
+    (tmp_path / "a.json").write_bytes(content)
+    for limit in (MAX_BYTES, 8 * 2**20):  # that of a config, and of a manifest
+        tracemalloc.start()
+        try:
+            with pytest.raises(PresetCorruptError, match="at most|values|Expected"):
+                read_json(LocalFolder(tmp_path), "a.json", limit)
+            assert tracemalloc.get_traced_memory()[1] < 2**25
+        finally:
+            tracemalloc.stop()
+
+
+def test_what_is_written_is_read(tmp_path):
+    value = {"a": [1, 2.5, "\u2028é", None, {"b": True}], "c": ""}
+    assert parse_json(json_text(value, "it").encode()) == value
+    for bad in ((1,), {1: 2}, {1}, float("inf"), "\ud800", "x" * MAX_BYTES, object()):
+        with pytest.raises(ValueError, match="JSON data") as error:
+            json_text(bad, "it")
+        assert len(str(error.value)) < 500
 
 
 def test_a_missing_file(tmp_path):

@@ -48,10 +48,10 @@ class KerasTask(KerasClass):
     """A task of ours and its counterpart upstream.
 
     Args:
-        weights: map of the weights outside the backbone.
+        weights: map of the weights outside the backbone; None if it has none.
     """
 
-    weights: WeightMap = dataclasses.field(kw_only=True)
+    weights: WeightMap | None = dataclasses.field(kw_only=True)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,6 +10,8 @@ image_converter.json
 metadata.json            not read
 ```
 
+What `side_files` names may lie beside them; KerasHub does not look at it.
+
 KerasCV wrote a task as a single `config.json`, with the backbone inside, and one file
 of weights. Nothing in a file is imported or called: classes are names in a family's
 table.
@@ -23,12 +25,14 @@ from typing import Any
 
 import keras
 
+from domain_core.chat_template import chat_template_config
 from domain_core.preset_errors import PresetCorruptError, PresetUnsafeError
 from domain_core.presets.folder import Folder
 from domain_core.presets.hdf5_files import Hdf5Files, numbered
 from domain_core.presets.json_files import json_value, read_json
 from domain_core.presets.keras_converter import KerasClass, KerasTask, upstream_name
-from domain_core.presets.layout import Layout
+from domain_core.presets.layout import Layout, load_assets
+from domain_core.presets.side_files import read_chat_template, read_generation_config
 from domain_core.registry import find_keras_converter
 from domain_core.weight_map import WeightMap
 
@@ -51,6 +55,9 @@ _POLICIES = (
     "QuantizedDTypePolicy",
     "QuantizedFloat8DTypePolicy",
 )
+
+# What a preprocessor is made of.
+_PARTS = ("tokenizer", "image_converter")
 
 
 class KerasLayout(Layout):
@@ -94,6 +101,8 @@ class KerasLayout(Layout):
         return True
 
     def weight_shapes(self, head: bool) -> Collection[tuple[int, ...]] | None:
+        if head and self._head_map() is None:
+            return ()
         with self._weights(head) as tensors:
             return self._own(tensors, head)[1].values()
 
@@ -109,9 +118,9 @@ class KerasLayout(Layout):
         return item.cls, self._arguments(item, config, file)
 
     def assign_head(self, task: Any) -> None:
-        item, _ = self._task()
-        assert isinstance(item, KerasTask), "task() said that there is no head"
-        self._assign(item.weights, task.head_weight_paths(), head=True)
+        weights = self._head_map()
+        if weights is not None:
+            self._assign(weights, task.head_weight_paths(), head=True)
 
     def tokenizer(self, cls: type, **kwargs: Any) -> Any:
         item = self._converter.tokenizer
@@ -129,8 +138,9 @@ class KerasLayout(Layout):
                 f"{self._folder.label!r}: it is read from {ASSETS!r} alone."
             )
         arguments = self._arguments(item, data["config"], TOKENIZER)
+        arguments |= chat_template_config(read_chat_template(self._folder))
         tokenizer: Any = item.cls(**{**arguments, **kwargs})
-        tokenizer.load_assets(self._folder.directory(ASSETS))
+        load_assets(tokenizer, self._folder, ASSETS)
         return tokenizer
 
     def image_converter(self) -> Any:
@@ -153,9 +163,17 @@ class KerasLayout(Layout):
             arguments["tokenizer"] = self.tokenizer(object)
         if data["config"].get("image_converter") is not None:
             arguments["image_converter"] = self.image_converter()
-        if None in arguments.values():
+        if any(arguments.get(part, part) is None for part in _PARTS):
             return None
         return item.cls(**arguments)
+
+    def generation_config(self) -> dict[str, Any] | None:
+        return read_generation_config(self._folder)
+
+    def _head_map(self) -> WeightMap | None:
+        item, _ = self._task()
+        assert isinstance(item, KerasTask), "task() said that there is no head"
+        return item.weights
 
     def _task(self) -> tuple[KerasTask | None, Mapping[str, Any]]:
         data = self._single

@@ -21,9 +21,16 @@ from domain_core.presets.keras_layout import (
     TOKENIZER,
     WEIGHTS,
 )
+from domain_core.presets.layout import save_assets
+from domain_core.presets.side_files import (
+    write_chat_template,
+    write_generation_config,
+)
 from domain_core.registry import keras_converter_of
 
 _TARGET = "KerasHub"
+# Arguments that are not written, or have files of their own.
+_ASIDE = ("name", "chat_template")
 
 
 def write_keras(
@@ -66,11 +73,13 @@ def write_keras(
     weights = converter.weights(backbone.get_config())
     tensors = weights.to_foreign(backbone.weight_paths())
     write_hdf5(directory, WEIGHTS, tensors, max_shard_bytes=max_shard_bytes)
+    write_generation_config(directory, backbone)
     if task is not None:
         item = converter.of(type(task))
         assert isinstance(item, KerasTask), "its config was written above"
-        head = item.weights.to_foreign(task.head_weight_paths())
-        write_hdf5(directory, HEAD, head)
+        if item.weights is not None:
+            head = item.weights.to_foreign(task.head_weight_paths())
+            write_hdf5(directory, HEAD, head)
 
 
 def _write_preprocessor(
@@ -91,8 +100,8 @@ def _write_preprocessor(
         if part is not None:
             _write_json(directory / file, _to_json(converter, part))
     if parts[TOKENIZER] is not None:
-        (directory / ASSETS).mkdir(parents=True)
-        parts[TOKENIZER].save_assets(str(directory / ASSETS))
+        write_chat_template(directory, parts[TOKENIZER].chat_template)
+        save_assets(parts[TOKENIZER], directory / ASSETS)
 
 
 def _to_json(converter: KerasConverter, value: Any) -> dict[str, Any]:
@@ -111,7 +120,7 @@ def _to_json(converter: KerasConverter, value: Any) -> dict[str, Any]:
             objects[key] = _to_json(converter, part)
         elif key in ("backbone", "preprocessor", "image_converter"):
             objects[key] = None if part is None else _to_json(converter, part)
-        elif key not in ("name", *getattr(value, "asset_config_keys", ())):
+        elif key not in (*_ASIDE, *getattr(value, "asset_config_keys", ())):
             own[key] = part
     target = f"{_TARGET}'s {item.names[0]}"
     return {

@@ -12,7 +12,7 @@ from domain_core.allocation_budget import allocation_budget
 from domain_core.initialization import without_initialization
 from domain_core.preset_errors import PresetCorruptError, PresetError
 from domain_core.presets.layout import Layout
-from domain_core.presets.matching import check_parts
+from domain_core.presets.matching import check_parts, check_token_ids
 from domain_core.presets.opening import open_preset
 from domain_core.registry import task_for
 
@@ -114,11 +114,17 @@ def _backbone(
         )
     _check_keys(stored_cls, config, preset, required=kwargs)
     config = {**config, **kwargs}
-    if not load_weights:
-        return stored_cls(**config)
-    with _building(layout, preset, head=False, by_preset=not kwargs):
+    backbone: Any
+    if load_weights:
+        with _building(layout, preset, head=False, by_preset=not kwargs):
+            backbone = stored_cls(**config)
+        layout.assign_backbone(backbone)
+    else:
         backbone = stored_cls(**config)
-    layout.assign_backbone(backbone)
+    generation = layout.generation_config()
+    if generation is not None:
+        check_token_ids(backbone, generation, os.fspath(preset))
+        backbone.set_generation_config(generation)
     return backbone
 
 
@@ -138,7 +144,8 @@ def _building(
         if not by_preset or isinstance(error, PresetError):
             raise
         raise PresetCorruptError(
-            f"Expected the config of the preset {label!r} to build a model: {error}"
+            f"Expected the config of the preset {label!r} to build a model: "
+            f"{str(error)[:1000]}"
         ) from error
 
 
@@ -166,8 +173,8 @@ def _check_keys(
         if keys:
             raise PresetCorruptError(
                 f"Expected the config of the preset {os.fspath(preset)!r} to hold the "
-                f"arguments of {cls.__name__}, which {fault} {keys[:10]}. Save it "
-                "again, or install the version that wrote it."
+                f"arguments of {cls.__name__}, which {fault} {keys[:10]!r:.500}. Save "
+                "it again, or install the version that wrote it."
             )
 
 
@@ -202,9 +209,9 @@ def _preprocessor(cls: Any, layout: Layout, kwargs: dict[str, Any]) -> Any:
         arguments["tokenizer"] = layout.tokenizer(tokenizer_cls)
     if "image_converter" in parameters:
         arguments["image_converter"] = layout.image_converter()
-    arguments |= kwargs
-    if None in arguments.values():
+    if any(part is None for key, part in arguments.items() if key not in kwargs):
         return None
+    arguments |= kwargs
     usual = parameters.get("sequence_length")
     positions = layout.backbone(False)[1].get("max_sequence_length")
     if usual is not None and positions is not None and positions < usual.default:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from domain_core.preset_errors import PresetCorruptError
@@ -41,3 +42,28 @@ def check_parts(backbone: Any, preprocessor: Any, label: str) -> None:
                 f"of shape {taken}, which the backbone takes; it gives {given}. Pass "
                 "a `preprocessor` whose converter gives that shape."
             )
+
+
+def check_token_ids(backbone: Any, config: Mapping[str, Any], label: str) -> None:
+    """Checks that the special tokens of a generation config are tokens of a backbone.
+
+    Args:
+        backbone: a `Backbone`.
+        config: its generation config.
+        label: name of the preset, for messages.
+
+    Raises:
+        PresetCorruptError: if what is named like a token's id is none, or has no
+            embedding.
+    """
+    rows = getattr(backbone, "vocabulary_size", None)
+    for key, value in config.items():
+        if rows is None or value is None or not key.endswith("_token_id"):
+            continue
+        for token_id in value if isinstance(value, list) else [value]:
+            if type(token_id) is not int or not 0 <= token_id < rows:
+                raise PresetCorruptError(
+                    f"Expected {key!r:.100} in 'generation_config.json' of the preset "
+                    f"{label!r} to be ids of tokens, from 0 to {rows - 1}, received "
+                    f"{value!r:.100}. Correct the file, or remove the key."
+                )

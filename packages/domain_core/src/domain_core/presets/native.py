@@ -4,6 +4,7 @@
 manifest.json            format, version, size and sha256 of every file
 backbone.json            class and constructor arguments
 backbone.safetensors     weights by attribute path
+generation_config.json   where the backbone has one
 task.json, head.safetensors
 preprocessor.json        the tokenizer inside
 assets/                  vocabulary files
@@ -22,7 +23,8 @@ from domain_core.allocation_budget import allocation_budget
 from domain_core.preset_errors import PresetCorruptError
 from domain_core.presets.folder import Folder, PartOfFolder
 from domain_core.presets.json_files import json_value, read_json
-from domain_core.presets.layout import Layout
+from domain_core.presets.layout import Layout, load_assets
+from domain_core.presets.side_files import read_generation_config
 from domain_core.presets.tensor_files import TensorFiles
 from domain_core.presets.verifying import MANIFEST, MAX_MANIFEST_BYTES
 from domain_core.serialization import (
@@ -53,6 +55,11 @@ class NativeLayout(Layout):
                 f"received {manifest.get('format')!r:.200}. This is no preset."
             )
         version = json_value(manifest, "format_version", int, MANIFEST, folder)
+        if version < 1:
+            raise PresetCorruptError(
+                f"Expected a format version of 1 or more in {MANIFEST!r} of the preset "
+                f"{folder.label!r}, received {version}. Save it again."
+            )
         if version > FORMAT_VERSION:
             raise PresetCorruptError(
                 f"Expected format version {FORMAT_VERSION} at most, received "
@@ -120,7 +127,7 @@ class NativeLayout(Layout):
                 f"for {tokenizer_cls.__name__}. Call its `from_preset` instead."
             )
         tokenizer = tokenizer_cls.from_config({**stored["config"], **kwargs})
-        tokenizer.load_assets(self._folder.directory("assets"))
+        load_assets(tokenizer, self._folder, "assets")
         return tokenizer
 
     def image_converter(self) -> Any:
@@ -135,6 +142,9 @@ class NativeLayout(Layout):
         if "tokenizer" in config:
             config["tokenizer"] = self.tokenizer(object)
         return from_json(data)
+
+    def generation_config(self) -> dict[str, Any] | None:
+        return read_generation_config(self._folder)
 
     def _preprocessor_data(self) -> tuple[dict[str, Any], dict[str, Any]]:
         name = _PREPROCESSOR

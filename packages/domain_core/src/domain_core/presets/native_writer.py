@@ -11,8 +11,10 @@ import keras
 from domain_core._version import __version__
 from domain_core.presets.disk import sha256
 from domain_core.presets.json_files import write_json
+from domain_core.presets.layout import save_assets
 from domain_core.presets.model_card import write_card
 from domain_core.presets.native import FORMAT, FORMAT_VERSION
+from domain_core.presets.side_files import write_generation_config
 from domain_core.presets.tensor_writer import Tensor, write_tensors
 from domain_core.presets.verifying import MANIFEST
 from domain_core.serialization import registered_name, to_json
@@ -46,6 +48,7 @@ def write_native(
     if backbone is not None:
         write_json(directory / "backbone.json", to_json(backbone))
         write_weights("backbone.safetensors", backbone.weight_paths())
+        write_generation_config(directory, backbone)
     if task is not None:
         own = {k: v for k, v in task.get_config().items() if k not in _OWN_FILES}
         data = {"class": registered_name(type(task)), "config": to_json(own)}
@@ -66,8 +69,7 @@ def _write_preprocessor(directory: Path, preprocessor: Any) -> None:
         stored = data["config"].get("tokenizer", data)
         for key in tokenizer.asset_config_keys:
             stored["config"].pop(key, None)
-        (directory / "assets").mkdir()
-        tokenizer.save_assets(str(directory / "assets"))
+        save_assets(tokenizer, directory / "assets")
     write_json(directory / "preprocessor.json", data)
 
 

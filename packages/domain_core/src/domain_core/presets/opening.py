@@ -73,6 +73,11 @@ def open_folder(preset: str | os.PathLike[str]) -> Folder:
             )
         return open_folder(handle)
     directory = surviving(Path(name).expanduser())
+    if directory.is_file():
+        raise PresetNotFoundError(
+            f"Expected a preset directory at {name!r}; that is a file. Pass the "
+            "directory it lies in, or unpack it first if it is an archive."
+        )
     if not directory.is_dir():
         raise PresetNotFoundError(
             f"Expected a preset directory at {name!r}; there is none. Check the path."

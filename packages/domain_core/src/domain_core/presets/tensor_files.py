@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Self
@@ -19,11 +18,11 @@ from domain_core.preset_errors import PresetCorruptError
 from domain_core.presets.folder import Folder
 from domain_core.presets.json_files import json_value, read_json
 from domain_core.presets.tensor_writer import CODES
+from domain_core.tensor import aligned_array
 
 _MAX_INDEX_BYTES = 25 * 10**6
 # Enough for 50,000 tensors in a file; half a million take seconds and a gigabyte.
 _MAX_HEADER_BYTES = 5 * 10**6
-_ALIGNMENT = 64  # bytes
 _NAMES = {code: name for name, code in CODES.items()}
 
 
@@ -84,7 +83,7 @@ class TensorFiles:
                 f"Expected {name!r} in the preset {self._label!r} to be of one of the "
                 f"types {sorted(_NAMES)}, received {place.code!r}."
             )
-        array = _aligned(place.shape, np.dtype(_NAMES[place.code]))
+        array = aligned_array(place.shape, np.dtype(_NAMES[place.code]))
         view = array.reshape(-1).view(np.uint8).data
         place.file.seek(place.offset)
         done = 0
@@ -125,11 +124,3 @@ class TensorFiles:
             f"Expected a safetensors file {path.name!r} in the preset {self._label!r}: "
             f"{why}. Save or download the preset again."
         )
-
-
-def _aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
-    """Returns a new array at an address that JAX and TensorFlow take over uncopied."""
-    size = math.prod(shape) * dtype.itemsize
-    memory = np.empty(size + _ALIGNMENT, np.uint8)
-    start = -memory.ctypes.data % _ALIGNMENT
-    return memory[start : start + size].view(dtype).reshape(shape)

@@ -12,10 +12,12 @@ from typing import Any, TypeVar
 
 import keras
 
+from domain_core.chat_template import chat_template_config
 from domain_core.preset_errors import PresetCorruptError
 from domain_core.presets.folder import Folder
 from domain_core.presets.json_files import json_value, read_json, write_json
-from domain_core.presets.layout import Layout
+from domain_core.presets.layout import Layout, check_asset
+from domain_core.presets.side_files import read_chat_template, read_generation_config
 from domain_core.presets.tensor_files import TensorFiles
 from domain_core.presets.transformers_images import image_converter_arguments
 from domain_core.registry import find_converter
@@ -28,6 +30,8 @@ WEIGHTS = "model.safetensors"
 IMAGES = "preprocessor_config.json"
 TOKENIZER = "tokenizer_config.json"
 _VOCABULARY = "vocab.txt"
+# Thousands of reserved tokens stand in some.
+_MAX_TOKENIZER_BYTES = 8 * 2**20
 _ACTIVATIONS = {
     "gelu": "gelu",
     "gelu_new": "gelu_approximate",
@@ -48,7 +52,8 @@ def activation_name(config: Mapping[str, Any], key: str = "hidden_act") -> str:
     name = config.get(key, "gelu")
     if name not in _ACTIVATIONS:
         raise ValueError(
-            f"Expected {key!r} to be one of {sorted(_ACTIVATIONS)}, received {name!r}."
+            f"Expected {key!r} to be one of {sorted(_ACTIVATIONS)}, received "
+            f"{name!r:.200}."
         )
     return _ACTIVATIONS[name]
 
@@ -64,15 +69,21 @@ def foreign_activation(name: Any, argument: str = "activation") -> str:
             return theirs
     raise ValueError(
         f"Expected `{argument}` to be one of {sorted(set(_ACTIVATIONS.values()))} to "
-        f"export, received {name!r}."
+        f"export, received {name!r:.200}."
     )
+
+
+def tokenizer_options(folder: Folder) -> dict[str, Any]:
+    """Returns the content of `tokenizer_config.json`; {} where there is none."""
+    if TOKENIZER not in folder:
+        return {}
+    return read_json(folder, TOKENIZER, _MAX_TOKENIZER_BYTES)
 
 
 def word_piece_arguments(folder: Folder) -> dict[str, Any]:
     """Returns the arguments of a WordPiece tokenizer in Hugging Face's layout."""
-    options: dict[str, Any] = {}
-    if TOKENIZER in folder:
-        options = read_json(folder, TOKENIZER)
+    options = tokenizer_options(folder)
+    check_asset(folder, _VOCABULARY)
     return {
         "vocabulary": str(folder.require(_VOCABULARY)),
         "lowercase": options.get("do_lower_case", True),
@@ -218,7 +229,10 @@ class TransformersLayout(Layout):
                 f"Expected a preset for {cls.__name__}; {self._folder.label!r} is "
                 f"for {tokenizer_cls.__name__}. Call its `from_preset` instead."
             )
-        return tokenizer_cls(**{**self._converter.tokenizer(self._folder), **kwargs})
+        arguments = self._converter.tokenizer(self._folder)
+        template = read_chat_template(self._folder, tokenizer_options(self._folder))
+        arguments |= chat_template_config(template)
+        return tokenizer_cls(**{**arguments, **kwargs})
 
     def image_converter(self) -> Any:
         if IMAGES not in self._folder:
@@ -230,6 +244,9 @@ class TransformersLayout(Layout):
 
     def preprocessor(self) -> Any:
         return None
+
+    def generation_config(self) -> dict[str, Any] | None:
+        return read_generation_config(self._folder)
 
     def _converted(self, convert: Callable[..., T], *arguments: Any) -> T:
         """Calls what reads the config; it expects the keys and types of its family."""

@@ -12,10 +12,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from domain_core.chat_template import chat_template_config
 from domain_core.presets.converter import Converter, Head
 from domain_core.presets.disk import check_free_disk, whole_directory
 from domain_core.presets.folder import LocalFolder
 from domain_core.presets.json_files import write_json
+from domain_core.presets.side_files import (
+    read_chat_template,
+    write_chat_template,
+    write_generation_config,
+)
 from domain_core.presets.tensor_writer import write_tensors
 from domain_core.presets.transformers import CONFIG, IMAGES, WEIGHTS
 from domain_core.presets.transformers_images import (
@@ -81,6 +87,7 @@ def export_to_transformers(
     check_free_disk(Path(path), size, os.fspath(path))
     with whole_directory(Path(path), overwrite) as directory:
         write_json(directory / CONFIG, config)
+        write_generation_config(directory, backbone)
         if tokenizer is not None:
             max_length = getattr(backbone, "max_sequence_length", None)
             _write_tokenizer(converter, tokenizer, directory, max_length)
@@ -197,7 +204,10 @@ def _write_tokenizer(
             f"{type(tokenizer).__name__}."
         )
     converter.write_tokenizer(tokenizer, directory, max_length)
-    back = cls(**converter.tokenizer(LocalFolder(directory)))
+    write_chat_template(directory, tokenizer.chat_template)
+    folder = LocalFolder(directory)
+    template = chat_template_config(read_chat_template(folder))
+    back = cls(**converter.tokenizer(folder), **template)
     _check_came_back(tokenizer, tokenizer.get_config(), back.get_config())
 
 

@@ -16,12 +16,13 @@ from domain_core.preset_errors import (
     PresetUnsafeError,
 )
 from domain_core.presets.disk import sha256
-from domain_core.presets.folder import Folder
+from domain_core.presets.folder import Folder, LocalFolder
 from domain_core.presets.json_files import json_value, read_json
 
 MANIFEST = "manifest.json"
 MAX_MANIFEST_BYTES = 8 * 2**20
 SIGNATURE = "model.sig"
+_CHANGED = "has another content"
 
 
 def signature_is_required() -> bool:
@@ -40,10 +41,45 @@ def verify(
     return check_folder(open_folder(preset), key)
 
 
+def repair(
+    preset: str | os.PathLike[str], *, key: str | os.PathLike[str] | None = None
+) -> tuple[dict[str, str], list[str]]:
+    """Does what `verify` does, after fetching damaged files of a download again.
+
+    Returns:
+        What `verify` returns, and the names of the files that were damaged.
+    """
+    from domain_core.presets.opening import open_folder
+
+    damaged = drop_damaged(open_folder(preset))
+    # Opened again: what was damaged may say which files there are.
+    folder = open_folder(preset)
+    if MANIFEST in folder:
+        for name, fault in _faults(folder).items():
+            if fault == _CHANGED and name not in damaged:
+                folder.discard(name)
+                damaged.append(name)
+    return check_folder(open_folder(preset), key), damaged
+
+
+def drop_damaged(folder: Folder) -> list[str]:
+    """Removes files from a cache that are not what was downloaded.
+
+    Returns:
+        Their names. `Folder.path` fetches them anew.
+    """
+    damaged = [name for name in folder.sizes() if folder.is_intact(name) is False]
+    for name in damaged:
+        folder.discard(name)
+    return damaged
+
+
 def check_folder(
     folder: Folder, key: str | os.PathLike[str] | None = None
 ) -> dict[str, str]:
     """Compares every file of a preset with its manifest, and checks its signature.
+
+    A download without a manifest is compared with what was downloaded then.
 
     Args:
         folder: the preset; all of it is downloaded.
@@ -51,11 +87,11 @@ def check_folder(
             check no signature.
 
     Returns:
-        The SHA-256 of each file in the manifest.
+        The SHA-256 of each file that was compared.
 
     Raises:
         PresetCorruptError: if a file is missing, damaged or not in the manifest, or
-            there is no manifest.
+            there is nothing to compare it with.
         PresetUnsafeError: if the signature is missing or not that of `key`, or no key
             was given although a signature is required.
     """
@@ -67,31 +103,14 @@ def check_folder(
     if key is not None:
         _check_signature(folder, Path(key))
     if MANIFEST not in folder:
-        raise PresetCorruptError(
-            f"Expected {MANIFEST!r} in the preset {folder.label!r}, to compare its "
-            "files with; only presets that `save_to_preset` wrote have one. Load it, "
-            "save it, and verify that."
-        )
-    manifest = read_json(folder, MANIFEST, MAX_MANIFEST_BYTES)
-    files = json_value(manifest, "files", dict, MANIFEST, folder)
-    faults = [
-        f"{name} is not in the manifest"
-        for name in folder.sizes()
-        if name not in {*files, MANIFEST, SIGNATURE}
-    ]
-    for name, entry in files.items():
-        if name not in folder:
-            faults.append(f"{name} is missing")
-        elif sha256(folder.path(name)) != json_value(
-            entry, "sha256", str, MANIFEST, folder
-        ):
-            faults.append(f"{name} has another content")
-    if faults:
+        return _check_download(folder)
+    if faults := _faults(folder):
+        problems = [f"{name} {fault}" for name, fault in faults.items()]
         raise PresetCorruptError(
             f"Expected the files of the preset {folder.label!r} to be those in its "
-            f"manifest: {'; '.join(faults[:10])}. Download it again."
+            f"manifest: {'; '.join(problems[:10])}. {_advice(folder)}"
         )
-    return {name: entry["sha256"] for name, entry in files.items()}
+    return {name: entry["sha256"] for name, entry in _manifest_files(folder).items()}
 
 
 def sign(directory: Path, key: str | os.PathLike[str]) -> None:
@@ -116,6 +135,55 @@ def sign(directory: Path, key: str | os.PathLike[str]) -> None:
             f"{os.fspath(key)!r}: {type(error).__name__}. Make one with `openssl "
             "ecparam -name prime256v1 -genkey -noout`."
         ) from error
+
+
+def _manifest_files(folder: Folder) -> dict[str, Any]:
+    manifest = read_json(folder, MANIFEST, MAX_MANIFEST_BYTES)
+    return json_value(manifest, "files", dict, MANIFEST, folder)
+
+
+def _faults(folder: Folder) -> dict[str, str]:
+    """Says what is wrong with files, by their names, as far as the manifest tells."""
+    files = _manifest_files(folder)
+    faults = {
+        name: "is not in the manifest"
+        for name in folder.sizes()
+        if name not in {*files, MANIFEST, SIGNATURE}
+    }
+    for name, entry in files.items():
+        digest = json_value(entry, "sha256", str, MANIFEST, folder)
+        if name not in folder:
+            faults[name] = "is missing"
+        elif sha256(folder.path(name)) != digest:
+            faults[name] = _CHANGED
+    return faults
+
+
+def _check_download(folder: Folder) -> dict[str, str]:
+    """Compares the files of a preset without manifest with what was downloaded."""
+    paths = {name: folder.path(name) for name in folder.sizes()}
+    intact = {name: folder.is_intact(name) for name in paths}
+    if not intact or None in intact.values():
+        raise PresetCorruptError(
+            f"Expected {MANIFEST!r} in the preset {folder.label!r}, to compare its "
+            "files with; only presets that `save_to_preset` wrote have one. Load it, "
+            "save it, and verify that."
+        )
+    if damaged := [name for name, whole in intact.items() if not whole]:
+        raise PresetCorruptError(
+            f"Expected the files of the preset {folder.label!r} to be as they were "
+            f"downloaded; {damaged[:10]} changed since. {_advice(folder)}"
+        )
+    return {name: sha256(path) for name, path in paths.items()}
+
+
+def _advice(folder: Folder) -> str:
+    if isinstance(folder, LocalFolder):
+        return "Save or download it again."
+    return (
+        f"`python -m domain_core verify {folder.label} --repair` fetches what is "
+        "damaged again."
+    )
 
 
 def _check_signature(folder: Folder, key: Path) -> None:

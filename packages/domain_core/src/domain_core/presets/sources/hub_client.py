@@ -124,4 +124,12 @@ def _explain(error: Exception, label: str, repo: str) -> Retry | PresetError:
         return Retry(name, unreachable=name in ("ConnectError", "ProxyError"))
     if isinstance(error, OSError) and error.errno is None:
         return Retry("a body of the wrong length")  # the client's own check
+    if isinstance(
+        error, KeyError | TypeError | AttributeError | ValueError
+    ) and not isinstance(error, errors.HFValidationError):
+        return PresetError(
+            f"Expected an answer about {label!r} that the Hugging Face client "
+            f"understands; it does not ({type(error).__name__}). Check HF_ENDPOINT, or "
+            "run `pip install -U huggingface_hub`."
+        )
     raise error

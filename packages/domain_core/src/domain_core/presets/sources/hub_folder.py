@@ -81,6 +81,15 @@ class HubFolder(Folder):
             "was not, twice. Try again later, or check your proxy."
         )
 
+    def is_intact(self, name: str) -> bool | None:
+        path = self._cached(name)
+        return None if path is None else self._files[name].fits(path)
+
+    def discard(self, name: str) -> None:
+        with one_process(self._home / "lock", Deadline(), self.label):
+            if path := self._cached(name):
+                _remove(path)
+
     def _download(self, name: str, deadline: Deadline) -> Path | None:
         """Returns where a new file lies; None if the client noticed the damage."""
         client = hub_client(self.label)

@@ -17,7 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from domain_core.preset_errors import PresetNetworkError, PresetUnsafeError
-from domain_core.presets.folder import Folder, LocalFolder, check_names
+from domain_core.presets.folder import (
+    Folder,
+    LocalFolder,
+    check_names,
+    check_sizes,
+)
 from domain_core.presets.sources.cache import cache_directory, not_cached, write_whole
 from domain_core.presets.sources.hub_client import (
     bars_where_seen,
@@ -47,7 +52,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 _PATIENCE = 10.0
 _SILENCE = 15.0  # seconds without an answer after which a request is sent again
 # What an upload may delete of an earlier one: files that a preset is made of.
-_OF_A_PRESET = ["*.json", "*.safetensors", "*.h5", "assets/*"]
+_OF_A_PRESET = ["*.json", "*.safetensors", "*.h5", "*.jinja", "assets/*"]
 
 
 class HuggingFaceSource(Source):
@@ -164,6 +169,7 @@ class HuggingFaceSource(Source):
             raise bad_list(label, f"the commit {commit!r:.100}")
         check_names([file.rfilename for file in listed], label)
         files = {file.rfilename: Listed.of(file, label) for file in listed}
+        check_sizes((file.size for file in files.values()), label)
         home = cache_directory() / "hugging_face" / repo.replace("/", "--")
         write_list(home, commit, files)
         if commit != revision:

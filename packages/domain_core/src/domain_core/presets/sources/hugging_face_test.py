@@ -22,14 +22,19 @@ from domain_core.presets.sources import hugging_face, transfer
 from domain_core.presets.sources.hugging_face import HuggingFaceSource
 from domain_core.testing.hugging_face_server import HuggingFaceServer
 from domain_core.testing.loopback import (
+    LoopbackServer,
     Reply,
     bit_flip,
     close,
     cut,
+    ignore_range,
+    in_turn,
     json_reply,
+    redirect,
     silent,
     stall,
     status,
+    without_headers,
 )
 from domain_core.testing.many_processes import run_at_once
 
@@ -73,6 +78,18 @@ def hub(cache):
 @pytest.fixture
 def source(hub, tmp_path):
     return HuggingFaceSource(hub.url, str(tmp_path / "hub"))
+
+
+def assert_only_asked_for(hub, name):
+    """Asserts that there was no request but for the list and for one file."""
+    digest = hashlib.sha256(WEIGHTS).hexdigest()
+    for request in hub.requests:
+        assert (
+            request.path == "/api/models/org/name/revision/main"
+            or request.path.startswith("/org/name/resolve/")
+            and request.path.endswith(f"/{name}")
+            or digest in request.path
+        ), request.path
 
 
 def read_all(folder):
@@ -178,16 +195,47 @@ def test_without_network_the_cache_is_used_and_said(hub, source, monkeypatch):
         [stall],
         [silent],
         [lambda request, reply: Reply(body=WEIGHTS * 2)],
+        [cut(70_000), ignore_range],
+        [cut(70_000), in_turn(ignore_range, bit_flip)],
     ],
 )
 def test_faults_that_pass(hub, source, faults):
     folder = source.open(HANDLE)
     hub.inject("GET /cdn/*", *faults)
     assert folder.path("model.safetensors").read_bytes() == WEIGHTS
-    assert hub.count("GET /cdn/*") > len(faults)
+    damaged = faults[-1] is ignore_range  # took the place of the right answer
+    assert hub.count("GET /cdn/*") == len(faults) + (not damaged)
+    assert_only_asked_for(hub, "model.safetensors")
     before = len(hub.requests)
     assert folder.path("model.safetensors").read_bytes() == WEIGHTS
     assert len(hub.requests) == before
+
+
+@pytest.mark.parametrize("header", ["ETag", "X-Linked-Etag", "X-Repo-Commit"])
+def test_headers_with_hashes_that_are_missing(hub, source, monkeypatch, header):
+    monkeypatch.setenv("DOMAIN_CORE_TIMEOUT", "1")
+    folder = source.open(HANDLE)
+    hub.inject("HEAD *", without_headers(header), forever=True)
+    hub.inject("GET /cdn/*", bit_flip)
+    try:
+        assert folder.path("model.safetensors").read_bytes() == WEIGHTS
+    except PresetNetworkError as error:
+        assert "DOMAIN_CORE_TIMEOUT" in str(error)
+        assert not hub.count("GET /cdn/*"), "nothing unknown was fetched"
+    assert_only_asked_for(hub, "model.safetensors")
+
+
+@pytest.mark.parametrize("route", ["GET /api/*", "HEAD *", "GET *.json"])
+def test_no_redirect_takes_the_token_elsewhere(hub, source, monkeypatch, route):
+    monkeypatch.setenv("HF_TOKEN", hub.token)
+    monkeypatch.setenv("DOMAIN_CORE_TIMEOUT", "1.5")
+    with LoopbackServer() as elsewhere:
+        monkeypatch.setattr(elsewhere, "respond", lambda request: json_reply({}))
+        hub.inject(route, redirect(elsewhere.url_of("localhost")), forever=True)
+        with pytest.raises(PresetError):
+            source.open(HANDLE).path("config.json")
+        for request in elsewhere.requests:
+            assert hub.token not in str(request.headers) + str(request.query)
 
 
 @pytest.mark.parametrize(
@@ -315,10 +363,24 @@ def test_hostile_names_write_nothing(hub, source, tmp_path, name):
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
-def test_too_many_files(hub, source):
+def test_too_many_files(hub, source, tmp_path):
     hub.add("org/name", {f"f{i}": b"" for i in range(10_001)})
     with pytest.raises(PresetUnsafeError, match="10000 files"):
         source.open(HANDLE)
+    assert len(hub.requests) == 1
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_too_many_bytes(hub, source, tmp_path):
+    files = [
+        {"rfilename": f"{i}", "size": 6 * 10**11, "blobId": "0" * 40} for i in (1, 2)
+    ]
+    answer = {"id": "org/name", "sha": "0" * 40, "siblings": files}
+    hub.inject("GET /api/*", lambda request, reply: json_reply(answer))
+    with pytest.raises(PresetUnsafeError, match="lists 1200000000000. Nothing"):
+        source.open(HANDLE)
+    assert len(hub.requests) == 1
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
 @pytest.mark.parametrize(
@@ -341,8 +403,30 @@ def test_lists_that_make_no_sense(hub, source, tmp_path, change):
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        [],
+        3,
+        None,
+        {},
+        {"id": "org/name", "sha": "0" * 40, "siblings": 5},
+        {"id": "org/name", "sha": "0" * 40, "siblings": [3]},
+        {"id": "org/name", "sha": "0" * 40, "siblings": [{}]},
+        {"id": "org/name", "sha": "0" * 40, "lastModified": "soon"},
+    ],
+    ids=str,
+)
+def test_answers_of_another_shape(hub, source, tmp_path, answer):
+    hub.inject("GET /api/*", lambda request, reply: json_reply(answer), forever=True)
+    with pytest.raises(PresetError, match="HF_ENDPOINT"):
+        source.open(HANDLE)
+    assert len(hub.requests) == 1
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
 def test_a_file_larger_than_the_disk(hub, source):
-    file = {"rfilename": "a.json", "size": 10**18, "blobId": "0" * 40}
+    file = {"rfilename": "a.json", "size": 10**12, "blobId": "0" * 40}
     answer = {"id": "org/name", "sha": "0" * 40, "siblings": [file]}
     hub.inject("GET /api/*", lambda request, reply: json_reply(answer))
     folder = source.open(HANDLE)

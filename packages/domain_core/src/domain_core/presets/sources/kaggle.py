@@ -124,6 +124,13 @@ class _KaggleFolder(Folder):
                 return self._fetch(name, digest)
         return self._cached.root / name
 
+    def is_intact(self, name: str) -> bool | None:
+        return self._cached.is_intact(name)
+
+    def discard(self, name: str) -> None:
+        with one_process(self._cached.lock, Deadline(), self.label):
+            self._cached.discard(name)
+
     def _list(self) -> Mapping[str, int]:
         if is_offline():
             raise not_cached(self.label, "the list of files")

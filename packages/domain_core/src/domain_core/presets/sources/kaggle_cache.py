@@ -21,6 +21,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from domain_core.preset_errors import PresetError
+from domain_core.presets.disk import sha256
 from domain_core.presets.folder import LocalFolder, check_names
 from domain_core.presets.sources.cache import write_whole
 from domain_core.presets.sources.kaggle_handle import KaggleHandle
@@ -97,12 +98,20 @@ class CachedVersion:
         ):
             path.unlink()
 
+    def is_intact(self, name: str) -> bool | None:
+        """Whether a file has the hash that it had when it was fetched, if we know."""
+        digest = (self._read() or {}).get(name, (0, None))[1]
+        path = self.root / name
+        return sha256(path) == digest if digest and path.is_file() else None
+
     def discard(self, name: str) -> None:
         """Removes a file, and what says that it was fetched."""
         self._mark(name).unlink(missing_ok=True)
         record = self._read()
         if record is not None:
             self._write({**record, name: (record[name][0], None)})
+        # The client's mark for all files holds no longer.
+        self._all_fetched.unlink(missing_ok=True)
         (self.root / name).unlink(missing_ok=True)
 
     def _mark(self, name: str) -> Path:

@@ -16,14 +16,13 @@ from domain_core.preset_errors import (
     PresetNetworkError,
     PresetUnsafeError,
 )
-from domain_core.presets.folder import MAX_FILES
+from domain_core.presets.folder import MAX_FILES, check_sizes
 from domain_core.presets.sources.http_answers import explain_requests, explain_status
 from domain_core.presets.sources.kaggle_handle import KaggleHandle
 from domain_core.presets.sources.kaggle_limits import limited_client
 from domain_core.presets.sources.progress import SMALL, bar_class, is_shown
 from domain_core.presets.sources.transfer import Deadline, Retry
 
-MAX_BYTES = 2**40
 _PAGE = 1000
 
 
@@ -73,10 +72,11 @@ def list_files(handle: KaggleHandle, deadline: Deadline) -> dict[str, int]:
                     "sizes; it does not. Try another version."
                 )
             sizes |= listed
-            if len(sizes) > MAX_FILES or sum(sizes.values()) > MAX_BYTES:
+            check_sizes(sizes.values(), str(handle))
+            if len(sizes) > MAX_FILES:
                 raise PresetUnsafeError(
-                    f"Expected at most {MAX_FILES} files and {MAX_BYTES} bytes in the "
-                    f"preset '{handle}'; it lists more. Nothing was written."
+                    f"Expected at most {MAX_FILES} files in the preset '{handle}'; it "
+                    "lists more. Nothing was written."
                 )
             if not (answer.next_page_token and answer.files):
                 break

@@ -19,11 +19,13 @@ from domain_core.preset_errors import (
     PresetNotFoundError,
     PresetUnsafeError,
 )
+from domain_core.presets.opening import layout_of
 from domain_core.presets.sources import (
     source_of,
     transfer,
 )
 from domain_core.testing import loopback
+from domain_core.testing.archives import ZIP, archive
 from domain_core.testing.kaggle_case import (
     ASK,
     DATA,
@@ -99,7 +101,7 @@ def test_no_connection(kaggle_home, monkeypatch):
         monkeypatch.setitem(endpoints, kaggle_env.KaggleEnv.PROD, url)
         monkeypatch.setattr(transfer, "_LONGEST_WITHOUT_CONNECTION", 0.3)
         begin = time.monotonic()
-        with pytest.raises(PresetNetworkError, match="ConnectionError"):
+        with pytest.raises(PresetNetworkError, match="no connection .*HTTPS_PROXY"):
             open_kaggle()
         assert time.monotonic() - begin < 3
 
@@ -289,6 +291,51 @@ def test_token_goes_to_kaggle_alone(kaggle_server, monkeypatch):
     assert set(sent.values()) == {"Bearer KGAT_0123"}
 
 
+@pytest.mark.parametrize("route", [LIST, ASK, FETCH, DATA])
+def test_no_redirect_takes_the_token_elsewhere(kaggle_server, monkeypatch, route):
+    monkeypatch.setenv("KAGGLE_API_TOKEN", "KGAT_0123")
+    kaggle_server.users = {"KGAT_0123"}
+    with loopback.LoopbackServer() as elsewhere:
+        monkeypatch.setattr(elsewhere, "respond", lambda request: json_reply({}))
+        target = elsewhere.url_of("localhost")
+        kaggle_server.inject(route, loopback.redirect(target), forever=True)
+        with pytest.raises(PresetError):
+            open_kaggle(f"kaggle://{MODEL}").path("config.json")
+        assert elsewhere.requests
+        for request in elsewhere.requests:
+            assert "KGAT_0123" not in str(request.headers) + str(request.query)
+            assert request.body == b""
+
+
+@pytest.mark.parametrize(
+    "target", ["file:///etc/passwd", "ftp://127.0.0.1/x", "gopher://x", "data:,x", ""]
+)
+@pytest.mark.parametrize("route", [LIST, FETCH, DATA])
+def test_redirect_to_what_is_no_web_server(
+    kaggle_server, kaggle_home, monkeypatch, route, target
+):
+    monkeypatch.setenv("DOMAIN_CORE_TIMEOUT", "1")
+    monkeypatch.setattr(transfer, "_SLOW", 2**40)
+    kaggle_server.inject(route, loopback.redirect(target), forever=True)
+    with pytest.raises(PresetError):
+        open_kaggle().path("config.json")
+    assert not [name for name in cached_files(kaggle_home) if "config" in name]
+
+
+@pytest.mark.parametrize("route", [LIST, FETCH, DATA])
+def test_redirects_without_end(kaggle_server, kaggle_home, monkeypatch, route):
+    monkeypatch.setenv("DOMAIN_CORE_TIMEOUT", "1")
+    monkeypatch.setattr(transfer, "_SLOW", 2**40)
+    circle = loopback.redirect(f"{kaggle_server.url}/data/{MODEL}/1/config.json")
+    kaggle_server.inject(route, circle, forever=True)
+    kaggle_server.inject(DATA, circle, forever=True)
+    begin = time.monotonic()
+    with pytest.raises(PresetError):
+        open_kaggle().path("config.json")
+    assert time.monotonic() - begin < 5
+    assert not [name for name in cached_files(kaggle_home) if "config" in name]
+
+
 @pytest.mark.parametrize("hidden", [False, True])
 def test_not_found(kaggle_server, hidden):
     if hidden:  # in an answer that says 200
@@ -341,10 +388,11 @@ def test_handle_that_leaves_the_cache(kaggle_server, kaggle_home, handle):
         *(f"kaggle://{MODEL}/{v}" for v in ("0", "-1", "abc", "1.0", "01", "1" * 10)),
     ],
 )
-def test_handle_that_is_none(kaggle_server, handle):
+def test_handle_that_is_none(kaggle_server, kaggle_home, handle):
     with pytest.raises(ValueError, match="Expected 'kaggle://owner") as caught:
         open_kaggle(handle)
     assert len(str(caught.value)) < 500 and kaggle_server.requests == []
+    assert list(kaggle_home.iterdir()) == []
 
 
 def test_unknown_framework(kaggle_server):
@@ -409,6 +457,27 @@ def test_answer_of_another_shape(kaggle_server, kaggle_home, answer):
     with pytest.raises(PresetError):
         open_kaggle()
     assert kaggle_server.count("*") == 1 and cached_files(kaggle_home) == set()
+
+
+@pytest.mark.parametrize("kind", ["application/zip", "application/gzip"])
+def test_archives_are_files_and_stay_packed(kaggle_server, kaggle_home, kind):
+    packed = {"config.json": archive("w:gz"), "a.tar.gz": archive("w:gz"), "b.zip": ZIP}
+    kaggle_server.add(MODEL, packed)
+    kaggle_server.inject(
+        DATA,
+        lambda request, reply: dataclasses.replace(
+            reply, headers={**reply.headers, "Content-Type": kind}
+        ),
+        forever=True,
+    )
+    folder = open_kaggle(f"kaggle://{MODEL}/2")
+    assert contents(folder) == packed
+    found = {name for name in cached_files(kaggle_home) if f"{MODEL}/2/" in name}
+    assert {name.rpartition("/2/")[2] for name in found if ".complete" not in name} == {
+        *packed
+    }
+    with pytest.raises(PresetCorruptError, match=r"JSON in 'config\.json'"):
+        layout_of(folder)
 
 
 @pytest.mark.parametrize("version", [0, -3])

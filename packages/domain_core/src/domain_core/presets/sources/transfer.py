@@ -113,6 +113,12 @@ def with_retries(
                 pause = wait * random.uniform(0.5, 1)
             limit = patience if verdict.unreachable else deadline
             if limit.is_over() or pause >= limit.left():
+                if verdict.unreachable:
+                    raise PresetNetworkError(
+                        f"Expected to reach {label!r}; there was no connection for "
+                        f"{limit.seconds:.0f} seconds ({verdict.reason}). Check the "
+                        "network, and HTTPS_PROXY if it needs a proxy."
+                    ) from error
                 raise PresetNetworkError(
                     f"Expected to reach {label!r} within {limit.seconds:.0f} "
                     f"seconds; the last answer was: {verdict.reason}. Try again "

@@ -34,7 +34,12 @@ from domain_core.preset_errors import (
     PresetNotFoundError,
 )
 from domain_core.presets.disk import check_free_disk, sha256
-from domain_core.presets.folder import Folder, LocalFolder, check_names
+from domain_core.presets.folder import (
+    Folder,
+    LocalFolder,
+    check_names,
+    check_sizes,
+)
 from domain_core.presets.json_files import json_value, read_json
 from domain_core.presets.sources.cache import cache_directory, not_cached, write_whole
 from domain_core.presets.sources.source import Source, is_offline
@@ -116,6 +121,16 @@ class _WebFolder(Folder):
                 self._download(name, path, deadline)
         return path
 
+    def is_intact(self, name: str) -> bool | None:
+        path = self._directory / "files" / name
+        own = {MANIFEST: (0, self._directory.name)}
+        _, digest = {**self._files, **own}.get(name, (0, None))
+        return sha256(path) == digest if digest and path.is_file() else None
+
+    def discard(self, name: str) -> None:
+        with one_process(self._directory / "lock", Deadline(), self.label):
+            (self._directory / "files" / name).unlink(missing_ok=True)
+
     def _download(self, name: str, path: Path, deadline: Deadline) -> None:
         """Puts a file in its place, complete and checked."""
         size, digest = self._files[name]
@@ -185,7 +200,7 @@ def _fetch_manifest(home: Path, address: str, deadline: Deadline) -> _WebFolder:
             continue
         digest = hashlib.sha256(content).hexdigest()
         files = home / digest / "files"
-        if not _has_size(files / MANIFEST, len(content)):
+        if not _holds(files / MANIFEST, content):
             # Some servers refuse what they do not have.
             with contextlib.suppress(PresetNotFoundError, PresetAccessError):
                 signature = fetch_small(
@@ -221,7 +236,12 @@ def _read_manifest(directory: Path, address: str) -> dict[str, tuple[int, str]]:
                 f"{address!r}, received {size} and {digest!r:.100}."
             )
         files[name] = (size, digest)
+    check_sizes((size for size, _ in files.values()), address)
     return files
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    return _has_size(path, len(content)) and path.read_bytes() == content
 
 
 def _has_size(path: Path, size: int) -> bool:

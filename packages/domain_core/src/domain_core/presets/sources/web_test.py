@@ -307,6 +307,10 @@ def test_hostile_names_write_nothing(tls, cache, name):
         ),
         (b'{"files": {"a": {"size": 1, "sha256": "../../x"}}}', PresetCorruptError),
         (b'{"files": {"a": {"size": true, "sha256": ""}}}', PresetCorruptError),
+        (
+            b'{"files": {"a": {"size": %d, "sha256": "%s"}}}' % (2**60, b"0" * 64),
+            PresetUnsafeError,
+        ),
         (b" " * (9 * 2**20), PresetUnsafeError),
         (
             manifest_of({f"f{i}": b"" for i in range(10_001)}),
@@ -332,7 +336,7 @@ def test_a_manifest_damaged_once(server):
 
 
 def test_a_file_larger_than_the_disk(tls, cache):
-    entry = {"size": 10**18, "sha256": "0" * 64}
+    entry = {"size": 10**12, "sha256": "0" * 64}
     manifest = manifest_of({}, **{"backbone.safetensors": entry})
     with WebServer({}, manifest, tls=tls[0]) as server:
         folder = web.SOURCE.open(server.handle)
@@ -354,6 +358,25 @@ def test_another_host_gets_no_password(server, tmp_path, monkeypatch):
     assert asked.headers["authorization"].startswith("Basic ")
     assert moved.path.startswith("/elsewhere/")
     assert "authorization" not in moved.headers
+
+
+def test_redirects_without_end(server, cache, monkeypatch):
+    monkeypatch.setenv("DOMAIN_CORE_TIMEOUT", "1")
+    folder = web.SOURCE.open(server.handle)
+    circle = redirect(f"{server.handle}backbone.safetensors")
+    server.inject("GET *.safetensors", circle, forever=True)
+    with pytest.raises(PresetError):
+        folder.path("backbone.safetensors")
+    assert not list(cache.rglob("backbone.safetensors"))
+
+
+@pytest.mark.parametrize("target", ["file:///etc/passwd", "ftp://127.0.0.1/x"])
+def test_redirects_to_what_is_no_web_server(server, cache, target):
+    folder = web.SOURCE.open(server.handle)
+    server.inject("GET *.safetensors", redirect(target))
+    with pytest.raises(PresetUnsafeError, match="encryption"):
+        folder.path("backbone.safetensors")
+    assert not list(cache.rglob("backbone.safetensors"))
 
 
 def test_no_redirect_leaves_https(server, cache):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from domain_core.arguments import as_positive_int, check_choices
+from domain_core.arguments import as_fraction, as_positive_int, check_choices
 from keras_cv.models.image_backbone import check_stackwise
 from keras_cv.models.resnet.blocks import ResidualBlock
 
@@ -42,6 +42,8 @@ def make_stages(
         stackwise_dilations=stackwise_dilations or stackwise_strides,
     )
     as_positive_int("stem_filters", stem_filters)
+    for name in ("batch_norm_epsilon", "batch_norm_momentum"):
+        as_fraction(name, options[name])
     check_choices(
         block_type=(block_type, ("block", "basic_block")),
         strided_conv=(strided_conv, (1, 2)),

@@ -1,6 +1,6 @@
 """BERT's presets in all layouts, changed by somebody who means harm."""
 
-from domain_core.testing.preset_abuse import PresetAbuse
+from domain_core.testing.preset_abuse import TextPresetAbuse
 from keras_nlp.models import (
     BertBackbone,
     BertClassifier,
@@ -41,7 +41,7 @@ THEIRS = (
 )
 
 
-class TestPresets(PresetAbuse):
+class TestPresets(TextPresetAbuse):
     arguments = {
         "native": cases(
             *OURS,
