@@ -2,9 +2,24 @@
 
 from keras_nlp.models.bert import BertClassifier
 from keras_nlp.models.bert.preprocessors import BertClassifierPreprocessor
+from keras_nlp.models.distil_bert import DistilBertClassifier
+from keras_nlp.models.distil_bert.preprocessors import DistilBertClassifierPreprocessor
+from keras_nlp.models.roberta import RobertaClassifier
+from keras_nlp.models.roberta.preprocessors import RobertaClassifierPreprocessor
 from keras_nlp.models.text_classifier import TextClassifier
+from keras_nlp.models.xlm_roberta import XLMRobertaClassifier
+from keras_nlp.models.xlm_roberta.preprocessors import XLMRobertaClassifierPreprocessor
 
 BertTextClassifier = BertClassifier
 BertTextClassifierPreprocessor = BertClassifierPreprocessor
 BertPreprocessor = BertClassifierPreprocessor
+DistilBertTextClassifier = DistilBertClassifier
+DistilBertTextClassifierPreprocessor = DistilBertClassifierPreprocessor
+DistilBertPreprocessor = DistilBertClassifierPreprocessor
+RobertaTextClassifier = RobertaClassifier
+RobertaTextClassifierPreprocessor = RobertaClassifierPreprocessor
+RobertaPreprocessor = RobertaClassifierPreprocessor
+XLMRobertaTextClassifier = XLMRobertaClassifier
+XLMRobertaTextClassifierPreprocessor = XLMRobertaClassifierPreprocessor
+XLMRobertaPreprocessor = XLMRobertaClassifierPreprocessor
 Classifier = TextClassifier

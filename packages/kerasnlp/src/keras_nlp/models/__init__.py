@@ -10,6 +10,21 @@ from keras_nlp.aliases import (
     BertTextClassifierPreprocessor as BertTextClassifierPreprocessor,
 )
 from keras_nlp.aliases import Classifier as Classifier
+from keras_nlp.aliases import DistilBertPreprocessor as DistilBertPreprocessor
+from keras_nlp.aliases import DistilBertTextClassifier as DistilBertTextClassifier
+from keras_nlp.aliases import (
+    DistilBertTextClassifierPreprocessor as DistilBertTextClassifierPreprocessor,
+)
+from keras_nlp.aliases import RobertaPreprocessor as RobertaPreprocessor
+from keras_nlp.aliases import RobertaTextClassifier as RobertaTextClassifier
+from keras_nlp.aliases import (
+    RobertaTextClassifierPreprocessor as RobertaTextClassifierPreprocessor,
+)
+from keras_nlp.aliases import XLMRobertaPreprocessor as XLMRobertaPreprocessor
+from keras_nlp.aliases import XLMRobertaTextClassifier as XLMRobertaTextClassifier
+from keras_nlp.aliases import (
+    XLMRobertaTextClassifierPreprocessor as XLMRobertaTextClassifierPreprocessor,
+)
 from keras_nlp.models.bert import BertBackbone as BertBackbone
 from keras_nlp.models.bert import BertClassifier as BertClassifier
 from keras_nlp.models.bert import BertMaskedLM as BertMaskedLM
