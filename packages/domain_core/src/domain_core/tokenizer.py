@@ -16,7 +16,7 @@ from domain_core.host_call import Spec, host_call, is_symbolic, rank, to_host
 from domain_core.ragged import Ragged
 from domain_core.serialization import revive
 from domain_core.text.encoding import Encoding, encode
-from domain_core.text.inputs import ERRORS, as_rows, as_texts, as_unicode
+from domain_core.text.inputs import ERRORS, as_given, as_rows, as_texts, as_unicode
 from domain_core.text.special_tokens import as_policy, forbid_tokens, token_pattern
 
 
@@ -209,10 +209,15 @@ class Tokenizer:
             no lists, but the arrays.
         """
         texts, single = as_texts(to_host(inputs))
-        ids, offsets = self.encode_batch_with_offsets(texts)
+        ids, offsets = self.encode_with_offsets(texts)
         if single:
             return ids.values, offsets.values
         return ids.rows(), offsets.rows()
+
+    def encode_with_offsets(self, texts: list[str]) -> tuple[Ragged, Ragged]:
+        """Returns ids, and `(start, end)` in characters of the text as it was given."""
+        ids, offsets = self.encode_batch_with_offsets(texts)
+        return ids, as_given(texts, offsets) if self.errors == "ignore" else offsets
 
     def encode_batch(self, texts: list[str]) -> Ragged:
         """Returns the ids of each text, whatever `sequence_length` and `dtype` say."""
@@ -223,7 +228,10 @@ class Tokenizer:
         return as_rows(self.tokenize(texts), "tokens")[0]
 
     def encode_batch_with_offsets(self, texts: list[str]) -> tuple[Ragged, Ragged]:
-        """Returns ids, and `(start, end)` in characters of the text for each."""
+        """Returns ids, and `(start, end)` in characters of the text for each.
+
+        If `errors` is "ignore", of the text without what was left out.
+        """
         raise NotImplementedError(
             f"{type(self).__name__} does not tell offsets. Use a tokenizer that writes "
             "`encode_batch_with_offsets`, such as a WordPieceTokenizer."
@@ -232,6 +240,13 @@ class Tokenizer:
     def decode_batch(self, rows: Ragged) -> list[str]:
         """Returns the text of each row of ids."""
         raise NotImplementedError(f"{type(self).__name__} must write `decode_batch`.")
+
+    def decode_unfinished(self, ids: list[int]) -> str:
+        """Returns the text of ids that more will follow.
+
+        Half a character at its end gives U+FFFD, whatever `errors` says.
+        """
+        return self.decode_batch(Ragged.from_rows([ids]))[0]
 
     def encode_in_graph(self, texts: Any) -> Any:
         """Returns ids by TensorFlow operations alone.
@@ -266,9 +281,11 @@ class Tokenizer:
             ValueError: if a text is no valid Unicode and `errors` is "strict", or holds
                 a special token and `special_tokens` is "error".
         """
+        # First, for what is left out may have kept the parts of a token apart.
+        texts = as_unicode(texts, self.errors, chr(self.replacement_char))
         if self.special_token_policy == "error":
             forbid_tokens(texts, token_pattern(self.tokens_in_texts()))
-        return as_unicode(texts, self.errors, chr(self.replacement_char))
+        return texts
 
     def tokens_in_texts(self) -> list[str]:
         """Returns the tokens that the policy `special_tokens` is about."""
@@ -395,7 +412,13 @@ class Tokenizer:
     def _typed(self, rows: Ragged) -> Ragged:
         """Puts ids into `dtype`: looks tokens up, or casts."""
         if self.dtype != "string":
-            return Ragged(rows.values.astype(self.dtype, copy=False), rows.lengths)
+            ids = rows.values.astype(self.dtype, copy=False)
+            if ids.itemsize < rows.values.itemsize and (ids != rows.values).any():
+                raise ValueError(
+                    f"Expected ids that fit the `dtype` {self.dtype!r}, received "
+                    f"{rows.values[ids != rows.values][0]}. Use 'int32'."
+                )
+            return Ragged(ids, rows.lengths)
         tokens = np.empty(len(rows.values), object)
         tokens[:] = [self.id_to_token(i) for i in rows.values.tolist()]
         return Ragged(tokens, rows.lengths)

@@ -9,6 +9,9 @@ from domain_core.testing.task_contract import MaskedLMContract as MaskedLMContra
 from domain_core.testing.task_contract import TaskContract as TaskContract
 from domain_core.testing.texts import NASTY_TEXTS as NASTY_TEXTS
 from domain_core.testing.texts import real_texts as real_texts
+from domain_core.testing.tokenizer_contract import (
+    TokenizerContract as TokenizerContract,
+)
 from domain_core.testing.training_contract import TrainingContract as TrainingContract
 from domain_core.testing.values import assert_close as assert_close
 from domain_core.testing.values import to_numpy as to_numpy

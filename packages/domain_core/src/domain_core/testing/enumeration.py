@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import inspect
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -14,7 +16,7 @@ def contracts(package: ModuleType, contract: type) -> list[type]:
 
     Args:
         package: an imported package.
-        contract: `BackboneContract` or `TaskContract`.
+        contract: `BackboneContract`, `TaskContract` or `TokenizerContract`.
 
     Returns:
         The subclasses of `contract` in that package's tests.
@@ -55,3 +57,23 @@ def without_contract(package: ModuleType, kinds: list[type]) -> list[str]:
         and not cls.__module__.endswith("_test")  # a user's class, in a test
         and not any(issubclass(other, cls) for other in tested)
     ]
+
+
+def public_subclasses(package: ModuleType, base: type) -> list[type]:
+    """Returns the subclasses of `base` that a package or its subpackages export."""
+    found: dict[type, None] = {}
+    for module in list(sys.modules.values()):
+        name = getattr(module, "__name__", "")
+        if not hasattr(module, "__path__") or not _is_inside(name, package):
+            continue
+        exported = [value for value in vars(module).values() if inspect.isclass(value)]
+        found.update(dict.fromkeys(c for c in exported if _is_own(c, package, base)))
+    return list(found)
+
+
+def _is_own(cls: type, package: ModuleType, base: type) -> bool:
+    return issubclass(cls, base) and cls is not base and _is_inside(cls.__module__, package)
+
+
+def _is_inside(name: str, package: ModuleType) -> bool:
+    return name == package.__name__ or name.startswith(package.__name__ + ".")

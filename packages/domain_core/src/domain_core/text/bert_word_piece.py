@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from domain_core.ragged import Ragged
-from domain_core.text.word_piece import (
-    WordPieceEngine,
-    import_tokenizers,
-    offsets_as_ragged,
-)
+from domain_core.text.compiled import call_compiled, import_tokenizers
+from domain_core.text.word_piece import WordPieceEngine, offsets_as_ragged
+
+# Of ASCII it is plain what the compiled splitter makes: words and single signs.
+_PRINTABLE = re.compile("[!-~]+")
+_WORDS = re.compile(r"[0-9A-Za-z]+|[!-/:-@\[-`{-~]")
 
 
 class BertWordPieceEngine(WordPieceEngine):
@@ -23,24 +25,28 @@ class BertWordPieceEngine(WordPieceEngine):
 
     def encode_with_offsets(self, texts: list[str]) -> tuple[Ragged, Ragged]:
         def encode(texts: list[str]) -> Any:
-            return self._rust.encode_batch(
+            return call_compiled(
+                self._rust.encode_batch,
                 self._inputs(texts),
-                is_pretokenized=not self.split,
+                is_pretokenized=self._is_pretokenized,
                 add_special_tokens=False,
             )
 
         return offsets_as_ragged(self._guard(encode, texts, texts))
 
-    def _encode_chunks(self, chunks: list[str]) -> list[list[int]]:
-        encodings = self._rust.encode_batch_fast(
-            self._inputs(chunks),
-            is_pretokenized=not self.split,
-            add_special_tokens=False,
-        )
-        return [encoding.ids for encoding in encodings]
+    def _cut(self, chunk: str) -> list[str]:
+        if not self.split or not _PRINTABLE.fullmatch(chunk):
+            return [chunk]
+        text = chunk.lower() if self.lowercase else chunk
+        # The compiled code would find those in lower case, too, if it were given that.
+        if self.atomic_tokens and any(
+            t in chunk or t in text for t in self.atomic_tokens
+        ):
+            return [chunk]
+        return _WORDS.findall(text)
 
-    def _inputs(self, texts: list[str]) -> Any:
-        return texts if self.split else [[text] for text in texts]
+    def _is_word(self, word: str) -> bool:
+        return _WORDS.fullmatch(word) is not None
 
     def _build(self, model: Any) -> Any:
         tokenizers = import_tokenizers()

@@ -8,7 +8,7 @@ import keras
 import pytest
 
 from domain_core.testing import NASTY_TEXTS, real_texts
-from domain_core.text import word_piece
+from domain_core.text import chunk_cache
 from domain_core.text.bert_word_piece import BertWordPieceEngine
 from domain_core.text.vocabulary import read_vocabulary
 
@@ -104,13 +104,13 @@ def test_words_longer_than_100_characters_are_unknown():
 def test_forgets_when_full(vocabulary, monkeypatch):
     engine = BertWordPieceEngine(vocabulary, lowercase=True)
     expected = engine.encode(TEXTS).to_list()
-    assert 0 < engine._cached < word_piece.CACHE_SIZE
-    monkeypatch.setattr(word_piece, "CACHE_SIZE", 500)
+    assert len(engine._chunks) > 1000
+    monkeypatch.setattr(chunk_cache, "CAPACITY", 50_000)
     small = BertWordPieceEngine(vocabulary, lowercase=True)
     rows = []
     for start in range(0, len(TEXTS), 16):
         rows += small.encode(TEXTS[start : start + 16]).to_list()
-        assert small._cached <= 500
+        assert len(small._chunks) + len(small._words) < 1500
     assert rows == expected
 
 
@@ -118,7 +118,7 @@ def test_is_pickled_and_shared_by_threads(vocabulary):
     engine = BertWordPieceEngine(vocabulary, lowercase=True)
     expected = engine.encode(TEXTS).to_list()
     fresh = pickle.loads(pickle.dumps(engine))
-    assert fresh._cache == {}
+    assert len(fresh._chunks) == 0
     results = {}
 
     def work(number):

@@ -57,7 +57,7 @@ def encode(
     texts, _ = as_texts(to_host(inputs))
     ids, offsets = tokenizer.encode_batch(texts), None
     if return_offsets:
-        ids, offsets = tokenizer.encode_batch_with_offsets(texts)
+        ids, offsets = tokenizer.encode_with_offsets(texts)
     start, end = _special_ids(tokenizer) if add_special_tokens else ([], [])
     extra = len(start) + len(end)
     longest, total = int(ids.lengths.max(initial=0)), len(ids.values)

@@ -93,6 +93,25 @@ def as_unicode(
     )
 
 
+def as_given(texts: list[str], offsets: Ragged) -> Ragged:
+    """Moves offsets in texts whose lone surrogates were dropped to those with them.
+
+    Args:
+        texts: as they were given.
+        offsets: `(start, end)` characters of each token in what was left of the text.
+    """
+    if all(map(str.isascii, texts)) or not any(map(_SURROGATE.search, texts)):
+        return offsets
+    moved = []
+    for text, spans in zip(texts, offsets.rows(), strict=True):
+        kept = [i for i, character in enumerate(text) if not _SURROGATE.match(character)]
+        starts = np.array([*kept, len(text)], np.int32)[spans[:, 0]]
+        ends = np.array([0, *(i + 1 for i in kept)], np.int32)[spans[:, 1]]
+        is_empty = spans[:, 0] == spans[:, 1]
+        moved.append(np.stack([np.where(is_empty, ends, starts), ends], 1))
+    return Ragged(np.concatenate(moved), offsets.lengths)
+
+
 def _as_text(text: Any, name: str) -> str:
     if isinstance(text, str):
         return str(text)
@@ -187,12 +206,12 @@ def as_rows(inputs: Any, name: str = "inputs") -> tuple[Ragged, bool]:
     try:
         lengths = np.fromiter(map(len, rows), np.int64, len(rows))
         flat: Any = list(chain.from_iterable(rows))
-    except TypeError:
+        if flat and not isinstance(flat[0], str | bytes):
+            flat = np.asarray(flat)
+    except (TypeError, ValueError):  # NumPy's, for rows of rows
         raise _not_rows(inputs, name) from None
-    if flat and not isinstance(flat[0], str | bytes):
-        flat = np.asarray(flat)
-        if flat.dtype.kind not in "iu":
-            raise _not_rows(inputs, name)
+    if isinstance(flat, np.ndarray) and (flat.ndim > 1 or flat.dtype.kind not in "iu"):
+        raise _not_rows(inputs, name)
     return Ragged(_as_tokens(flat, inputs, name), lengths), single
 
 
@@ -202,7 +221,13 @@ def _as_tokens(values: Any, inputs: Any, name: str) -> np.ndarray:
         return np.empty(0, np.int32)
     if isinstance(values, np.ndarray):
         if values.dtype.kind in "iu":
-            return values.astype(np.int32)
+            ids = values.astype(np.int32)
+            if (ids != values).any():
+                raise ValueError(
+                    f"Expected `{name}` to be ids of a vocabulary, received "
+                    f"{values[ids != values][0]}, which no int32 holds."
+                )
+            return ids
         if values.dtype.kind not in "OSUT":
             raise _not_rows(inputs, name)
         values = values.tolist()

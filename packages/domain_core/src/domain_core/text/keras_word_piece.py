@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 
 from domain_core.ragged import Ragged
-from domain_core.text.word_piece import WordPieceEngine, import_tokenizers
+from domain_core.text.compiled import import_tokenizers
+from domain_core.text.normal_form import normalize
+from domain_core.text.word_piece import WordPieceEngine
 
 # Longer words, in bytes of UTF-8 after case folding, are unknown.
 MAX_WORD_BYTES = 100
@@ -22,10 +24,11 @@ CJK_RANGES = (
     "\U0002b820-\U0002ceaf\U0002f800-\U0002fa1f"
 )
 
-# What Unicode calls default ignorable and the splitter does not take for a space.
+# What Unicode calls default ignorable.
 _IGNORABLE = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2065\u3164\ufe00-\ufe0f\uffa0"
-    "\ufff0-\ufff8\U000e0000-\U000e0fff]"
+    "[\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 
 
@@ -48,17 +51,22 @@ class KerasWordPieceEngine(WordPieceEngine):
         pairs = Ragged.from_rows([p for _, p in found], np.dtype((np.int32, 2)))
         return ids, pairs
 
-    def _encode_chunks(self, chunks: list[str]) -> list[list[int]]:
-        words = [
-            [self._normal(word) for word in self._words.findall(self._strip(chunk))]
-            if self.split
-            else [self._normal(self._strip(chunk))]
-            for chunk in chunks
-        ]
-        encodings = self._rust.encode_batch_fast(
-            words, is_pretokenized=True, add_special_tokens=False
-        )
-        return [encoding.ids for encoding in encodings]
+    def words(self, text: str) -> list[str]:
+        """Returns the words of a text, as they are looked up in the vocabulary."""
+        found = [self._strip(text)]
+        if self.split:
+            found = self._words_in.findall(found[0])
+        return [word for word in map(self._normal, found) if word]
+
+    def _cut(self, chunk: str) -> list[str]:
+        return self.words(chunk)
+
+    def _is_word(self, word: str) -> bool:
+        return True
+
+    @property
+    def _is_pretokenized(self) -> bool:
+        return True
 
     def _encode_text(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
         """Encodes word by word, following each character back to where it came from."""
@@ -67,7 +75,7 @@ class KerasWordPieceEngine(WordPieceEngine):
         source = np.repeat(np.arange(len(text)), list(map(len, parts)))
         spans = [(0, len(stripped))]
         if self.split:
-            spans = [match.span() for match in self._words.finditer(stripped)]
+            spans = [match.span() for match in self._words_in.finditer(stripped)]
         words = [self._normal(stripped[start:stop]) for start, stop in spans]
         encoding = self._rust.encode(
             words, is_pretokenized=True, add_special_tokens=False
@@ -92,12 +100,13 @@ class KerasWordPieceEngine(WordPieceEngine):
         return word
 
     @functools.cached_property
-    def _words(self) -> re.Pattern[str]:
+    def _words_in(self) -> re.Pattern[str]:
         spaces, punctuation = _separators()
         single = punctuation + (CJK_RANGES if self.split_on_cjk else "")
         rest = f"[^{spaces}{single}]"
         if not self.atomic_tokens:
-            return re.compile(f"[{single}]|{rest}+")
+            # Large classes are slow, and most characters are these.
+            return re.compile(f"[0-9A-Za-z]+{rest}*|[{single}]|{rest}+")
         atomic = "|".join(map(re.escape, self.atomic_tokens))
         return re.compile(f"{atomic}|[{single}]|(?:(?!{atomic}){rest})+")
 
@@ -115,7 +124,7 @@ def strip_accents(text: str) -> str:
         return text
     return "".join(
         character
-        for character in unicodedata.normalize("NFD", text)
+        for character in normalize("NFD", text)
         if unicodedata.category(character) != "Mn"
     )
 
@@ -124,16 +133,23 @@ def fold_case(text: str) -> str:
     """Folds by Unicode's NFKC_Casefold: 'Straße' to 'strasse', 'ﬁ' to 'fi'."""
     if text.isascii():
         return text.lower()
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return unicodedata.normalize("NFKC", _IGNORABLE.sub("", folded))
+    folded = normalize("NFKC", text).casefold()
+    return normalize("NFKC", _IGNORABLE.sub("", folded))
 
 
 def _unfolded(raw: str, folded: str, start: int, stop: int) -> tuple[int, int]:
     """Maps a stretch of a folded word back to the word."""
     if folded == _TOO_LONG:
         return 0, len(raw)
-    if len(raw) == len(folded):
+    if len(raw) == len(folded) and all(len(fold_case(c)) == 1 for c in raw):
         return start, stop
+    kept = [i for i, character in enumerate(raw) if not _IGNORABLE.match(character)]
+    if len(kept) < len(raw):
+        rest = "".join(raw[i] for i in kept)
+        if fold_case(rest) != folded:
+            return 0, len(raw)
+        begin, end = _unfolded(rest, folded, start, stop)
+        return kept[begin], kept[end - 1] + 1
     lengths = [len(fold_case(raw[:i])) for i in range(len(raw) + 1)]
     begin = max(i for i in range(len(raw)) if lengths[i] <= start)
     end = next((i for i in range(begin + 1, len(raw)) if lengths[i] >= stop), len(raw))

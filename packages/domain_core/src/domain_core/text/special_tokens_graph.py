@@ -6,6 +6,9 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+import numpy as np
+
+from domain_core.text.regex_graph import cut_at_matches
 from domain_core.text.special_tokens import WHITE_SPACE
 
 
@@ -18,7 +21,7 @@ def encode_around(
     """Encodes what lies between tokens, as `special_tokens.TextPieces` on the host.
 
     Args:
-        texts: a string tensor `(B,)`.
+        texts: valid UTF-8, a string tensor `(B,)`.
         ids: ids of the tokens to find.
         encode: string tensor `(P,)` to ragged int32 ids `(P, None)`.
         strip_left: those tokens that swallow the white space before them.
@@ -29,7 +32,6 @@ def encode_around(
     if not ids:
         return encode(texts)
     import tensorflow as tf
-    import tensorflow_text
 
     before = f"[{WHITE_SPACE}]*"
     longest_first = sorted(ids, key=lambda token: (-len(token), token))
@@ -37,11 +39,10 @@ def encode_around(
         (before if token in strip_left else "") + re.escape(token)
         for token in longest_first
     )
-    pieces = tensorflow_text.regex_split(texts, pattern, pattern)
+    pieces = cut_at_matches(texts, pattern)
     keys = tf.strings.regex_replace(pieces.values, f"^{before}", "")
-    table = _table(ids)
     # A token may begin with white space itself.
-    token_ids = tf.maximum(table.lookup(pieces.values), table.lookup(keys))
+    token_ids = tf.maximum(_looked_up(pieces.values, ids), _looked_up(keys, ids))
     is_token = token_ids >= 0
     rows = encode(tf.where(is_token, "", pieces.values))
     rows = rows.with_row_splits_dtype("int64")
@@ -52,13 +53,41 @@ def encode_around(
     return pieces.with_values(joined).merge_dims(1, 2)
 
 
-def _table(ids: Mapping[str, int]) -> Any:
+def forbid_in_graph(texts: Any, tokens: Collection[str]) -> Any:
+    """Returns texts, a string tensor `(B,)`; stops the graph if one holds a token."""
+    if not tokens:
+        return texts
     import tensorflow as tf
 
+    pattern = f"(?s).*(?:{'|'.join(map(re.escape, tokens))}).*"
+    check = tf.debugging.Assert(
+        ~tf.reduce_any(tf.strings.regex_full_match(texts, pattern)),
+        ["Expected texts without special tokens, received", texts],
+    )
+    with tf.control_dependencies([check]):
+        return tf.identity(texts)
+
+
+def _looked_up(texts: Any, ids: Mapping[str, int]) -> Any:
+    """Returns the ids of texts, -1 for those that are no token.
+
+    Not by a `tf.lookup` table, which whoever exports the graph would have to keep track
+    of.
+    """
+    import tensorflow as tf
+
+    tokens = np.array([token.encode() for token in ids], object)
     with tf.init_scope():
-        return tf.lookup.StaticHashTable(
-            tf.lookup.KeyValueTensorInitializer(
-                list(ids), list(ids.values()), "string", "int32"
-            ),
-            default_value=-1,
-        )
+        hashes = _hashed(tf.constant(tokens)).numpy()
+    order = np.argsort(hashes)
+    place = tf.searchsorted(tf.constant(hashes[order]), _hashed(texts))
+    place = tf.minimum(place, len(order) - 1)
+    is_token = tf.gather(tf.constant(tokens[order]), place) == texts
+    found = tf.gather(np.array([*ids.values()], np.int32)[order], place)
+    return tf.where(is_token, found, -1)
+
+
+def _hashed(texts: Any) -> Any:
+    import tensorflow as tf
+
+    return tf.strings.to_hash_bucket_fast(texts, 2**62)

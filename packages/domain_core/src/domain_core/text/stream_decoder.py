@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from domain_core.ragged import Ragged
+from domain_core.text.inputs import as_rows
 
 # What decoders write for bytes that are no character, or not yet.
 _REPLACEMENT = "\ufffd"
@@ -29,30 +30,50 @@ class StreamDecoder:
         self._special = (
             frozenset(tokenizer.special_token_ids) if skip_special_tokens else ()
         )
-        # Ids not settled yet, after some that are: they decide on a space before them.
-        self._ids: list[int] = []
-        self._settled = 0
+        self._start()
 
     def push(self, ids: int | Iterable[int]) -> str:
-        """Takes the next id or ids and returns the text they complete."""
-        new = np.atleast_1d(np.asarray(ids)).tolist()
-        self._ids += [i for i in new if i not in self._special]
-        return self._take(final=False)
+        """Takes the next id or ids and returns the text they complete.
 
-    def flush(self) -> str:
-        """Ends the stream: returns what is left, and starts anew."""
-        text = self._take(final=True)
-        self._ids, self._settled = [], 0
-        return text
-
-    def _take(self, final: bool) -> str:
-        before = self._decode(self._ids[: self._settled])
-        text = self._decode(self._ids)[len(before) :]
-        if not text or (text.endswith(_REPLACEMENT) and not final):
+        Raises:
+            ValueError: if one is no id of the vocabulary; then none of them is taken.
+        """
+        new = [i for i in _as_ids(ids) if i not in self._special]
+        kept = [*self._ids, *new]
+        whole = self._tokenizer.decode_unfinished(kept)
+        text = str(whole[len(self._before) :])
+        self._ids = kept
+        if not text or text.endswith(_REPLACEMENT):
             return ""
-        self._ids = self._ids[self._settled :]
+        self._before = whole
+        # What is settled stays if it is text on its own: white space may not be, where
+        # that at the beginning is dropped.
+        rest = kept[self._settled :]
+        if before := self._tokenizer.decode_unfinished(rest):
+            self._ids, self._before = rest, before
         self._settled = len(self._ids)
         return text
 
-    def _decode(self, ids: list[int]) -> str:
-        return str(self._tokenizer.decode_batch(Ragged.from_rows([ids]))[0])
+    def flush(self) -> str:
+        """Ends the stream: returns what is left, and starts anew."""
+        rows, before = Ragged.from_rows([self._ids]), self._before
+        self._start()
+        return str(self._tokenizer.decode_batch(rows)[0][len(before) :])
+
+    def _start(self) -> None:
+        # Ids not settled yet, after some that are: they decide on a space before them.
+        self._ids: list[int] = []
+        self._settled = 0
+        self._before = ""  # the text of those that are
+
+
+def _as_ids(ids: Any) -> list[int]:
+    is_array = hasattr(ids, "__array__") or not isinstance(ids, Iterable)
+    values = np.atleast_1d(np.asarray(ids if is_array else list(ids)))
+    if values.size and (values.ndim > 1 or values.dtype.kind not in "iu"):
+        raise ValueError(
+            f"Expected an id or a list of ids, received {ids!r:.80} of type "
+            f"{type(ids).__name__}. Push what a model gives, one text at a time."
+        )
+    rows, _ = as_rows(values, "ids")
+    return [int(i) for i in rows.values.tolist()]

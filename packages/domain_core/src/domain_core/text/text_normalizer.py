@@ -6,11 +6,12 @@ import dataclasses
 import itertools
 import re
 import unicodedata
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from domain_core.text.keras_word_piece import fold_case
+from domain_core.text.normal_form import normalize
 
 FORMS = ("NFC", "NFD", "NFKC", "NFKD")
 
@@ -49,7 +50,7 @@ class TextNormalizer:
             text = fold_case(_IGNORABLE.sub("", text))
         if self.form is None or text.isascii():
             return text
-        return unicodedata.normalize(cast(Any, self.form), text)
+        return normalize(self.form, text)
 
     def with_sources(self, text: str) -> tuple[str, np.ndarray]:
         """Returns a text in normal form, and where its characters come from.

@@ -8,21 +8,20 @@ the first text.
 
 from __future__ import annotations
 
-import functools
-import os
 import re
-import sys
 import threading
 from collections.abc import Sequence
-from itertools import chain
+from itertools import compress
 from typing import Any, ClassVar
 
 import numpy as np
 
 from domain_core.ragged import Ragged
+from domain_core.text.chunk_cache import ChunkCache, ids_as_bytes, rows_from_bytes
+from domain_core.text.compiled import call_compiled, import_tokenizers
 
-# Ids that an engine remembers; with their chunks of text some 35 MB.
-CACHE_SIZE = 1 << 19
+# Words that go to the compiled code as one sequence.
+_WORDS_PER_CALL = 256
 
 _BLANKS = re.compile(r"[ \t\n\r]+")
 # `str.split` also cuts at these, which are no white space in every engine's eyes.
@@ -33,11 +32,11 @@ class WordPieceEngine:
     """Encodes texts with a fixed vocabulary.
 
     Both kinds of rules treat what stands between two blanks on its own. So ids are
-    remembered per such chunk, and a text whose chunks are all known costs a split and
-    one look-up per chunk: several times less than the compiled code needs.
+    remembered per such chunk, and a chunk that is not known is cut into words, whose
+    ids are remembered, too: "word" and "word," share one.
 
-    A subclass writes `_build`, `_encode_chunks` and `encode_with_offsets`. Engines can
-    be pickled and used from several threads.
+    A subclass writes `_build`, `_cut`, `_is_word` and `encode_with_offsets`. Engines
+    can be pickled and used from several threads.
 
     Args:
         vocabulary: unique tokens; a token's id is its place.
@@ -48,6 +47,7 @@ class WordPieceEngine:
         suffix_indicator: what begins a token that continues a word.
         oov_token: stands for a word that has no match.
         atomic_tokens: tokens to keep whole wherever they occur in a text.
+        hidden_tokens: tokens that no text may give, not even one that equals them.
     """
 
     # Rust counts characters, and gives up on longer words.
@@ -64,6 +64,7 @@ class WordPieceEngine:
         suffix_indicator: str = "##",
         oov_token: str = "[UNK]",
         atomic_tokens: Sequence[str] = (),
+        hidden_tokens: Sequence[str] = (),
     ) -> None:
         self.vocabulary = vocabulary
         self.lowercase = lowercase
@@ -74,6 +75,10 @@ class WordPieceEngine:
         self.oov_token = oov_token
         # The longest first, should one begin with another.
         self.atomic_tokens = tuple(sorted(atomic_tokens, key=len, reverse=True))
+        self.hidden_tokens = frozenset(hidden_tokens)
+        self._begins = np.array(
+            [not token.startswith(suffix_indicator) for token in vocabulary], bool
+        )
         self._has_blank_token = any(_BLANKS.search(t) for t in self.atomic_tokens)
         self._reset()
 
@@ -81,8 +86,8 @@ class WordPieceEngine:
         """Sets what is made on the way, and stays behind when pickled."""
         self._built: Any = None
         self._lock = threading.Lock()
-        self._cache: dict[str, list[int]] = {}
-        self._cached = 0
+        self._words = ChunkCache(self._encode_words)
+        self._chunks = ChunkCache(self._encode_chunks)
 
     def encode(self, texts: list[str]) -> Ragged:
         """Returns the ids of each text, int32.
@@ -90,19 +95,8 @@ class WordPieceEngine:
         Raises:
             ValueError: if a text is no valid Unicode.
         """
-        chunks = [self._chunks(text) for text in texts]
-        cache = self._cache
-        missing = list(set(chain.from_iterable(chunks)).difference(cache))
-        if missing:
-            found = self._guard(self._encode_chunks, missing, texts)
-            cache.update(zip(missing, found, strict=True))
-            self._cached += len(found) + sum(map(len, found))
-        look_up = cache.__getitem__
-        ids = [list(chain.from_iterable(map(look_up, row))) for row in chunks]
-        if self._cached > CACHE_SIZE:
-            # A new one: another thread may be reading the old.
-            self._cache, self._cached = {}, 0
-        return Ragged.from_rows(ids)
+        rows = [self._split(text) for text in texts]
+        return rows_from_bytes(self._guard(self._chunks.look_up, rows, texts))
 
     def encode_with_offsets(self, texts: list[str]) -> tuple[Ragged, Ragged]:
         """Returns ids and where they come from.
@@ -117,9 +111,64 @@ class WordPieceEngine:
         """Returns a `tokenizers.Tokenizer` around a WordPiece model."""
         raise NotImplementedError
 
-    def _encode_chunks(self, chunks: list[str]) -> list[list[int]]:
-        """Returns the ids of texts without blanks inside."""
+    def _cut(self, chunk: str) -> list[str]:
+        """Cuts a chunk into words; or returns the chunk, left to the compiled code."""
         raise NotImplementedError
+
+    def _is_word(self, word: str) -> bool:
+        """Whether the compiled code makes one word, not more or none, of this."""
+        raise NotImplementedError
+
+    def _encode_chunks(self, chunks: list[str]) -> list[bytes]:
+        return self._words.look_up([self._cut(chunk) for chunk in chunks])
+
+    def _encode_words(self, words: list[str]) -> list[bytes]:
+        """Returns the ids of each word, or chunk that is not cut."""
+        prefix = self.suffix_indicator
+        if not prefix or self.oov_token.startswith(prefix):
+            return self._encode_one_by_one(words)
+        single = [self._is_word(w) and not w.startswith(prefix) for w in words]
+        found = iter(self._encode_single(list(compress(words, single))))
+        if all(single):
+            return list(found)
+        rest = [
+            word for word, is_single in zip(words, single, strict=True) if not is_single
+        ]
+        others = iter(self._encode_one_by_one(rest))
+        return [next(found if is_single else others) for is_single in single]
+
+    def _encode_single(self, words: list[str]) -> list[bytes]:
+        """Encodes words as one sequence: first tokens of words are no continuations."""
+        parts = range(0, len(words), _WORDS_PER_CALL)
+        encodings = call_compiled(
+            self._rust.encode_batch_fast,
+            [words[start : start + _WORDS_PER_CALL] for start in parts],
+            is_pretokenized=True,
+            add_special_tokens=False,
+        )
+        ids = Ragged.from_rows([encoding.ids for encoding in encodings]).values
+        starts = np.flatnonzero(self._begins[ids])
+        if len(starts) != len(words):  # a special token cut a word in two
+            return self._encode_one_by_one(words)
+        return ids_as_bytes(ids, [*starts[1:].tolist(), len(ids)][: len(words)])
+
+    def _encode_one_by_one(self, chunks: list[str]) -> list[bytes]:
+        encodings = call_compiled(
+            self._rust.encode_batch_fast,
+            self._inputs(chunks),
+            is_pretokenized=self._is_pretokenized,
+            add_special_tokens=False,
+        )
+        rows = Ragged.from_rows([encoding.ids for encoding in encodings])
+        return ids_as_bytes(rows.values, np.cumsum(rows.lengths).tolist())
+
+    def _inputs(self, chunks: list[str]) -> Any:
+        return [[chunk] for chunk in chunks] if self._is_pretokenized else chunks
+
+    @property
+    def _is_pretokenized(self) -> bool:
+        """Whether the compiled code is handed words, not text."""
+        return not self.split
 
     @property
     def _rust(self) -> Any:
@@ -127,19 +176,23 @@ class WordPieceEngine:
         if self._built is None:
             with self._lock:
                 if self._built is None:
-                    self._built = self._build(self._model())
+                    self._built = call_compiled(self._build, self._model())
         return self._built
 
     def _model(self) -> Any:
         models = import_tokenizers().models
         return models.WordPiece(
-            {token: index for index, token in enumerate(self.vocabulary)},
+            {
+                token: index
+                for index, token in enumerate(self.vocabulary)
+                if token not in self.hidden_tokens
+            },
             unk_token=self.oov_token,
             continuing_subword_prefix=self.suffix_indicator,
             max_input_chars_per_word=self.max_word_length,
         )
 
-    def _chunks(self, text: str) -> list[str]:
+    def _split(self, text: str) -> list[str]:
         if not self.split or self._has_blank_token:
             return [text]
         # `str.split` is the fastest way, and right if only plain blanks can occur.
@@ -164,7 +217,7 @@ class WordPieceEngine:
             raise
 
     def __getstate__(self) -> dict[str, Any]:
-        made = ("_built", "_lock", "_cache", "_cached")
+        made = ("_built", "_lock", "_words", "_chunks")
         return {k: v for k, v in self.__dict__.items() if k not in made}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -172,39 +225,8 @@ class WordPieceEngine:
         self._reset()
 
 
-def import_tokenizers() -> Any:
-    """Imports the `tokenizers` package.
-
-    Raises:
-        ImportError: if it is not installed, with the line that installs it.
-    """
-    try:
-        import tokenizers
-    except ImportError as error:
-        raise ImportError(
-            "WordPiece needs the `tokenizers` package: `pip install tokenizers` "
-            "(it comes with `pip install kerasnlp`)."
-        ) from error
-    _stay_single_threaded_in_forks()
-    return tokenizers
-
-
 def offsets_as_ragged(encodings: Sequence[Any]) -> tuple[Ragged, Ragged]:
     """Collects ids and offsets of `tokenizers.Encoding` objects."""
     ids = Ragged.from_rows([e.ids for e in encodings])
     pairs = Ragged.from_rows([e.offsets for e in encodings], np.dtype((np.int32, 2)))
     return ids, pairs
-
-
-@functools.cache
-def _stay_single_threaded_in_forks() -> None:
-    """Spares worker processes the compiled code's threads, which a fork kills.
-
-    `tokenizers` would find out by itself, and warn in each worker of a loader.
-    """
-    if sys.platform != "win32":
-        os.register_at_fork(
-            after_in_child=lambda: os.environ.setdefault(
-                "TOKENIZERS_PARALLELISM", "false"
-            )
-        )

@@ -152,7 +152,7 @@ class QuestionAnswererPreprocessor(Preprocessor):
     ) -> tuple[Windows, Ragged]:
         """Returns all windows, and the offsets of all tokens of the contexts."""
         question_ids = self.tokenizer.encode_batch(questions)
-        ids, offsets = self.tokenizer.encode_batch_with_offsets(contexts)
+        ids, offsets = self.tokenizer.encode_with_offsets(contexts)
         windows = pack_windows(
             question_ids.cut(self.max_question_length),
             ids,

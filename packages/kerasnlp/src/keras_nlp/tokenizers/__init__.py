@@ -4,15 +4,27 @@ import sys
 from typing import Any
 
 from domain_core import Tokenizer as Tokenizer
+from keras_nlp.tokenizers.byte_pair_tokenizer import (
+    BytePairTokenizer as BytePairTokenizer,
+)
+from keras_nlp.tokenizers.byte_pair_trainer import (
+    compute_byte_pair_vocabulary as compute_byte_pair_vocabulary,
+)
 from keras_nlp.tokenizers.byte_tokenizer import ByteTokenizer as ByteTokenizer
 from keras_nlp.tokenizers.sentence_piece_tokenizer import (
     SentencePieceTokenizer as SentencePieceTokenizer,
+)
+from keras_nlp.tokenizers.sentence_piece_trainer import (
+    compute_sentence_piece_proto as compute_sentence_piece_proto,
 )
 from keras_nlp.tokenizers.unicode_codepoint_tokenizer import (
     UnicodeCodepointTokenizer as UnicodeCodepointTokenizer,
 )
 from keras_nlp.tokenizers.word_piece_tokenizer import (
     WordPieceTokenizer as WordPieceTokenizer,
+)
+from keras_nlp.tokenizers.word_piece_trainer import (
+    compute_word_piece_vocabulary as compute_word_piece_vocabulary,
 )
 
 

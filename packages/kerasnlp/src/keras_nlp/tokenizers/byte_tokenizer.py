@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from typing import Any
 
 import numpy as np
@@ -76,15 +77,18 @@ class ByteTokenizer(Tokenizer):
         return Ragged.from_rows(rows), Ragged.from_rows(spans, pair)
 
     def decode_batch(self, rows: Ragged) -> list[str]:
-        wrong = (rows.values < 0) | (rows.values >= _SIZE)
-        if wrong.any():
-            self.id_to_token(int(rows.values[wrong][0]))
-        rows = rows.where(rows.values != 0)
-        data, ends = rows.values.astype(np.uint8).tobytes(), np.cumsum(rows.lengths)
+        rows = self._bytes(rows)
+        data, ends = rows.values.tobytes(), np.cumsum(rows.lengths)
         return [
             decode_bytes(data[start:end], self.errors, self.replacement_char)
             for start, end in zip(rows.starts.tolist(), ends.tolist(), strict=True)
         ]
+
+    def decode_unfinished(self, ids: list[int]) -> str:
+        data = self._bytes(Ragged.from_rows([ids])).values.tobytes()
+        _, whole = codecs.utf_8_decode(data, "replace", False)
+        text = decode_bytes(data[:whole], self.errors, self.replacement_char)
+        return text if whole == len(data) else text + "\ufffd"
 
     def encode_in_graph(self, texts: Any) -> Any:
         import tensorflow as tf
@@ -117,7 +121,7 @@ class ByteTokenizer(Tokenizer):
 
     def id_to_token(self, id: int) -> str:
         if not 0 <= id < _SIZE:
-            raise ValueError(f"Expected an id in [0, {_SIZE - 1}], received {id}.")
+            raise _no_byte(id)
         return chr(id)
 
     def token_to_id(self, token: str) -> int:
@@ -135,3 +139,16 @@ class ByteTokenizer(Tokenizer):
             "normalization_form": self.normalization_form,
             "replacement_char": self.replacement_char,
         }
+
+    @staticmethod
+    def _bytes(rows: Ragged) -> Ragged:
+        """Returns the bytes that ids are, uint8, without padding."""
+        wrong = (rows.values < 0) | (rows.values >= _SIZE)
+        if wrong.any():
+            raise _no_byte(int(rows.values[wrong][0]))
+        rows = rows.where(rows.values != 0)
+        return Ragged(rows.values.astype(np.uint8), rows.lengths)
+
+
+def _no_byte(id: int) -> ValueError:
+    return ValueError(f"Expected an id in [0, {_SIZE - 1}], received {id}.")

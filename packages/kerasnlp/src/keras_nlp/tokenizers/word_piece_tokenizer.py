@@ -5,22 +5,27 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from domain_core import Tokenizer, serializable
 from domain_core.host_call import rank
 from domain_core.ragged import Ragged
+from domain_core.text.bert_word_piece import BertWordPieceEngine
 from domain_core.text.inputs import as_rows
 from domain_core.text.keras_word_piece import KerasWordPieceEngine
 from domain_core.text.special_tokens import as_policy
+from domain_core.text.special_tokens_graph import forbid_in_graph
+from domain_core.text.tokenizer_json import read_tokenizer_json, write_tokenizer_json
 from domain_core.text.vocabulary import (
     check_vocabulary,
     read_vocabulary,
     write_vocabulary,
 )
 from domain_core.text.word_piece import WordPieceEngine
+from domain_core.text.word_piece_graph import word_piece_graph
+from domain_core.text.word_piece_json import word_piece_from_json, word_piece_to_json
 
 
 @serializable(package="kerasnlp")
@@ -78,13 +83,13 @@ class WordPieceTokenizer(Tokenizer):
         split_on_cjk: bool = True,
         suffix_indicator: str = "##",
         oov_token: str = "[UNK]",
-        special_tokens: Sequence[str] | str | None = None,
+        special_tokens: Sequence[str] | bool | str | None = None,
         special_tokens_in_strings: bool | str = False,
         dtype: Any = "int32",
         **kwargs: Any,
     ) -> None:
         policy = as_policy(special_tokens_in_strings, "special_tokens_in_strings")
-        if isinstance(special_tokens, str):
+        if isinstance(special_tokens, bool | str):
             policy, special_tokens = as_policy(special_tokens), None
         super().__init__(
             sequence_length=sequence_length,
@@ -149,6 +154,17 @@ class WordPieceTokenizer(Tokenizer):
             return texts
         return [text.replace(f" {self.suffix_indicator}", "") for text in texts]
 
+    def encode_in_graph(self, texts: Any) -> Any:
+        self._require_vocabulary()
+        if self.special_token_policy == "error":
+            texts = forbid_in_graph(texts, self.tokens_in_texts())
+        graph = word_piece_graph(self._engine)
+        return graph.encode(texts, self.errors, self.replacement_char)
+
+    def decode_in_graph(self, ids: Any) -> Any:
+        self._require_vocabulary()
+        return word_piece_graph(self._engine).decode(ids)
+
     def get_vocabulary(self) -> list[str]:
         """Returns the tokens in the order of their ids."""
         return list(self._require_vocabulary())
@@ -179,6 +195,53 @@ class WordPieceTokenizer(Tokenizer):
         """Tokens with a meaning of their own."""
         own = self._own_special_tokens or []
         return list(dict.fromkeys([*super().special_tokens, *own]))
+
+    @classmethod
+    def from_tokenizer_json(cls, path: str | os.PathLike[str], **kwargs: Any) -> Self:
+        """Reads a `tokenizer.json` of Hugging Face's.
+
+        Padding, truncation and tokens put around a text are left to the preprocessors:
+        they are not read.
+
+        Args:
+            path: of the file.
+            **kwargs: constructor arguments that the file does not hold.
+
+        Raises:
+            ValueError: if the file is something else, or holds a component that has no
+                counterpart here; the message names it.
+        """
+        cls._require_bert()
+        named = tuple(cls.named_tokens.values())
+        arguments = word_piece_from_json(read_tokenizer_json(path), named=named)
+        if twice := sorted(arguments.keys() & kwargs.keys()):
+            raise ValueError(
+                f"Expected only arguments that {str(path)!r} does not hold, received "
+                f"{twice}. Leave them out."
+            )
+        return cls(**arguments, **kwargs)
+
+    def save_tokenizer_json(self, path: str | os.PathLike[str]) -> None:
+        """Writes a `tokenizer.json` for Hugging Face's `tokenizers`.
+
+        `tokenizers` reads special tokens in texts, whatever `special_tokens` says here.
+
+        Raises:
+            ValueError: if something cannot be expressed there; the message names it.
+        """
+        self._require_bert()
+        if not self.split:
+            raise ValueError("A `tokenizer.json` cannot hold split=False.")
+        components = word_piece_to_json(
+            self._require_vocabulary(),
+            lowercase=self.lowercase,
+            strip_accents=self.strip_accents,
+            split_on_cjk=self.split_on_cjk,
+            suffix_indicator=self.suffix_indicator,
+            oov_token=self.oov_token,
+            special_tokens={t: self._ids[t] for t in self.tokens_in_texts()},
+        )
+        write_tokenizer_json(path, components)
 
     def save_assets(self, directory: str | os.PathLike[str]) -> None:
         write_vocabulary(
@@ -214,7 +277,18 @@ class WordPieceTokenizer(Tokenizer):
             suffix_indicator=self.suffix_indicator,
             oov_token=self.oov_token,
             atomic_tokens=self.tokens_in_texts() if parse else (),
+            hidden_tokens=()
+            if parse
+            else [t for t in self.special_tokens if t != self.oov_token],
         )
+
+    @classmethod
+    def _require_bert(cls) -> None:
+        if not issubclass(cls.engine_cls, BertWordPieceEngine):
+            raise ValueError(
+                f"A `tokenizer.json` cannot hold the rules of {cls.__name__} for case, "
+                "accents and the ends of words. Use a BertTokenizer."
+            )
 
     def _require_vocabulary(self) -> list[str]:
         if self._vocabulary is None:

@@ -1,0 +1,374 @@
+"""WordPiece by TensorFlow operations, for graphs that run without Python.
+
+Plain ASCII, which all rules read alike, goes to the fused operation of TensorFlow Text
+as it is. Of other texts each stretch between blanks is put into the form of its engine
+first, by a table of all characters that the engine itself has made. All tables are
+constants, so that a graph can be exported as it is.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+import weakref
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from domain_core.text.bert_word_piece import BertWordPieceEngine
+from domain_core.text.keras_word_piece import MAX_WORD_BYTES, KerasWordPieceEngine
+from domain_core.text.special_tokens_graph import encode_around
+from domain_core.text.word_piece import WordPieceEngine
+from domain_core.text.word_piece_forms import TextForm, bert_form, keras_form
+
+# Blanks and printable ASCII, no word of it too long for any engine.
+_PLAIN = r"(?:[!-~]{0,100}[ \t\n\r])*[!-~]{0,100}"
+_ASCII = r"[\x00-\x7f]*"
+_SIGNS = frozenset(string.punctuation)
+# The most bytes of a token that TensorFlow Text takes.
+_LONGEST_TOKEN = 256
+
+
+def word_piece_graph(engine: WordPieceEngine) -> WordPieceGraph:
+    """Returns the form for graphs of an engine, made once.
+
+    Raises:
+        ValueError: if TensorFlow Text cannot do what the engine does; the message says
+            why.
+    """
+    graph = _GRAPHS.get(engine)
+    if graph is None:
+        cls = next((c for e, c in _FORMS.items() if isinstance(engine, e)), None)
+        if cls is None:
+            raise ValueError(
+                f"{type(engine).__name__} has no form for graphs. Construct the "
+                "tokenizer with graph=False."
+            )
+        graph = _GRAPHS[engine] = cls(engine)
+    return graph
+
+
+class WordPieceGraph:
+    """Does what a `WordPieceEngine` does to tensors.
+
+    A subclass sets `_form` and writes `_normal`; and `_prepared`, if something comes
+    before atomic tokens are found.
+
+    Args:
+        engine: what to be equal to. No reference to it is kept.
+        max_bytes: of a word; longer ones are unknown.
+    """
+
+    _form: TextForm
+
+    def __init__(self, engine: WordPieceEngine, max_bytes: int) -> None:
+        self._lowercase = engine.lowercase
+        self._split = engine.split
+        self._suffix_indicator = engine.suffix_indicator
+        self._vocabulary = list(engine.vocabulary)
+        self._max_bytes = max_bytes
+        ids = {token: index for index, token in enumerate(self._vocabulary)}
+        self._atomic = {token: ids[token] for token in engine.atomic_tokens}
+        tokens = _words_in_vocabulary(engine, max_bytes)
+        self._pieces_of_words = _Pieces(engine, tokens, ids, max_bytes)
+        self._pieces_of_plain = None
+        mark = engine.suffix_indicator
+        if self._split and len(mark) > 1 and _SIGNS.issuperset(mark):
+            # Others confuse it, even if no text holds them.
+            plain = [t for t in tokens if _is_plain(t, mark)]
+            self._pieces_of_plain = _Pieces(engine, plain, ids, max_bytes, split=True)
+
+    def encode(self, texts: Any, errors: str, replacement_char: int = 0xFFFD) -> Any:
+        """Turns texts into ids.
+
+        Args:
+            texts: string tensor `(B,)`. Where the engine does not split, also a tensor
+                or a ragged tensor of words `(B, None)`.
+            errors: "strict", "replace" or "ignore", what to do to invalid UTF-8.
+            replacement_char: code point that "replace" puts in its place.
+
+        Returns:
+            Ragged int32 tensor `(B, None)`.
+        """
+        import tensorflow as tf
+
+        if texts.shape.rank == 2:
+            if not isinstance(texts, tf.RaggedTensor):
+                texts = tf.RaggedTensor.from_tensor(texts)
+            ids = self.encode(texts.values, errors, replacement_char)
+            return texts.with_values(ids).merge_dims(1, 2)
+
+        def valid(texts: Any) -> Any:
+            return tf.strings.unicode_transcode(
+                texts,
+                "UTF-8",
+                "UTF-8",
+                errors=errors,
+                replacement_char=replacement_char,
+            )
+
+        if self._split and not self._atomic:
+            return self._unless_plain(
+                texts, lambda texts: self._encode_chunks(valid(texts))
+            )
+        is_ascii = tf.strings.regex_full_match(texts, _ASCII)
+        texts = _by_kind(
+            texts,
+            is_ascii,
+            lambda texts: texts,
+            lambda texts: self._prepared(valid(texts)),
+        )
+        if self._split:
+            return encode_around(texts, self._atomic, self._encode_stretches)
+        return self._encode_whole(texts)
+
+    def decode(self, rows: Any) -> Any:
+        """Turns ragged ids `(B, None)` into texts `(B,)`."""
+        import tensorflow as tf
+
+        size = len(self._vocabulary)
+        check = tf.debugging.Assert(
+            tf.reduce_all((rows.values >= 0) & (rows.values < size)),
+            [f"Expected ids in [0, {size - 1}], received", rows.values],
+        )
+        with tf.control_dependencies([check]):
+            tokens = tf.gather(tf.constant(self._vocabulary), rows.values)
+        rows = rows.with_values(tokens)
+        texts = tf.strings.reduce_join(rows, axis=-1, separator=" ")
+        if not self._suffix_indicator:
+            return texts
+        return tf.strings.regex_replace(
+            texts, re.escape(f" {self._suffix_indicator}"), ""
+        )
+
+    def _prepared(self, texts: Any) -> Any:
+        """Does to texts that are not ASCII what comes before atomic tokens."""
+        return texts
+
+    def _normal(self, words: Any) -> Any:
+        """Turns words `(N,)` of that form into those that the vocabulary may hold."""
+        raise NotImplementedError
+
+    def _encode_whole(self, texts: Any) -> Any:
+        """Encodes texts that are one word each."""
+        return self._pieces_of_words(self._normal(self._form(texts)))
+
+    def _encode_stretches(self, texts: Any) -> Any:
+        """Encodes texts without atomic tokens."""
+        return self._unless_plain(texts, self._encode_chunks)
+
+    def _unless_plain(self, texts: Any, encode: Callable[[Any], Any]) -> Any:
+        """Encodes plain texts by one operation, others by a function."""
+        if self._pieces_of_plain is None:
+            return encode(texts)
+        import tensorflow as tf
+
+        plain = tf.strings.regex_full_match(texts, _PLAIN)
+        return _by_kind(texts, plain, self._encode_plain, encode)
+
+    def _encode_plain(self, texts: Any) -> Any:
+        import tensorflow as tf
+
+        texts = tf.strings.lower(texts) if self._lowercase else texts
+        assert self._pieces_of_plain is not None
+        return self._pieces_of_plain(texts)
+
+    def _encode_chunks(self, texts: Any) -> Any:
+        import tensorflow as tf
+
+        # White space for `split`, control characters for all engines.
+        texts = tf.strings.regex_replace(texts, r"[\x0b\x0c]", "\x01")
+        chunks = tf.strings.split(texts)  # ragged (N, None)
+        ids = self._unless_plain(chunks.values, self._encode_words)
+        return chunks.with_values(ids).merge_dims(1, 2)
+
+    def _encode_words(self, chunks: Any) -> Any:
+        import tensorflow as tf
+
+        words = tf.strings.split(self._form(chunks))  # ragged (C, None)
+        ids = self._pieces_of_words(self._normal(words.values))
+        return words.with_values(ids).merge_dims(1, 2)
+
+
+class BertWordPieceGraph(WordPieceGraph):
+    """Does what a `BertWordPieceEngine` does to tensors.
+
+    Equal for all of Unicode but one corner: where accents are stripped around a
+    combining mark that stays, such as those of musical notes, TensorFlow Text puts the
+    marks in order by a later version of Unicode.
+    """
+
+    def __init__(self, engine: BertWordPieceEngine) -> None:
+        # The engine counts characters: as many bytes as they may have.
+        super().__init__(engine, 4 * engine.max_word_length)
+        self._max_characters = engine.max_word_length
+        self._form = bert_form(
+            lowercase=engine.lowercase,
+            strip_accents=engine.strip_accents,
+            split=engine.split,
+            split_on_cjk=engine.split_on_cjk,
+        )
+
+    def _encode_whole(self, texts: Any) -> Any:
+        return encode_around(texts, self._atomic, super()._encode_whole)
+
+    def _normal(self, words: Any) -> Any:
+        import tensorflow as tf
+
+        is_long = tf.strings.length(words, "UTF8_CHAR") > self._max_characters
+        return tf.where(is_long, "x" * (self._max_bytes + 1), words)
+
+
+class KerasWordPieceGraph(WordPieceGraph):
+    """Does what a `KerasWordPieceEngine` does to tensors.
+
+    Equal for all characters that Python's version of Unicode assigns: TensorFlow Text,
+    which folds case, has a later one.
+    """
+
+    def __init__(self, engine: KerasWordPieceEngine) -> None:
+        super().__init__(engine, MAX_WORD_BYTES)
+        self._form = keras_form(
+            strip_accents=engine.strip_accents,
+            split=engine.split,
+            split_on_cjk=engine.split_on_cjk,
+        )
+        self._stripped = None
+        if self._atomic and engine.strip_accents:
+            self._stripped = keras_form(
+                strip_accents=True, split=False, split_on_cjk=False
+            )
+        # As the engine has it, even such a token is a word.
+        unknown = self._vocabulary.index(engine.oov_token)
+        self._atomic = {
+            token: index if len(token.encode()) <= MAX_WORD_BYTES else unknown
+            for token, index in self._atomic.items()
+        }
+
+    def _prepared(self, texts: Any) -> Any:
+        return texts if self._stripped is None else self._stripped(texts)
+
+    def _normal(self, words: Any) -> Any:
+        if not self._lowercase:
+            return words
+        import tensorflow as tf
+        import tensorflow_text
+
+        folded = tensorflow_text.case_fold_utf8(words)
+        if self._split or not self._atomic:
+            return folded
+        is_atomic = tf.reduce_any(words[:, None] == tf.constant([*self._atomic]), 1)
+        return tf.where(is_atomic, words, folded)
+
+
+# By engine, and gone with it; not part of it, for it is pickled and these are not.
+_GRAPHS: weakref.WeakKeyDictionary[WordPieceEngine, WordPieceGraph] = (
+    weakref.WeakKeyDictionary()
+)
+_FORMS: dict[type, Any] = {
+    BertWordPieceEngine: BertWordPieceGraph,
+    KerasWordPieceEngine: KerasWordPieceGraph,
+}
+
+
+class _Pieces:
+    """The operation that turns words into ids.
+
+    Args:
+        engine: says how tokens are written.
+        tokens: those that can occur.
+        ids: of all tokens.
+        max_bytes: of a word; longer ones are unknown.
+        split: take texts, and find words at white space and punctuation.
+    """
+
+    def __init__(
+        self,
+        engine: WordPieceEngine,
+        tokens: list[str],
+        ids: Mapping[str, int],
+        max_bytes: int,
+        *,
+        split: bool = False,
+    ) -> None:
+        import tensorflow as tf
+        import tensorflow_text
+
+        # Tokens are numbered anew. The first is longer than all words.
+        unknown = "x" * 200
+        self._ids = np.array([ids[engine.oov_token], *map(ids.get, tokens)], np.int32)
+        try:
+            # Not as part of a graph that is being traced.
+            with tf.init_scope():
+                self._operation = tensorflow_text.FastWordpieceTokenizer(
+                    [unknown, *tokens],
+                    suffix_indicator=engine.suffix_indicator,
+                    max_bytes_per_word=max_bytes,
+                    token_out_type=tf.int32,
+                    unknown_token=unknown,
+                    no_pretokenization=not split,
+                )
+        except RuntimeError as error:
+            raise ValueError(
+                f"TensorFlow Text does not take the vocabulary: {error} Construct the "
+                "tokenizer with graph=False."
+            ) from None
+
+    def __call__(self, texts: Any) -> Any:
+        """Turns a string tensor `(N,)` into ragged int32 ids `(N, None)`."""
+        import tensorflow as tf
+
+        rows = self._operation.tokenize(texts)
+        return rows.with_values(tf.gather(self._ids, rows.values))
+
+
+def _words_in_vocabulary(engine: WordPieceEngine, max_bytes: int) -> list[str]:
+    """Returns the tokens that a word can hold."""
+    tokens = []
+    for token in engine.vocabulary:
+        rest = token.removeprefix(engine.suffix_indicator)
+        size = len(rest.encode())
+        if not token or len(rest) > engine.max_word_length or size > max_bytes:
+            continue
+        if token in engine.hidden_tokens:
+            continue
+        if "\0" in token:
+            # All drop it, but for Keras' words that are not split.
+            if engine.split or isinstance(engine, BertWordPieceEngine):
+                continue
+            raise _cannot("tokens with a NUL", token)
+        if size > _LONGEST_TOKEN:
+            raise _cannot(f"tokens of more than {_LONGEST_TOKEN} bytes", token)
+        tokens.append(token)
+    return tokens
+
+
+def _is_plain(token: str, suffix_indicator: str) -> bool:
+    """Whether plain text can hold a token: letters and digits, or one sign."""
+    rest = token.removeprefix(suffix_indicator)
+    return rest.isascii() and (rest.isalnum() or token in _SIGNS)
+
+
+def _cannot(what: str, token: str) -> ValueError:
+    return ValueError(
+        f"TensorFlow Text does not take {what}, such as {token[:40]!r}. Remove them "
+        "from the vocabulary, or construct the tokenizer with graph=False."
+    )
+
+
+def _by_kind(
+    texts: Any,
+    is_first: Any,
+    first: Callable[[Any], Any],
+    second: Callable[[Any], Any],
+) -> Any:
+    """Does one thing to some texts and another to the others, most often to none."""
+    import tensorflow as tf
+
+    def do_both() -> Any:
+        results = tf.concat([first(texts[is_first]), second(texts[~is_first])], axis=0)
+        places = tf.concat([tf.where(is_first), tf.where(~is_first)], axis=0)[:, 0]
+        return tf.gather(results, tf.math.invert_permutation(places))
+
+    return tf.cond(tf.reduce_all(is_first), lambda: first(texts), do_both)

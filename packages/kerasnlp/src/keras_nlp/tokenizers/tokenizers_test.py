@@ -1,0 +1,197 @@
+"""Every tokenizer keeps the contract; none goes without."""
+
+import functools
+import io
+import multiprocessing
+
+import keras
+import pytest
+
+import keras_nlp
+from domain_core.testing import TokenizerContract
+from domain_core.testing.enumeration import contracts, public_subclasses
+from domain_core.testing.loader_workers import (
+    Together,
+    in_grain_workers,
+    in_torch_workers,
+)
+from domain_core.testing.texts import mixed_corpus, real_texts
+from domain_core.testing.tokenizer_case import corpus
+
+Tokenizer = keras_nlp.tokenizers.Tokenizer
+BERT = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+FAIRSEQ = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
+
+
+@functools.cache
+def words():
+    """A WordPiece vocabulary, with pieces that special tokens could be made of."""
+    train = keras_nlp.tokenizers.compute_word_piece_vocabulary
+    return [*train(iter(mixed_corpus(3000)[::4]), 1200, reserved_tokens=BERT), "mask"]
+
+
+@functools.cache
+def pairs(pattern, special):
+    train = keras_nlp.tokenizers.compute_byte_pair_vocabulary
+    texts = iter(mixed_corpus(3000)[::4])
+    return train(texts, 900, pattern=pattern, special_tokens=list(special))
+
+
+@functools.cache
+def model(**options):
+    sentencepiece = pytest.importorskip("sentencepiece")
+    file = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(real_texts(300)),
+        model_writer=file,
+        vocab_size=600,
+        minloglevel=2,
+        num_threads=1,
+        **options,
+    )
+    return file.getvalue()
+
+
+class TestWordPiece(TokenizerContract):
+    cls = keras_nlp.tokenizers.WordPieceTokenizer
+    special = ("[PAD]", "[MASK]", "mask")
+    policy_argument = "special_tokens_in_strings"
+    has_graph = False
+
+    @classmethod
+    def make(cls, **options):
+        options = {"special_tokens": list(cls.special), "lowercase": True, **options}
+        return cls.cls(words(), **options)
+
+
+class TestBytePair(TokenizerContract):
+    cls = keras_nlp.tokenizers.BytePairTokenizer
+    special = ("<pad>", "<|end|>", "[the]")
+    lossless = True
+
+    @classmethod
+    def make(cls, **options):
+        vocabulary, merges = pairs("gpt2", cls.special)
+        return cls.cls(
+            vocabulary, merges, unsplittable_tokens=list(cls.special), **options
+        )
+
+
+class TestBytePairOfQwen(TokenizerContract):
+    cls = keras_nlp.tokenizers.BytePairTokenizer
+    special = ("<|im_start|>", "<|im_end|>")
+
+    @classmethod
+    def make(cls, **options):
+        vocabulary, merges = pairs("qwen", cls.special)
+        return cls.cls(
+            vocabulary,
+            merges,
+            pattern="qwen",
+            unsplittable_tokens=list(cls.special),
+            **options,
+        )
+
+
+class TestSentencePiece(TokenizerContract):
+    cls = keras_nlp.tokenizers.SentencePieceTokenizer
+    special = ("<pad>", "<s>", "</s>")
+
+    @classmethod
+    def make(cls, **options):
+        return cls.cls(model(pad_id=0, unk_id=1, bos_id=2, eos_id=3), **options)
+
+
+class TestSentencePieceOfBytePairs(TokenizerContract):
+    cls = keras_nlp.tokenizers.SentencePieceTokenizer
+    special = ("<s>", "</s>")
+
+    @classmethod
+    def make(cls, **options):
+        return cls.cls(model(model_type="bpe", byte_fallback=True), **options)
+
+
+class TestBytes(TokenizerContract):
+    cls = keras_nlp.tokenizers.ByteTokenizer
+    lossless = True
+    drops_nul = True
+
+    @classmethod
+    def make(cls, **options):
+        return cls.cls(lowercase=False, **options)
+
+
+class TestCodePoints(TokenizerContract):
+    cls = keras_nlp.tokenizers.UnicodeCodepointTokenizer
+
+    @classmethod
+    def make(cls, **options):
+        return cls.cls(normalization_form="NFD", **options)
+
+
+class TestBert(TokenizerContract):
+    cls = keras_nlp.models.BertTokenizer
+    special = ("[CLS]", "[SEP]", "[PAD]", "[MASK]")
+    has_graph = False
+
+    @classmethod
+    def make(cls, **options):
+        return cls.cls(words(), **{"lowercase": True, **options})
+
+
+class TestDistilBert(TestBert):
+    cls = keras_nlp.models.DistilBertTokenizer
+
+
+class TestRoberta(TokenizerContract):
+    cls = keras_nlp.models.RobertaTokenizer
+    special = ("<s>", "</s>", "<pad>", "<mask>")
+    strip_left = ("<mask>",)
+    lossless = True
+
+    @classmethod
+    def make(cls, **options):
+        return cls.cls(*pairs("gpt2", FAIRSEQ), **options)
+
+
+class TestXLMRoberta(TokenizerContract):
+    cls = keras_nlp.models.XLMRobertaTokenizer
+    special = FAIRSEQ
+    unknown = ("<unk>",)
+    strip_left = ("<mask>",)
+
+    @classmethod
+    def make(cls, **options):
+        return cls.cls(model(), **options)
+
+
+def test_every_tokenizer_has_a_contract():
+    tested = {contract.cls for contract in contracts(keras_nlp, TokenizerContract)}
+    assert set(public_subclasses(keras_nlp, Tokenizer)) == tested
+
+
+@pytest.fixture(scope="module")
+def together():
+    if keras.backend.backend() != "torch":
+        pytest.skip("does not depend on the backend")
+    kinds = contracts(keras_nlp, TokenizerContract)
+    texts = list(corpus()[:100])
+    tokenizers = Together([kind.make(sequence_length=12) for kind in kinds])
+    return tokenizers, texts, tokenizers(texts)
+
+
+@pytest.mark.parametrize("start", ["fork", "spawn"])
+def test_in_workers_of_torch(together, start):
+    if start not in multiprocessing.get_all_start_methods():
+        pytest.skip(f"processes cannot {start} here")
+    tokenizers, texts, expected = together
+    found = in_torch_workers(tokenizers, texts, start)
+    for rows, wanted in zip(found, expected, strict=True):
+        assert [row.tolist() for row in rows] == [row.tolist() for row in wanted]
+
+
+def test_in_workers_of_grain(together):
+    tokenizers, texts, expected = together
+    found = in_grain_workers(tokenizers, texts)
+    for rows, wanted in zip(found, expected, strict=True):
+        assert [row.tolist() for row in rows] == [row.tolist() for row in wanted]
