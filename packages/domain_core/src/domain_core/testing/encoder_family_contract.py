@@ -17,12 +17,14 @@ class TestDistilBert(EncoderFamilyContract):
 from __future__ import annotations
 
 import contextlib
+import gc
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
 
+import keras
 import numpy as np
 import pytest
 
@@ -110,6 +112,27 @@ class EncoderFamilyContract:
             return model, folder
 
         return write
+
+    def test_declared_sizes(self) -> None:
+        """By arithmetic: some of the models take gigabytes."""
+        for name, preset in self.ours("Backbone").presets.items():
+            config = preset.config
+            width, inner = config["hidden_dim"], config["intermediate_dim"]
+            tables = config["vocabulary_size"] + config.get("max_sequence_length", 512)
+            block = 4 * (width + 1) * width + 2 * width * inner + inner + 5 * width
+            total = (tables + 2) * width + config["num_layers"] * block
+            assert total == preset.parameters, name
+
+    @pytest.mark.large
+    def test_built_sizes(self) -> None:
+        if keras.config.backend() != "torch":
+            pytest.skip("sizes do not depend on the backend")
+        cls = self.ours("Backbone")
+        for name, preset in cls.presets.items():
+            backbone = cls.from_preset(name, load_weights=False)
+            assert backbone.count_params() == preset.parameters, name
+            del backbone
+            gc.collect()  # models are full of cycles
 
     def test_backbone_of_transformers(self, foreign: Any, ids: Any) -> None:
         model, folder = foreign("Model")
