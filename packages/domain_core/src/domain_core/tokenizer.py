@@ -452,10 +452,19 @@ class Tokenizer:
         if self.dtype == "string":
             rows, pad_value = self.look_up_in_graph(rows), ""
         else:
-            rows = tf.cast(rows, self.dtype)
+            ids = rows.values
+            narrow = tf.cast(ids, self.dtype)
+            check = tf.debugging.Assert(
+                tf.reduce_all(tf.cast(narrow, ids.dtype) == ids),
+                [f"Expected ids that fit the `dtype` {self.dtype!r}, received", ids],
+            )
+            with tf.control_dependencies([check]):
+                rows = rows.with_values(tf.identity(narrow))
         if self.sequence_length is not None:
             shape = (None, self.sequence_length)
             rows = rows.to_tensor(default_value=pad_value, shape=shape)
+            batch = 1 if single else inputs.shape[0]
+            rows = tf.ensure_shape(rows, (batch, self.sequence_length))
         return rows[0] if single else rows
 
     def _decode_in_graph(self, inputs: Any, skip_special_tokens: bool) -> Any:

@@ -34,7 +34,7 @@ def contracts(package: ModuleType, contract: type) -> list[type]:
 
 
 def _subclasses(kind: type) -> list[type]:
-    direct = kind.__subclasses__()
+    direct: list[type] = kind.__subclasses__()
     return direct + [further for one in direct for further in _subclasses(one)]
 
 
@@ -72,7 +72,11 @@ def public_subclasses(package: ModuleType, base: type) -> list[type]:
 
 
 def _is_own(cls: type, package: ModuleType, base: type) -> bool:
-    return issubclass(cls, base) and cls is not base and _is_inside(cls.__module__, package)
+    return (
+        issubclass(cls, base)
+        and cls is not base
+        and _is_inside(cls.__module__, package)
+    )
 
 
 def _is_inside(name: str, package: ModuleType) -> bool:

@@ -17,12 +17,14 @@ class Together:
 
     def __call__(self, texts: Any) -> list[Any]:
         single = isinstance(texts, str)
-        rows = [tokenizer([texts] if single else texts) for tokenizer in self.tokenizers]
+        rows = [
+            tokenizer([texts] if single else texts) for tokenizer in self.tokenizers
+        ]
         return [row[0] for row in rows] if single else list(zip(*rows, strict=True))
 
 
 def in_torch_workers(together: Together, texts: Sequence[str], start: str) -> list[Any]:
-    """Returns the ids of each text that two workers give, which `start` "fork" makes."""
+    """Returns what two workers of torch's give, processes made by `start`: "fork"."""
     data = pytest.importorskip("torch.utils.data")
     loader = data.DataLoader(
         list(texts),

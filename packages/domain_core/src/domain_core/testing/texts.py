@@ -9,6 +9,7 @@ import inspect
 import random
 import re
 import unicodedata
+from typing import Any
 
 # In the standard library of every Python, and quickly imported.
 _MODULES = (
@@ -142,7 +143,7 @@ def mixed_corpus(count: int = 20_000) -> tuple[str, ...]:
     found = list(lines)[: count // 2]
     while len(found) < count - 1:
         line = "".join(_random_words(draw))
-        form = draw.choice((None, None, "NFC", "NFD"))
+        form: Any = draw.choice((None, None, "NFC", "NFD"))
         found.append(line if form is None else unicodedata.normalize(form, line))
     words = " ".join(found[::-1])
     return (*found, words[:100_000])

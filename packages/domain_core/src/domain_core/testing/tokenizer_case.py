@@ -31,8 +31,9 @@ class TokenizerCase:
         policy_argument: the constructor's argument for what `special` mean in a text.
         strip_left: those of `special` that swallow the white space before them.
         lossless: whether texts come back as they were.
+        longest: characters of the longest word to try; fewer where another contract
+            tries the same engine.
         drops_nul: whether U+0000 gets lost nevertheless, being the padding.
-        has_graph: whether there is a form in TensorFlow's operations.
     """
 
     cls: ClassVar[Any]
@@ -42,7 +43,7 @@ class TokenizerCase:
     strip_left: ClassVar[tuple[str, ...]] = ()
     lossless: ClassVar[bool] = False
     drops_nul: ClassVar[bool] = False
-    has_graph: ClassVar[bool] = True
+    longest: ClassVar[int] = 10_000_000
 
     @classmethod
     def make(cls, **options: Any) -> Any:

@@ -170,9 +170,7 @@ class TokenizerContract(
                 ids.insert((number + place) * 7 % (len(ids) + 1), token)
             whole = tokenizer.decode(ids, skip_special_tokens=skip)
             size = 1 + number % 3
-            parts = [
-                decoder.push(ids[i : i + size]) for i in range(0, len(ids), size)
-            ]
+            parts = [decoder.push(ids[i : i + size]) for i in range(0, len(ids), size)]
             assert "".join([*parts, decoder.flush()]) == whole
             if _HALF not in whole:
                 assert _HALF not in "".join(parts)
@@ -181,7 +179,8 @@ class TokenizerContract(
         decoder = StreamDecoder(tokenizer)
         first, second = tokenizer("ab cd"), tokenizer("cd").tolist()
         parts = [decoder.push(first)]
-        for wrong in (-1, 2**40, 1.5, "a", None):
+        refused: tuple[Any, ...] = (-1, 2**40, 1.5, "a", None)
+        for wrong in refused:
             with pytest.raises(ValueError, match="Expected"):
                 decoder.push(wrong)
         parts += [decoder.push(second), decoder.flush()]

@@ -18,7 +18,9 @@ class TokenizerFilesContract(TokenizerCase):
     def empty(cls) -> Any:
         """Returns a tokenizer that waits for its files."""
         config = cls.with_policy("text", errors="strict").get_config()
-        return cls.cls.from_config({**config, **dict.fromkeys(cls.cls.asset_config_keys)})
+        return cls.cls.from_config(
+            {**config, **dict.fromkeys(cls.cls.asset_config_keys)}
+        )
 
     @pytest.fixture(scope="class")
     @classmethod

@@ -79,7 +79,9 @@ class TokenizerInputsContract(TokenizerCase):
                 use(texts)
         expected = [text.encode("utf-16", "surrogatepass") for text in texts]
         for errors, instead in (("replace", "\ufffd"), ("ignore", "")):
-            repaired = ["".join(instead if _is_half(c) else c for c in t) for t in texts]
+            repaired = [
+                "".join(instead if _is_half(c) else c for c in t) for t in texts
+            ]
             found = self.with_policy("text", errors=errors)
             assert found(texts) == tokenizer(repaired)
             assert found(texts[2]).tolist() == tokenizer(repaired[2]).tolist()
@@ -97,7 +99,8 @@ class TokenizerInputsContract(TokenizerCase):
         assert [t.encode("utf-16", "surrogatepass") for t in texts] == expected
 
     def test_empty_inputs(self, tokenizer: Any) -> None:
-        for nothing in ([], (), np.array([], object), np.array([], str)):
+        nothings: list[Any] = [[], (), np.array([], object), np.array([], str)]
+        for nothing in nothings:
             assert tokenizer(nothing) == []
             assert self.make(sequence_length=3)(nothing).shape == (0, 3)
             assert self.make(dtype="string")(nothing) == []
@@ -117,7 +120,12 @@ class TokenizerInputsContract(TokenizerCase):
         assert [tokenizer(text).tolist() for text in texts] == expected
         assert tokenizer(texts[::-1]) == expected[::-1]
         data = [text.encode() for text in texts]
-        forms: list[Any] = [tuple(texts), data, np.array(texts), np.array(texts, object)]
+        forms: list[Any] = [
+            tuple(texts),
+            data,
+            np.array(texts),
+            np.array(texts, object),
+        ]
         forms += [np.array(data), list(np.array(texts))]
         for form in forms:
             assert tokenizer(form) == expected
@@ -142,15 +150,16 @@ class TokenizerInputsContract(TokenizerCase):
 
     def test_time_is_linear(self, tokenizer: Any) -> None:
         tokenizer("a")
-        few, many = "x" * 500_000, "x" * 10_000_000
+        few, many = "x" * (self.longest // 20), "x" * self.longest
         base, long = _seconds(tokenizer, few), _seconds(tokenizer, many)
-        # 20 times as many. Heaps have a logarithm, caches end; a square would be 400.
-        assert long < min(80 * base + 0.5, 10)
-        assert _seconds(tokenizer, " " * 1_000_000) < 5
+        # 20 times as many: a square would be 400 times as long. The bounds leave room
+        # for a busy machine; what they are about takes minutes where it goes wrong.
+        assert long < 150 * base + 5
+        assert _seconds(tokenizer, " " * 1_000_000) < 20
         for unit in _UNITS:
-            assert _seconds(tokenizer, "a" + unit * (100_000 // len(unit))) < 2
+            assert _seconds(tokenizer, "a" + unit * (100_000 // len(unit))) < 20
             text = "a" + unit * (20_000 // len(unit))
-            assert _seconds(tokenizer.tokenize_with_offsets, text) < 2
+            assert _seconds(tokenizer.tokenize_with_offsets, text) < 20
 
     def test_refuses_what_is_no_ids(self, tokenizer: Any) -> None:
         for inputs in _NO_IDS:
@@ -183,5 +192,3 @@ class TokenizerInputsContract(TokenizerCase):
 
 def _is_half(character: str) -> bool:
     return "\ud800" <= character <= "\udfff"
-
-

@@ -99,9 +99,7 @@ class TokenizerPolicyContract(TokenizerCase):
             assert ids == expected, text
         rows, offsets = parse.tokenize_with_offsets(texts)
         assert [row.tolist() for row in rows] == found
-        for pieces, text, row, spans in zip(
-            samples, texts, rows, offsets, strict=True
-        ):
+        for pieces, text, row, spans in zip(samples, texts, rows, offsets, strict=True):
             marks = [piece for piece in pieces if piece in self.special]
             places = [parse.token_to_id(mark) for mark in marks]
             seen = [
@@ -130,7 +128,7 @@ class TokenizerPolicyContract(TokenizerCase):
 
     def test_decodes_without_them(self, tokenizer: Any, plain: list[str]) -> None:
         rows = tokenizer(plain)
-        ends = [i for i in tokenizer.special_token_ids]
+        ends = list(tokenizer.special_token_ids)
         mixed = [[*ends, *row, *ends] for row in rows]
         bare = [[i for i in row if i not in ends] for row in rows]
         expected = tokenizer.decode(bare)

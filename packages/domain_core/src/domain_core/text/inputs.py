@@ -104,7 +104,9 @@ def as_given(texts: list[str], offsets: Ragged) -> Ragged:
         return offsets
     moved = []
     for text, spans in zip(texts, offsets.rows(), strict=True):
-        kept = [i for i, character in enumerate(text) if not _SURROGATE.match(character)]
+        kept = [
+            i for i, character in enumerate(text) if not _SURROGATE.match(character)
+        ]
         starts = np.array([*kept, len(text)], np.int32)[spans[:, 0]]
         ends = np.array([0, *(i + 1 for i in kept)], np.int32)[spans[:, 1]]
         is_empty = spans[:, 0] == spans[:, 1]

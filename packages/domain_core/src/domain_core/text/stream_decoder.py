@@ -30,7 +30,10 @@ class StreamDecoder:
         self._special = (
             frozenset(tokenizer.special_token_ids) if skip_special_tokens else ()
         )
-        self._start()
+        # Ids not settled yet, after some that are: they decide on a space before them.
+        self._ids: list[int] = []
+        self._settled = 0
+        self._before = ""  # the text of those that are
 
     def push(self, ids: int | Iterable[int]) -> str:
         """Takes the next id or ids and returns the text they complete.
@@ -57,14 +60,8 @@ class StreamDecoder:
     def flush(self) -> str:
         """Ends the stream: returns what is left, and starts anew."""
         rows, before = Ragged.from_rows([self._ids]), self._before
-        self._start()
+        self._ids, self._settled, self._before = [], 0, ""
         return str(self._tokenizer.decode_batch(rows)[0][len(before) :])
-
-    def _start(self) -> None:
-        # Ids not settled yet, after some that are: they decide on a space before them.
-        self._ids: list[int] = []
-        self._settled = 0
-        self._before = ""  # the text of those that are
 
 
 def _as_ids(ids: Any) -> list[int]:

@@ -9,14 +9,19 @@ from __future__ import annotations
 import dataclasses
 import functools
 import unicodedata
-from collections.abc import Iterable, Mapping
-from typing import Any, Self
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
 from domain_core.text.character_table import CharacterTable
 from domain_core.text.compiled import import_tokenizers
-from domain_core.text.keras_word_piece import KerasWordPieceEngine, strip_accents
+from domain_core.text.keras_word_piece import (
+    KerasWordPieceEngine,
+    fold_case,
+    strip_accents,
+)
+from domain_core.text.selective_calls import apply_between, apply_by_kind
 
 # Where Unicode has characters, and where it has those of private use.
 _PLANES = (range(0x34000), range(0xE0000, 0xE1000))
@@ -29,50 +34,38 @@ class TextForm:
 
     Attributes:
         table: what becomes of each character.
-        ordered: marks that accents are stripped around, whose order Unicode prescribes;
-            the inside of a character class.
-        dropped: characters that vanish before marks are put in order, likewise.
+        ordered: marks that stay where accents are stripped, and whose order Unicode
+            prescribes; the inside of a character class, as what follows.
+        dropped: characters that vanish before marks are put in order.
+        foreign: those that TensorFlow Text would decompose or put in order, but the
+            engine does not, which has an earlier version of Unicode.
     """
 
     table: CharacterTable
     ordered: str = ""
     dropped: str = ""
-
-    @classmethod
-    def of(cls, changes: Mapping[int, str], *, ordered: bool, dropped: bool) -> Self:
-        """Makes a form of what comes in place of characters that do not stay.
-
-        Args:
-            changes: texts by code points.
-            ordered: whether marks are put in order.
-            dropped: whether characters vanish before.
-        """
-        marks, gone = "", ""
-        if ordered:
-            marks = _as_class(c for c in _assigned() if _has_mark(changes, c))
-        if ordered and dropped:
-            gone = _as_class(
-                code
-                for code, text in changes.items()
-                if not text and unicodedata.category(chr(code)) != "Mn"
-            )
-        return cls(CharacterTable.of(changes), marks, gone)
+    foreign: str = ""
 
     def __call__(self, texts: Any) -> Any:
         """Puts texts, valid UTF-8 as a string tensor `(N,)`, into this form."""
         if self.ordered:
-            texts = self._in_order(texts)
+            import tensorflow as tf
+
+            rare = tf.strings.regex_full_match(texts, f"(?s).*[{self.ordered}].*")
+            texts = apply_by_kind(texts, ~rare, lambda texts: texts, self._in_order)
         return self.table(texts)
 
     def _in_order(self, texts: Any) -> Any:
         import tensorflow as tf
         import tensorflow_text
 
-        bare = texts
         if self.dropped:
-            bare = tf.strings.regex_replace(texts, f"[{self.dropped}]", "")
-        concerned = tf.strings.regex_full_match(texts, f"(?s).*[{self.ordered}].*")
-        return tf.where(concerned, tensorflow_text.normalize_utf8(bare, "NFD"), texts)
+            texts = tf.strings.regex_replace(texts, f"[{self.dropped}]", "")
+
+        def decomposed(texts: Any) -> Any:
+            return tensorflow_text.normalize_utf8(texts, "NFD")
+
+        return apply_between(texts, self.foreign, decomposed)
 
 
 @functools.cache
@@ -80,7 +73,8 @@ def bert_form(
     *, lowercase: bool, strip_accents: bool, split: bool, split_on_cjk: bool
 ) -> TextForm:
     """Returns what a `BertWordPieceEngine` of these options makes of characters."""
-    normalizer = import_tokenizers().normalizers.BertNormalizer(
+    normalizers = import_tokenizers().normalizers
+    normalizer = normalizers.BertNormalizer(
         clean_text=True,
         handle_chinese_chars=split and split_on_cjk,
         strip_accents=strip_accents,
@@ -91,7 +85,18 @@ def bert_form(
     results |= dict.fromkeys((code for plane in _PRIVATE for code in plane), of_private)
     alone = _words_of_bert() if split else frozenset()
     changes = _changes(results, alone, " ")
-    return TextForm.of(changes, ordered=strip_accents, dropped=True)
+    table = CharacterTable.of(changes)
+    if not strip_accents:
+        return TextForm(table)
+    dropped = _as_class(
+        code
+        for code, text in changes.items()
+        if not text and unicodedata.category(chr(code)) != "Mn"
+    )
+    decomposed = _decomposed(normalizers.NFD().normalize_str)
+    in_graph = _decomposed(_decompose_in_graph)
+    foreign = _as_class(c for c, text in decomposed.items() if text != in_graph[c])
+    return TextForm(table, _marks_that_stay(changes, decomposed), dropped, foreign)
 
 
 @functools.cache
@@ -100,21 +105,54 @@ def keras_form(*, strip_accents: bool, split: bool, split_on_cjk: bool) -> TextF
     results = _one_by_one(_strip_accents if strip_accents else str, "\n")
     alone, spaces = _words_of_keras(split_on_cjk) if split else (frozenset(), "")
     changes = _changes(results, alone, spaces)
-    return TextForm.of(changes, ordered=strip_accents, dropped=False)
+    table = CharacterTable.of(changes)
+    if not strip_accents:
+        return TextForm(table)
+    decomposed = _decomposed(functools.partial(unicodedata.normalize, "NFD"))
+    marks = _marks_that_stay(changes, decomposed)
+    return TextForm(table, marks, foreign=unassigned())
+
+
+@functools.cache
+def unassigned() -> str:
+    """Returns the characters that Python does not know, and so leaves as they are."""
+    unknown = (c for c in _codes() if unicodedata.category(chr(c)) == "Cn")
+    return _as_class(c for c in unknown if fold_case(chr(c)) == chr(c))
 
 
 _strip_accents = strip_accents
 
 
-def _assigned() -> list[int]:
+def _codes() -> list[int]:
     return [code for plane in _PLANES for code in plane if not 0xD800 <= code < 0xE000]
 
 
-def _has_mark(changes: Mapping[int, str], code: int) -> bool:
-    text = changes.get(code)
-    if text is None:
-        return unicodedata.combining(chr(code)) > 0
-    return not text.isascii() and any(map(unicodedata.combining, text))
+def _decomposed(nfd: Callable[[str], str]) -> dict[int, str]:
+    """Returns what canonical decomposition makes of each character after U+0345.
+
+    All other marks go before that one.
+    """
+    codes = [code for code in _codes() if code != ord("|")]
+    text = nfd("|".join(f"\u0345{chr(code)}" for code in codes))
+    return dict(zip(codes, text.split("|"), strict=True))
+
+
+def _decompose_in_graph(text: str) -> str:
+    import tensorflow as tf
+    import tensorflow_text
+
+    with tf.init_scope():
+        result = tensorflow_text.normalize_utf8(text, "NFD").numpy()
+    return str(result, "utf-8")
+
+
+def _marks_that_stay(changes: Mapping[int, str], decomposed: Mapping[int, str]) -> str:
+    marks = {text[0] for text in decomposed.values()}
+    return _as_class(
+        code
+        for code in decomposed
+        if not marks.isdisjoint(changes.get(code, chr(code)))
+    )
 
 
 def _one_by_one(function: Any, separator: str) -> dict[int, str]:
@@ -127,7 +165,7 @@ def _one_by_one(function: Any, separator: str) -> dict[int, str]:
     Returns:
         What becomes of each code point.
     """
-    codes = [code for code in _assigned() if code != ord(separator)]
+    codes = [code for code in _codes() if code != ord(separator)]
     texts = function(separator.join(map(chr, codes))).split(separator)
     return {**dict(zip(codes, texts, strict=True)), ord(separator): separator}
 
@@ -141,14 +179,14 @@ def _words_of_bert() -> frozenset[str]:
         return {word for word, _ in splitter.pre_tokenize_str(text) if len(word) == 1}
 
     # Without anything between, to have few pieces; a letter between two signs is one.
-    candidates = single("".join(map(chr, _assigned())))
+    candidates = single("".join(map(chr, _codes())))
     return frozenset(single("".join(f"x{c}x" for c in candidates)) - {"x"})
 
 
 @functools.cache
 def _words_of_keras(split_on_cjk: bool) -> tuple[frozenset[str], str]:
     """Returns the characters that are words of their own, and those between words."""
-    characters = "".join(map(chr, _assigned()))
+    characters = "".join(map(chr, _codes()))
     engine = KerasWordPieceEngine([], split_on_cjk=split_on_cjk)
     words = engine.words(" x".join(characters))
     alone = frozenset(words).intersection(characters) - {"x"}

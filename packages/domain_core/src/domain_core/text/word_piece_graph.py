@@ -18,9 +18,15 @@ import numpy as np
 
 from domain_core.text.bert_word_piece import BertWordPieceEngine
 from domain_core.text.keras_word_piece import MAX_WORD_BYTES, KerasWordPieceEngine
+from domain_core.text.selective_calls import apply_between, apply_by_kind
 from domain_core.text.special_tokens_graph import encode_around
 from domain_core.text.word_piece import WordPieceEngine
-from domain_core.text.word_piece_forms import TextForm, bert_form, keras_form
+from domain_core.text.word_piece_forms import (
+    TextForm,
+    bert_form,
+    keras_form,
+    unassigned,
+)
 
 # Blanks and printable ASCII, no word of it too long for any engine.
 _PLAIN = r"(?:[!-~]{0,100}[ \t\n\r])*[!-~]{0,100}"
@@ -113,7 +119,7 @@ class WordPieceGraph:
                 texts, lambda texts: self._encode_chunks(valid(texts))
             )
         is_ascii = tf.strings.regex_full_match(texts, _ASCII)
-        texts = _by_kind(
+        texts = apply_by_kind(
             texts,
             is_ascii,
             lambda texts: texts,
@@ -165,7 +171,7 @@ class WordPieceGraph:
         import tensorflow as tf
 
         plain = tf.strings.regex_full_match(texts, _PLAIN)
-        return _by_kind(texts, plain, self._encode_plain, encode)
+        return apply_by_kind(texts, plain, self._encode_plain, encode)
 
     def _encode_plain(self, texts: Any) -> Any:
         import tensorflow as tf
@@ -194,9 +200,7 @@ class WordPieceGraph:
 class BertWordPieceGraph(WordPieceGraph):
     """Does what a `BertWordPieceEngine` does to tensors.
 
-    Equal for all of Unicode but one corner: where accents are stripped around a
-    combining mark that stays, such as those of musical notes, TensorFlow Text puts the
-    marks in order by a later version of Unicode.
+    Equal for all of Unicode, whatever version of it TensorFlow Text has.
     """
 
     def __init__(self, engine: BertWordPieceEngine) -> None:
@@ -223,8 +227,7 @@ class BertWordPieceGraph(WordPieceGraph):
 class KerasWordPieceGraph(WordPieceGraph):
     """Does what a `KerasWordPieceEngine` does to tensors.
 
-    Equal for all characters that Python's version of Unicode assigns: TensorFlow Text,
-    which folds case, has a later one.
+    Equal for all of Unicode, too: what Python's version of it does not know stays.
     """
 
     def __init__(self, engine: KerasWordPieceEngine) -> None:
@@ -255,7 +258,13 @@ class KerasWordPieceGraph(WordPieceGraph):
         import tensorflow as tf
         import tensorflow_text
 
-        folded = tensorflow_text.case_fold_utf8(words)
+        def fold(words: Any) -> Any:
+            # First composed, as the engine does: the order of marks matters to folding.
+            return tensorflow_text.case_fold_utf8(
+                tensorflow_text.normalize_utf8(words, "NFKC")
+            )
+
+        folded = apply_between(words, unassigned(), fold)
         if self._split or not self._atomic:
             return folded
         is_atomic = tf.reduce_any(words[:, None] == tf.constant([*self._atomic]), 1)
@@ -355,20 +364,3 @@ def _cannot(what: str, token: str) -> ValueError:
         f"TensorFlow Text does not take {what}, such as {token[:40]!r}. Remove them "
         "from the vocabulary, or construct the tokenizer with graph=False."
     )
-
-
-def _by_kind(
-    texts: Any,
-    is_first: Any,
-    first: Callable[[Any], Any],
-    second: Callable[[Any], Any],
-) -> Any:
-    """Does one thing to some texts and another to the others, most often to none."""
-    import tensorflow as tf
-
-    def do_both() -> Any:
-        results = tf.concat([first(texts[is_first]), second(texts[~is_first])], axis=0)
-        places = tf.concat([tf.where(is_first), tf.where(~is_first)], axis=0)[:, 0]
-        return tf.gather(results, tf.math.invert_permutation(places))
-
-    return tf.cond(tf.reduce_all(is_first), lambda: first(texts), do_both)

@@ -121,6 +121,7 @@ def test_poolings(bag_of_words):
     for pooling, features in (
         ("first", table[[5, 7]]),
         ("mean", np.stack([table[[5, 6]].mean(0), table[7]])),
+        ("max", np.stack([table[[5, 6]].max(0), table[7]])),
         (None, table[[5, 7]]),
     ):
         task = TextClassifier(backbone, 3, pooling=pooling)
@@ -130,7 +131,7 @@ def test_poolings(bag_of_words):
     with pytest.raises(ValueError, match="pooling='pooled'"):
         TextClassifier(backbone, 2, pooling="pooled")
     with pytest.raises(ValueError, match="one of"):
-        TextClassifier(backbone, 2, pooling="max")
+        TextClassifier(backbone, 2, pooling="sum")
 
 
 def test_masked_lm_needs_a_token_embedding(bag_of_words):

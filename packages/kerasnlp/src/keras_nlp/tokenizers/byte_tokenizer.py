@@ -93,8 +93,15 @@ class ByteTokenizer(Tokenizer):
     def encode_in_graph(self, texts: Any) -> Any:
         import tensorflow as tf
 
+        texts = tf.strings.unicode_transcode(
+            texts,
+            "UTF-8",
+            "UTF-8",
+            errors=self.errors,
+            replacement_char=self.replacement_char,
+        )
         characters = tf.strings.bytes_split(self._normalize.in_graph(texts))
-        codes = tf.io.decode_raw(characters.values, tf.uint8)[:, 0]
+        codes = tf.reshape(tf.io.decode_raw(characters.values, tf.uint8), [-1])
         return characters.with_values(tf.cast(codes, tf.int32))
 
     def decode_in_graph(self, ids: Any) -> Any:

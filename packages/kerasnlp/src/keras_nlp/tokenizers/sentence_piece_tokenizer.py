@@ -17,6 +17,7 @@ from domain_core.ragged import Ragged
 from domain_core.text.sentence_piece import MAX_MODEL_BYTES, SentencePieceEngine
 from domain_core.text.sentence_piece_model import (
     CONTROL,
+    NORMAL,
     USER_DEFINED,
     Piece,
     read_pieces,
@@ -24,7 +25,7 @@ from domain_core.text.sentence_piece_model import (
     with_types,
 )
 from domain_core.text.special_tokens import TextPieces, token_pattern
-from domain_core.text.special_tokens_graph import encode_around
+from domain_core.text.special_tokens_graph import encode_around, forbid_in_graph
 
 # Longer strings are base64: the smallest models have more.
 _LONGEST_PATH = 2048
@@ -152,6 +153,11 @@ class SentencePieceTokenizer(Tokenizer):
         import tensorflow as tf
 
         self._require_proto()
+        texts = tf.strings.unicode_transcode(
+            texts, "UTF-8", "UTF-8", errors=self.errors
+        )
+        if self.special_token_policy == "error":
+            texts = forbid_in_graph(texts, self.tokens_in_texts())
         rows = encode_around(
             texts, self._parsed_ids(), self._encode_stretches_in_graph, self.strip_left
         )
@@ -237,8 +243,9 @@ class SentencePieceTokenizer(Tokenizer):
         """Hides special tokens that the model itself would find in a text."""
         if self.special_token_policy == "parse":
             return model
-        symbols = {p.text for p in read_pieces(model) if p.type == USER_DEFINED}
-        special = symbols.intersection(self.named_tokens.values())
+        found = (USER_DEFINED, NORMAL)
+        texts = {p.text for p in read_pieces(model) if p.type in found}
+        special = texts.intersection(self.named_tokens.values())
         return with_types(model, dict.fromkeys(special, CONTROL))
 
     def _set_special_token_ids(self) -> None:
@@ -277,14 +284,18 @@ class SentencePieceTokenizer(Tokenizer):
     @property
     def _ends(self) -> tuple[list[int], list[int]]:
         """Ids that each output begins and ends with."""
-        found = [
-            [self.token_to_id(self._engine.pieces[place].text)] if wanted else []
+        start, end = (
+            [] if place is None or not wanted else [place]
             for wanted, place in (
                 (self.add_bos, self._engine.end_id("bos")),
                 (self.add_eos, self._engine.end_id("eos")),
             )
-        ]
-        return found[0], found[1]
+        )
+        if self._tables is not None:
+            start, end = (
+                [int(self._tables.ids[i]) for i in ids] for ids in (start, end)
+            )
+        return start, end
 
     @staticmethod
     def _with_ends(rows: Ragged, start: Sequence[Any], end: Sequence[Any]) -> Ragged:

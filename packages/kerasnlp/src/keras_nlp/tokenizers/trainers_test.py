@@ -94,9 +94,11 @@ def test_word_piece_cuts_words_as_the_tokenizer(size):
         assert len(vocabulary) == size
     else:  # all letters and frequent pairs found room
         assert 300 < len(vocabulary) <= size
-        ids = WordPieceTokenizer(vocabulary, **flags)(
-            [t for t in texts if len(t.encode()) < 100]
-        )
+        # Such spaces are folded to plain ones within words, and no token ends in one.
+        texts = [t for t in texts if not {"\u00a0", "\u3000"} & set(t)]
+        short = [t for t in texts if len(t.encode()) < 100]  # words, too
+        ids = WordPieceTokenizer(vocabulary, **flags)(short)
+        assert len(ids) > 50
         assert not any(vocabulary.index("[UNK]") in row for row in ids)
 
 

@@ -56,7 +56,6 @@ class TestWordPiece(TokenizerContract):
     cls = keras_nlp.tokenizers.WordPieceTokenizer
     special = ("[PAD]", "[MASK]", "mask")
     policy_argument = "special_tokens_in_strings"
-    has_graph = False
 
     @classmethod
     def make(cls, **options):
@@ -79,6 +78,7 @@ class TestBytePair(TokenizerContract):
 
 class TestBytePairOfQwen(TokenizerContract):
     cls = keras_nlp.tokenizers.BytePairTokenizer
+    longest = 1_000_000
     special = ("<|im_start|>", "<|im_end|>")
 
     @classmethod
@@ -132,7 +132,6 @@ class TestCodePoints(TokenizerContract):
 class TestBert(TokenizerContract):
     cls = keras_nlp.models.BertTokenizer
     special = ("[CLS]", "[SEP]", "[PAD]", "[MASK]")
-    has_graph = False
 
     @classmethod
     def make(cls, **options):
@@ -141,10 +140,12 @@ class TestBert(TokenizerContract):
 
 class TestDistilBert(TestBert):
     cls = keras_nlp.models.DistilBertTokenizer
+    longest = 1_000_000
 
 
 class TestRoberta(TokenizerContract):
     cls = keras_nlp.models.RobertaTokenizer
+    longest = 1_000_000
     special = ("<s>", "</s>", "<pad>", "<mask>")
     strip_left = ("<mask>",)
     lossless = True

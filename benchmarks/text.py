@@ -1,9 +1,9 @@
 """Text to ids: ours beside the compiled tokenizers, KerasHub and TensorFlow's ops.
 
-    python benchmarks/tokenizers.py                       one core, 15 minutes
-    python benchmarks/tokenizers.py --cores 2             two cores
-    python benchmarks/tokenizers.py --megabytes 2         quicker, other ratios
-    python benchmarks/tokenizers.py --markdown            the tables of RESULTS.md
+    python benchmarks/text.py                       one core, 15 minutes
+    python benchmarks/text.py --cores 2             two cores
+    python benchmarks/text.py --megabytes 2         quicker, other ratios
+    python benchmarks/text.py --markdown            the tables of RESULTS.md
 
 One call tokenizes 8 MB of English, docstrings of the installed packages, in batches of
 256 texts, and ends with lists of ids (compiled tokenizers), ragged arrays in memory
