@@ -166,6 +166,15 @@ class TestXLMRoberta(TokenizerContract):
         return cls.cls(model(), **options)
 
 
+@pytest.mark.parametrize("inputs", [None, 3, ["a", None], [["a"]], {"a"}])
+def test_other_encodings_refuse_what_is_no_text(inputs):
+    tokenizer = keras_nlp.tokenizers.UnicodeCodepointTokenizer(
+        input_encoding="UTF-16-BE"
+    )
+    with pytest.raises(ValueError, match="Expected `inputs"):
+        tokenizer(inputs)
+
+
 def test_every_tokenizer_has_a_contract():
     tested = {contract.cls for contract in contracts(keras_nlp, TokenizerContract)}
     assert set(public_subclasses(keras_nlp, Tokenizer)) == tested

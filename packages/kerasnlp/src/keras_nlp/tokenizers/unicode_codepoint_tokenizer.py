@@ -203,4 +203,6 @@ class UnicodeCodepointTokenizer(Tokenizer):
             return inputs.decode(self.input_encoding, self.errors)
         if isinstance(inputs, np.ndarray) and inputs.ndim == 0:
             return self._decoded(inputs.item())
-        return [self._decoded(text) for text in inputs]
+        if isinstance(inputs, list | tuple | np.ndarray):
+            return [self._decoded(text) for text in inputs]
+        return inputs
