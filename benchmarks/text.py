@@ -14,10 +14,13 @@ One call tokenizes 8 MB of English, docstrings of the installed packages, in bat
                      remembers by itself, it forgets too.)
   word-piece, byte-pair
                      the same text again and again: all of it is known.
+  sentence-piece     a unigram model; nothing is remembered.
+  pipeline           texts to BERT's inputs of 128 tokens: tokenize, pack, batch.
 
 The vocabularies are trained on docstrings of the standard library, 8,000 tokens each.
 
   tokenizers         `encode_batch_fast` of the package our tokenizers are built on.
+  sentencepiece      `encode` of the package of that name, which gives lists.
   tiktoken           `encode_ordinary_batch`, with as many threads as cores.
   keras-hub          a call with a list of texts.
   keras-hub-tf.data  mapped over batches of a `tf.data.Dataset`.
@@ -34,16 +37,12 @@ import functools
 import os
 import pathlib
 import site
-import sys
 import sysconfig
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import harness
 from harness import Contender, Measurements
-
-# This script has the name of the package it measures.
-sys.path.remove(str(pathlib.Path(__file__).resolve().parent))
 
 BATCH, VOCABULARY_SIZE = 256, 8000
 SPECIAL = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]"]
@@ -94,16 +93,30 @@ def vocabularies() -> tuple[dict[str, int], list[str], list[str]]:
     return ids, merges, tokens
 
 
+@functools.cache
+def sentence_piece_model() -> bytes:
+    """Returns a unigram model."""
+    from keras_nlp.tokenizers import compute_sentence_piece_proto
+
+    texts = docstrings(sysconfig.get_paths()["stdlib"], "*.py")
+    return compute_sentence_piece_proto(texts, VOCABULARY_SIZE)
+
+
 def measure(
     options: argparse.Namespace,
     word_piece: Make | None = None,
     byte_pair: Make | None = None,
+    sentence_piece: Make | None = None,
+    pipeline: Make | None = None,
     *,
     cold: bool = True,
 ) -> Measurements:
     """Measures new tokenizers, and such that know the text."""
     batches = read_batches(options)
     measurements: Measurements = {}
+    for name, make in {"sentence-piece": sentence_piece, "pipeline": pipeline}.items():
+        if make is not None:
+            measurements[name] = make(batches)
     for name, make in {"word-piece": word_piece, "byte-pair": byte_pair}.items():
         if make is None:
             continue
@@ -159,6 +172,15 @@ def build_tokenizers(options: argparse.Namespace) -> Measurements:
     return measure(options, word_piece, byte_pair)
 
 
+def build_sentencepiece(options: argparse.Namespace) -> Measurements:
+    """The package `sentencepiece` itself."""
+    import sentencepiece
+
+    processor = sentencepiece.SentencePieceProcessor(model_proto=sentence_piece_model())
+    run = functools.partial(processor.encode, num_threads=_cores())
+    return measure(options, sentence_piece=functools.partial(each, run))
+
+
 def build_tiktoken(options: argparse.Namespace) -> Measurements:
     """OpenAI's byte-pair tokenizer, with the ranks of our merges."""
     import tiktoken
@@ -179,14 +201,22 @@ def build_tiktoken(options: argparse.Namespace) -> Measurements:
 
 def build_keras_hub(options: argparse.Namespace, in_tf_data: bool) -> Measurements:
     """KerasHub, on lists or in a dataset."""
-    from keras_hub import tokenizers
+    from keras_hub import models, tokenizers
 
     ids, merges, tokens = vocabularies()
     over = mapped if in_tf_data else each
+
+    def pipeline(batches: Batches) -> Run:
+        tokenizer = models.BertTokenizer(tokens, lowercase=True)
+        preprocessor = models.BertTextClassifierPreprocessor(tokenizer, 128)
+        return over(preprocessor, batches)
+
     return measure(
         options,
         lambda b: over(tokenizers.WordPieceTokenizer(tokens, lowercase=True), b),
         lambda b: over(tokenizers.BytePairTokenizer(ids, merges), b),
+        lambda b: over(tokenizers.SentencePieceTokenizer(sentence_piece_model()), b),
+        pipeline,
         cold=not in_tf_data,
     )
 
@@ -207,8 +237,8 @@ def build_fast_bert(options: argparse.Namespace) -> Measurements:
 
 def build_ours(options: argparse.Namespace, route: str) -> Measurements:
     """Our tokenizers, by one of the routes."""
-    from keras_nlp.models import BertTokenizer
-    from keras_nlp.tokenizers import BytePairTokenizer
+    from keras_nlp.models import BertClassifierPreprocessor, BertTokenizer
+    from keras_nlp.tokenizers import BytePairTokenizer, SentencePieceTokenizer
 
     ids, merges, tokens = vocabularies()
     graph = route == "graph"
@@ -219,10 +249,17 @@ def build_ours(options: argparse.Namespace, route: str) -> Measurements:
             return mapped(tokenizer, batches)
         return each(tokenizer.encode_batch if route == "arrays" else tokenizer, batches)
 
+    def pipeline(batches: Batches) -> Run:
+        tokenizer = BertTokenizer(tokens, lowercase=True, graph=graph)
+        preprocessor = BertClassifierPreprocessor(tokenizer, 128)
+        return (mapped if in_tf_data else each)(preprocessor, batches)
+
     return measure(
         options,
-        None if graph else lambda b: over(BertTokenizer(tokens, lowercase=True), b),
+        lambda b: over(BertTokenizer(tokens, lowercase=True, graph=graph), b),
         lambda b: over(BytePairTokenizer(ids, merges, graph=graph), b),
+        lambda b: over(SentencePieceTokenizer(sentence_piece_model(), graph=graph), b),
+        pipeline,
         cold=not in_tf_data,
     )
 
@@ -253,15 +290,18 @@ def _cores() -> int:
 TORCH, TENSORFLOW = {"KERAS_BACKEND": "torch"}, {"KERAS_BACKEND": "tensorflow"}
 IN_TENSORFLOW = ("keras-hub-tf.data", "fast-bert", "ours-tf.data", "ours-graph")
 
+EAGER = ("tokenizers", "tiktoken", "sentencepiece", "keras-hub")
+
 ROUTES = (
-    ("ours", "arrays", ("tokenizers", "tiktoken", "keras-hub")),
-    ("ours-lists", "lists", ("tokenizers", "tiktoken", "keras-hub")),
+    ("ours", "arrays", EAGER),
+    ("ours-lists", "lists", EAGER),
     ("ours-tf.data", "tf.data", ("tiktoken", "fast-bert", "keras-hub-tf.data")),
-    ("ours-graph", "graph", ("keras-hub-tf.data",)),
+    ("ours-graph", "graph", ("fast-bert", "keras-hub-tf.data")),
 )
 
 BUILDS: list[tuple[str, Callable[..., Measurements], tuple[str, ...]]] = [
     ("tokenizers", build_tokenizers, ("tokenizers",)),
+    ("sentencepiece", build_sentencepiece, ("sentencepiece",)),
     ("tiktoken", build_tiktoken, ("tiktoken",)),
     ("keras-hub", functools.partial(build_keras_hub, in_tf_data=False), ("keras-hub",)),
     (

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import pickle
 import unicodedata
 from pathlib import Path
 
@@ -425,24 +424,6 @@ def test_needs_a_vocabulary():
 def test_refuses_inputs(inputs, message):
     with pytest.raises(ValueError, match=message):
         BytePairTokenizer({**VOCABULARY, "a": 3}, MERGES)(inputs)
-
-
-@once
-def test_in_workers_of_loaders(trained):
-    tokenizer = trained("gpt2", sequence_length=12)
-    texts = [text for text in mixed_corpus()[:300] if len(text) < 500]
-    expected = tokenizer(texts)
-    assert pickle.loads(pickle.dumps(tokenizer))(texts).tolist() == expected.tolist()
-    torch_data = pytest.importorskip("torch.utils.data")
-    loader = torch_data.DataLoader(
-        texts, batch_size=50, num_workers=2, collate_fn=tokenizer
-    )
-    np.testing.assert_array_equal(np.concatenate([*loader]), expected)
-    grain = pytest.importorskip("grain.python")
-    pytest.importorskip("absl.flags").FLAGS.mark_as_parsed()  # its workers read them
-    dataset = grain.MapDataset.source(texts).map(tokenizer).to_iter_dataset()
-    dataset = dataset.mp_prefetch(grain.MultiprocessingOptions(num_workers=2))
-    np.testing.assert_array_equal(np.stack([*dataset]), expected)
 
 
 @pytest.fixture(scope="module")
