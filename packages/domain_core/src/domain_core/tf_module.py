@@ -30,6 +30,18 @@ def as_tf_module(model: keras.Model) -> Any:
         tf.saved_model.save(module, "served")
         tf.saved_model.load("served")(inputs)
         ```
+
+        A preprocessor whose tokenizer has `graph=True` goes into the same file; what it
+        looks up is part of the graph, so there is nothing else to keep track of. The
+        server imports `tensorflow_text` before it loads the file.
+
+        ```python
+        module.serve = tf.function(
+            lambda texts: module(preprocessor(texts)),
+            input_signature=[tf.TensorSpec([None], "string")],
+        )
+        tf.saved_model.save(module, "served")
+        ```
     """
     backend = keras.backend.backend()
     if backend != "tensorflow":

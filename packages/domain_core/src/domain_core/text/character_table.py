@@ -10,8 +10,9 @@ from typing import Any, Self
 import numpy as np
 
 _PAGE = 256
-# Entries that stand for no text of `texts`.
+# Entries of characters that stay: alone, or between two spaces.
 _ITSELF, _APART = -1, -2
+_SPACE = ord(" ")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -19,33 +20,39 @@ class CharacterTable:
     """Replaces characters one by one, whatever is beside them.
 
     Attributes:
-        pages: int32 `(codes / 256,)`, the row of `entries` for each 256 characters.
-        entries: int32 `(P, 256)`, a place in `texts` for each character; -1 if it
-            stays, -2 if it stays between two spaces.
-        texts: string array `(N,)`, what comes in place of characters.
+        pages: int32 `(codes / 256,)`, where in `entries` the page of 256 characters is.
+        entries: int32 `(P * 256,)`, the place in `starts` of what replaces a character;
+            -1 if it stays, -2 if it stays between two spaces.
+        starts: int32 `(N + 1,)`, where in `codes` a replacement begins, and the one
+            before it ends.
+        codes: int32 `(C,)`, code points of the replacements.
     """
 
     pages: np.ndarray
     entries: np.ndarray
-    texts: np.ndarray
+    starts: np.ndarray
+    codes: np.ndarray
 
     @classmethod
     def of(cls, changes: Mapping[int, str]) -> Self:
         """Makes a table of what comes in place of the characters that do not stay."""
-        texts = {"": 0}
+        places = {"": 0}
         table = np.full(sys.maxunicode + 1, _ITSELF, np.int32)
         for code, text in changes.items():
             apart = text == f" {chr(code)} "
-            table[code] = _APART if apart else texts.setdefault(text, len(texts))
+            table[code] = _APART if apart else places.setdefault(text, len(places))
         # Most of the 4352 pages are alike.
         entries: dict[bytes, int] = {}
         pages = [
-            entries.setdefault(page.tobytes(), len(entries))
+            _PAGE * entries.setdefault(page.tobytes(), len(entries))
             for page in table.reshape(-1, _PAGE)
         ]
-        rows = np.frombuffer(b"".join(entries), np.int32).reshape(-1, _PAGE)
-        strings = np.array([text.encode() for text in texts], object)
-        return cls(np.array(pages, np.int32), rows, strings)
+        return cls(
+            np.array(pages, np.int32),
+            np.frombuffer(b"".join(entries), np.int32),
+            np.cumsum([0, *map(len, places)], dtype=np.int32),
+            np.frombuffer("".join([*places, " "]).encode("utf-32-le"), np.int32),
+        )
 
     def __call__(self, texts: Any) -> Any:
         """Replaces the characters of texts.
@@ -58,13 +65,32 @@ class CharacterTable:
         """
         import tensorflow as tf
 
-        characters = tf.strings.unicode_split(texts, "UTF-8")  # ragged (N, None)
-        # One character each, so all rows are of one length.
-        codes = tf.strings.unicode_decode(characters.values, "UTF-8").values
+        # Raw operations, for a ragged tensor is made of a hundred more.
+        splits, codes = tf.raw_ops.UnicodeDecode(
+            input=texts, input_encoding="UTF-8", errors="strict"
+        )
         page = tf.gather(self.pages, codes // _PAGE)
-        entry = tf.gather_nd(self.entries, tf.stack([page, codes % _PAGE], 1))
-        changed = tf.gather(tf.constant(self.texts), tf.maximum(entry, 0))
-        changed = tf.where(entry < 0, characters.values, changed)
-        space = tf.where(entry == _APART, " ", "")
-        changed = tf.strings.join([space, changed, space])
-        return tf.strings.reduce_join(characters.with_values(changed), axis=-1)
+        entry = tf.gather(self.entries, page + codes % _PAGE)
+        # As if all characters followed the replacements, each between two spaces.
+        size = len(self.codes)
+        replaced = tf.maximum(entry, 0)
+        itself = tf.cast(entry == _ITSELF, tf.int32)
+        start = tf.where(
+            entry < 0, size + 3 * codes + itself, tf.gather(self.starts, replaced)
+        )
+        end = tf.where(
+            entry < 0, start + 3 - 2 * itself, tf.gather(self.starts, replaced + 1)
+        )
+        new_splits, place = tf.raw_ops.RaggedRange(
+            starts=start, limits=end, deltas=1, Tsplits=tf.int64
+        )
+        beyond = place - size
+        stays = tf.where(beyond % 3 == 1, beyond // 3, _SPACE)
+        codes = tf.where(
+            beyond < 0, tf.gather(self.codes, tf.minimum(place, size - 1)), stays
+        )
+        return tf.raw_ops.UnicodeEncode(
+            input_values=codes,
+            input_splits=tf.gather(new_splits, splits),
+            output_encoding="UTF-8",
+        )

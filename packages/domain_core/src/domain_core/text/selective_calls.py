@@ -5,42 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from domain_core.text.regex_graph import cut_at_matches
+# In no UTF-8 text, so texts cannot hold it.
+_MARK = b"\xff"
 
 
-def apply_by_kind(
-    texts: Any,
-    is_first: Any,
-    first: Callable[[Any], Any],
-    second: Callable[[Any], Any],
-) -> Any:
-    """Applies a function to some texts, another to the others, if there are any.
+def apply_to_others(texts: Any, done: Any, function: Callable[[Any], Any]) -> Any:
+    """Applies a function to those texts that are not done.
 
     Args:
         texts: string tensor `(N,)`.
-        is_first: bool tensor `(N,)`.
-        first: takes and returns tensors, or ragged ones, with as many rows.
-        second: likewise.
-
-    Returns:
-        A tensor with a row for each text, in their order.
-    """
-    import tensorflow as tf
-
-    def apply_both() -> Any:
-        results = tf.concat([first(texts[is_first]), second(texts[~is_first])], axis=0)
-        places = tf.concat([tf.where(is_first), tf.where(~is_first)], axis=0)[:, 0]
-        return tf.gather(results, tf.math.invert_permutation(places))
-
-    return tf.cond(tf.reduce_all(is_first), lambda: first(texts), apply_both)
-
-
-def apply_between(texts: Any, characters: str, function: Callable[[Any], Any]) -> Any:
-    """Applies a function to what is between certain characters, which stay.
-
-    Args:
-        texts: valid UTF-8, string tensor `(N,)`.
-        characters: the inside of a character class; they should be rare.
+        done: bool tensor `(N,)`, which of them stay. If all do, nothing is computed.
         function: from and to a string tensor.
 
     Returns:
@@ -48,11 +22,88 @@ def apply_between(texts: Any, characters: str, function: Callable[[Any], Any]) -
     """
     import tensorflow as tf
 
-    def apply_to_parts(texts: Any) -> Any:
-        parts = cut_at_matches(texts, f"[{characters}]")
-        stays = tf.strings.regex_full_match(parts.values, f"[{characters}]")
-        values = apply_by_kind(parts.values, stays, lambda kept: kept, function)
-        return tf.strings.reduce_join(parts.with_values(values), axis=-1)
+    def apply() -> Any:
+        return tf.where(done, texts, function(tf.where(done, "", texts)))
 
-    whole = tf.strings.regex_full_match(texts, f"[^{characters}]*")
-    return apply_by_kind(texts, whole, function, apply_to_parts)
+    return tf.cond(tf.reduce_all(done), lambda: tf.identity(texts), apply)
+
+
+def encode_by_kind(
+    texts: Any,
+    is_first: Any,
+    first: Callable[[Any], Any],
+    second: Callable[[Any], Any],
+) -> Any:
+    """Encodes some texts by one function and the others, if any, by another.
+
+    Args:
+        texts: string tensor `(N,)`.
+        is_first: bool tensor `(N,)`.
+        first: from a string tensor `(N,)` to ragged ids `(N, None)`, none for "".
+        second: likewise.
+
+    Returns:
+        A ragged tensor `(N, None)`.
+    """
+    import tensorflow as tf
+
+    rows = first(tf.where(is_first, texts, ""))
+
+    def encode_others() -> Any:
+        others = second(tf.where(is_first, "", texts))
+        # Of each text, one of the two has no ids.
+        splits = rows.row_splits + others.row_splits
+        starts = splits[:-1]
+        places = [
+            tf.raw_ops.RaggedRange(
+                starts=starts, limits=starts + part.row_lengths(), deltas=1
+            ).rt_dense_values
+            for part in (rows, others)
+        ]
+        places = [tf.cast(place, tf.int32) for place in places]
+        values = tf.dynamic_stitch(places, [rows.values, others.values])
+        return values, splits
+
+    values, splits = tf.cond(
+        tf.reduce_all(is_first),
+        lambda: (tf.identity(rows.values), tf.identity(rows.row_splits)),
+        encode_others,
+    )
+    return tf.RaggedTensor.from_row_splits(values, splits, validate=False)
+
+
+def merge_rows(parts: Any, rows: Any) -> Any:
+    """Joins rows of parts, as `merge_dims` does with less checks.
+
+    Args:
+        parts: ragged tensor `(N, None)`, of which only the lengths matter.
+        rows: ragged tensor `(P, None)`, a row for each part.
+
+    Returns:
+        Ragged tensor `(N, None)`.
+    """
+    import tensorflow as tf
+
+    splits = tf.gather(rows.row_splits, parts.row_splits)
+    return tf.RaggedTensor.from_row_splits(rows.values, splits, validate=False)
+
+
+def apply_between(texts: Any, characters: str, function: Callable[[Any], Any]) -> Any:
+    """Applies a function to what is between certain characters, which stay.
+
+    Args:
+        texts: valid UTF-8, string tensor `(N,)`.
+        characters: the inside of a character class.
+        function: from and to a string tensor; "" must stay.
+
+    Returns:
+        String tensor `(N,)`.
+    """
+    import tensorflow as tf
+
+    rewrite = tf.constant(_MARK + rb"\0" + _MARK)
+    marked = tf.strings.regex_replace(texts, f"[{characters}]", rewrite)
+    parts = tf.raw_ops.StringSplitV2(input=marked, sep=tf.constant(_MARK))
+    stays = tf.strings.regex_full_match(parts.values, f"[{characters}]")
+    values = apply_to_others(parts.values, stays, function)
+    return tf.strings.unsorted_segment_join(values, parts.indices[:, 0], tf.size(texts))

@@ -21,7 +21,7 @@ from domain_core.text.keras_word_piece import (
     fold_case,
     strip_accents,
 )
-from domain_core.text.selective_calls import apply_between, apply_by_kind
+from domain_core.text.selective_calls import apply_between, apply_to_others
 
 # Where Unicode has characters, and where it has those of private use.
 _PLANES = (range(0x34000), range(0xE0000, 0xE1000))
@@ -52,7 +52,7 @@ class TextForm:
             import tensorflow as tf
 
             rare = tf.strings.regex_full_match(texts, f"(?s).*[{self.ordered}].*")
-            texts = apply_by_kind(texts, ~rare, lambda texts: texts, self._in_order)
+            texts = apply_to_others(texts, ~rare, self._in_order)
         return self.table(texts)
 
     def _in_order(self, texts: Any) -> Any:

@@ -9,16 +9,18 @@ constants, so that a graph can be exported as it is.
 from __future__ import annotations
 
 import re
-import string
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
-
-import numpy as np
 
 from domain_core.text.bert_word_piece import BertWordPieceEngine
 from domain_core.text.keras_word_piece import MAX_WORD_BYTES, KerasWordPieceEngine
-from domain_core.text.selective_calls import apply_between, apply_by_kind
+from domain_core.text.selective_calls import (
+    apply_between,
+    apply_to_others,
+    encode_by_kind,
+    merge_rows,
+)
 from domain_core.text.special_tokens_graph import encode_around
 from domain_core.text.word_piece import WordPieceEngine
 from domain_core.text.word_piece_forms import (
@@ -27,13 +29,11 @@ from domain_core.text.word_piece_forms import (
     keras_form,
     unassigned,
 )
+from domain_core.text.word_piece_operation import WordPieceOperation, can_split
 
 # Blanks and printable ASCII, no word of it too long for any engine.
 _PLAIN = r"(?:[!-~]{0,100}[ \t\n\r])*[!-~]{0,100}"
 _ASCII = r"[\x00-\x7f]*"
-_SIGNS = frozenset(string.punctuation)
-# The most bytes of a token that TensorFlow Text takes.
-_LONGEST_TOKEN = 256
 
 
 def word_piece_graph(engine: WordPieceEngine) -> WordPieceGraph:
@@ -76,14 +76,10 @@ class WordPieceGraph:
         self._max_bytes = max_bytes
         ids = {token: index for index, token in enumerate(self._vocabulary)}
         self._atomic = {token: ids[token] for token in engine.atomic_tokens}
-        tokens = _words_in_vocabulary(engine, max_bytes)
-        self._pieces_of_words = _Pieces(engine, tokens, ids, max_bytes)
+        self._pieces_of_words = WordPieceOperation(engine, max_bytes)
         self._pieces_of_plain = None
-        mark = engine.suffix_indicator
-        if self._split and len(mark) > 1 and _SIGNS.issuperset(mark):
-            # Others confuse it, even if no text holds them.
-            plain = [t for t in tokens if _is_plain(t, mark)]
-            self._pieces_of_plain = _Pieces(engine, plain, ids, max_bytes, split=True)
+        if self._split and can_split(engine):
+            self._pieces_of_plain = WordPieceOperation(engine, max_bytes, split=True)
 
     def encode(self, texts: Any, errors: str, replacement_char: int = 0xFFFD) -> Any:
         """Turns texts into ids.
@@ -103,7 +99,7 @@ class WordPieceGraph:
             if not isinstance(texts, tf.RaggedTensor):
                 texts = tf.RaggedTensor.from_tensor(texts)
             ids = self.encode(texts.values, errors, replacement_char)
-            return texts.with_values(ids).merge_dims(1, 2)
+            return merge_rows(texts, ids)
 
         def valid(texts: Any) -> Any:
             return tf.strings.unicode_transcode(
@@ -119,11 +115,8 @@ class WordPieceGraph:
                 texts, lambda texts: self._encode_chunks(valid(texts))
             )
         is_ascii = tf.strings.regex_full_match(texts, _ASCII)
-        texts = apply_by_kind(
-            texts,
-            is_ascii,
-            lambda texts: texts,
-            lambda texts: self._prepared(valid(texts)),
+        texts = apply_to_others(
+            texts, is_ascii, lambda texts: self._prepared(valid(texts))
         )
         if self._split:
             return encode_around(texts, self._atomic, self._encode_stretches)
@@ -171,7 +164,7 @@ class WordPieceGraph:
         import tensorflow as tf
 
         plain = tf.strings.regex_full_match(texts, _PLAIN)
-        return apply_by_kind(texts, plain, self._encode_plain, encode)
+        return encode_by_kind(texts, plain, self._encode_plain, encode)
 
     def _encode_plain(self, texts: Any) -> Any:
         import tensorflow as tf
@@ -187,14 +180,14 @@ class WordPieceGraph:
         texts = tf.strings.regex_replace(texts, r"[\x0b\x0c]", "\x01")
         chunks = tf.strings.split(texts)  # ragged (N, None)
         ids = self._unless_plain(chunks.values, self._encode_words)
-        return chunks.with_values(ids).merge_dims(1, 2)
+        return merge_rows(chunks, ids)
 
     def _encode_words(self, chunks: Any) -> Any:
         import tensorflow as tf
 
         words = tf.strings.split(self._form(chunks))  # ragged (C, None)
         ids = self._pieces_of_words(self._normal(words.values))
-        return words.with_values(ids).merge_dims(1, 2)
+        return merge_rows(words, ids)
 
 
 class BertWordPieceGraph(WordPieceGraph):
@@ -279,88 +272,3 @@ _FORMS: dict[type, Any] = {
     BertWordPieceEngine: BertWordPieceGraph,
     KerasWordPieceEngine: KerasWordPieceGraph,
 }
-
-
-class _Pieces:
-    """The operation that turns words into ids.
-
-    Args:
-        engine: says how tokens are written.
-        tokens: those that can occur.
-        ids: of all tokens.
-        max_bytes: of a word; longer ones are unknown.
-        split: take texts, and find words at white space and punctuation.
-    """
-
-    def __init__(
-        self,
-        engine: WordPieceEngine,
-        tokens: list[str],
-        ids: Mapping[str, int],
-        max_bytes: int,
-        *,
-        split: bool = False,
-    ) -> None:
-        import tensorflow as tf
-        import tensorflow_text
-
-        # Tokens are numbered anew. The first is longer than all words.
-        unknown = "x" * 200
-        self._ids = np.array([ids[engine.oov_token], *map(ids.get, tokens)], np.int32)
-        try:
-            # Not as part of a graph that is being traced.
-            with tf.init_scope():
-                self._operation = tensorflow_text.FastWordpieceTokenizer(
-                    [unknown, *tokens],
-                    suffix_indicator=engine.suffix_indicator,
-                    max_bytes_per_word=max_bytes,
-                    token_out_type=tf.int32,
-                    unknown_token=unknown,
-                    no_pretokenization=not split,
-                )
-        except RuntimeError as error:
-            raise ValueError(
-                f"TensorFlow Text does not take the vocabulary: {error} Construct the "
-                "tokenizer with graph=False."
-            ) from None
-
-    def __call__(self, texts: Any) -> Any:
-        """Turns a string tensor `(N,)` into ragged int32 ids `(N, None)`."""
-        import tensorflow as tf
-
-        rows = self._operation.tokenize(texts)
-        return rows.with_values(tf.gather(self._ids, rows.values))
-
-
-def _words_in_vocabulary(engine: WordPieceEngine, max_bytes: int) -> list[str]:
-    """Returns the tokens that a word can hold."""
-    tokens = []
-    for token in engine.vocabulary:
-        rest = token.removeprefix(engine.suffix_indicator)
-        size = len(rest.encode())
-        if not token or len(rest) > engine.max_word_length or size > max_bytes:
-            continue
-        if token in engine.hidden_tokens:
-            continue
-        if "\0" in token:
-            # All drop it, but for Keras' words that are not split.
-            if engine.split or isinstance(engine, BertWordPieceEngine):
-                continue
-            raise _cannot("tokens with a NUL", token)
-        if size > _LONGEST_TOKEN:
-            raise _cannot(f"tokens of more than {_LONGEST_TOKEN} bytes", token)
-        tokens.append(token)
-    return tokens
-
-
-def _is_plain(token: str, suffix_indicator: str) -> bool:
-    """Whether plain text can hold a token: letters and digits, or one sign."""
-    rest = token.removeprefix(suffix_indicator)
-    return rest.isascii() and (rest.isalnum() or token in _SIGNS)
-
-
-def _cannot(what: str, token: str) -> ValueError:
-    return ValueError(
-        f"TensorFlow Text does not take {what}, such as {token[:40]!r}. Remove them "
-        "from the vocabulary, or construct the tokenizer with graph=False."
-    )
