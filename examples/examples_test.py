@@ -36,3 +36,10 @@ def test_digits(tmp_path):
     program = [sys.executable, EXAMPLES / "digits.py", "--png", picture]
     subprocess.run(program, check=True)
     assert picture.is_file()
+
+
+@pytest.mark.skipif(not (DATA / "text").is_dir(), reason="needs Shakespeare's plays")
+def test_masked_lm():
+    program = [sys.executable, EXAMPLES / "masked_lm.py"]
+    options = ["--data", DATA / "text" / "tinyshakespeare.txt"]
+    subprocess.run([*program, *options], check=True)

@@ -4,8 +4,8 @@
 
 A WordPiece vocabulary is computed from the text, then a small BERT learns to guess
 hidden pieces of it. A tenth of the text is held out. Always guessing the most frequent
-piece is right for about one in twenty; the script promises one in three. On two CPU
-cores it takes a few minutes.
+piece is right for about one in twenty; the script promises three in ten. It takes ten
+minutes on one core.
 """
 
 import argparse
@@ -22,7 +22,7 @@ import numpy as np
 
 import keras_nlp
 
-PROMISED = 0.33
+PROMISED = 0.3
 LENGTH = 48
 
 
@@ -96,7 +96,7 @@ def fill(model: keras_nlp.models.BertMaskedLM, text: str) -> list[str]:
     tokenizer = model.preprocessor.tokenizer
     encoding = tokenizer.encode([text], add_special_tokens=True)
     place = np.argwhere(encoding.token_ids == tokenizer.mask_token_id)[:, 1:]
-    scores = model.predict_on_batch(
+    scores = model(
         {
             "token_ids": encoding.token_ids,
             "padding_mask": encoding.padding_mask.astype("int32"),
