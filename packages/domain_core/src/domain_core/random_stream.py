@@ -116,6 +116,38 @@ class RandomStream:
             engine.runs(4 * engine.starts(blocks), lengths),
         )
 
+    def uniform(
+        self,
+        call: Any,
+        row: Any,
+        columns: int,
+        draw: int = 0,
+        engine: ArrayEngine = NUMPY,
+    ) -> Any:
+        """Returns random numbers for each row.
+
+        Args:
+            call: int, from `next_call`.
+            row: int64 `(B,)`.
+            columns: how many numbers of each row.
+            draw: as in `words`.
+            engine: of `row`.
+
+        Returns:
+            Float32 `(B, columns)`, multiples of 2**-24 in `[0, 1)`.
+        """
+        blocks = -(-columns // 4)
+        block = engine.arange(engine.size(row) * blocks)
+        words = self.words(
+            call,
+            engine.take(row, block // blocks),
+            block % blocks,
+            draw,
+            engine,
+        )
+        words = engine.reshape(engine.stack(words, 1), (-1, 4 * blocks))[:, :columns]
+        return engine.cast(engine.shift_right(words, 8), "float32") * 2.0**-24
+
     def _next_call_in_graph(self) -> Any:
         import tensorflow as tf
 

@@ -47,9 +47,8 @@ def encode_by_kind(
     """
     import tensorflow as tf
 
-    rows = first(tf.where(is_first, texts, ""))
-
-    def encode_others() -> Any:
+    def encode_both() -> Any:
+        rows = first(tf.where(is_first, texts, ""))
         others = second(tf.where(is_first, "", texts))
         # Of each text, one of the two has no ids.
         splits = rows.row_splits + others.row_splits
@@ -64,12 +63,30 @@ def encode_by_kind(
         values = tf.dynamic_stitch(places, [rows.values, others.values])
         return values, splits
 
-    values, splits = tf.cond(
-        tf.reduce_all(is_first),
-        lambda: (tf.identity(rows.values), tf.identity(rows.row_splits)),
-        encode_others,
-    )
+    def encode_first() -> Any:
+        rows = first(texts)
+        return tf.identity(rows.values), tf.identity(rows.row_splits)
+
+    values, splits = tf.cond(tf.reduce_all(is_first), encode_first, encode_both)
     return tf.RaggedTensor.from_row_splits(values, splits, validate=False)
+
+
+def split_at_blanks(texts: Any) -> Any:
+    """Splits texts at white space, as `tf.strings.split` does with less checks.
+
+    Args:
+        texts: string tensor `(N,)`.
+
+    Returns:
+        Ragged string tensor `(N, None)`.
+    """
+    import tensorflow as tf
+
+    parts = tf.raw_ops.StringSplitV2(input=texts, sep=tf.constant(""))
+    splits = tf.searchsorted(
+        parts.indices[:, 0], tf.range(tf.size(texts, "int64") + 1), out_type="int64"
+    )
+    return tf.RaggedTensor.from_row_splits(parts.values, splits, validate=False)
 
 
 def merge_rows(parts: Any, rows: Any) -> Any:

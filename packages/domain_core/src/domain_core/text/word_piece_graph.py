@@ -20,6 +20,7 @@ from domain_core.text.selective_calls import (
     apply_to_others,
     encode_by_kind,
     merge_rows,
+    split_at_blanks,
 )
 from domain_core.text.special_tokens_graph import encode_around
 from domain_core.text.word_piece import WordPieceEngine
@@ -31,8 +32,8 @@ from domain_core.text.word_piece_forms import (
 )
 from domain_core.text.word_piece_operation import WordPieceOperation, can_split
 
-# Blanks and printable ASCII, no word of it too long for any engine.
-_PLAIN = r"(?:[!-~]{0,100}[ \t\n\r])*[!-~]{0,100}"
+# Blanks and printable ASCII.
+_PLAIN = r"[ -~\t\n\r]*"
 _ASCII = r"[\x00-\x7f]*"
 
 
@@ -79,7 +80,9 @@ class WordPieceGraph:
         self._pieces_of_words = WordPieceOperation(engine, max_bytes)
         self._pieces_of_plain = None
         if self._split and can_split(engine):
-            self._pieces_of_plain = WordPieceOperation(engine, max_bytes, split=True)
+            # Of these, a character is a byte.
+            longest = min(max_bytes, engine.max_word_length)
+            self._pieces_of_plain = WordPieceOperation(engine, longest, split=True)
 
     def encode(self, texts: Any, errors: str, replacement_char: int = 0xFFFD) -> Any:
         """Turns texts into ids.
@@ -178,14 +181,12 @@ class WordPieceGraph:
 
         # White space for `split`, control characters for all engines.
         texts = tf.strings.regex_replace(texts, r"[\x0b\x0c]", "\x01")
-        chunks = tf.strings.split(texts)  # ragged (N, None)
+        chunks = split_at_blanks(texts)  # ragged (N, None)
         ids = self._unless_plain(chunks.values, self._encode_words)
         return merge_rows(chunks, ids)
 
     def _encode_words(self, chunks: Any) -> Any:
-        import tensorflow as tf
-
-        words = tf.strings.split(self._form(chunks))  # ragged (C, None)
+        words = split_at_blanks(self._form(chunks))  # ragged (C, None)
         ids = self._pieces_of_words(self._normal(words.values))
         return merge_rows(words, ids)
 
