@@ -19,6 +19,7 @@ MAY_ASK_FOR_THE_BACKEND = (
     "packages/domain_core/src/domain_core/pipeline/",
     "packages/domain_core/src/domain_core/testing/",
     "packages/domain_core/src/domain_core/tf_module.py",
+    "packages/kerascv/src/keras_cv/augmentation/",
 )
 
 # Loading a preset never runs code, so nothing that could run it is used at all.

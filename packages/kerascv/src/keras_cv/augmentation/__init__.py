@@ -1,0 +1,1 @@
+"""What the augmentation layers stand on: batches, transforms and three engines."""

@@ -1,0 +1,116 @@
+"""Figures of whole images that changes of their values depend on."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from keras_cv import array_ops
+
+
+class Statistics:
+    """Figures of each image and channel, computed when asked for.
+
+    Args:
+        values: float `(B, N, C)`, of all pixels.
+        ops: functions of the array.
+    """
+
+    def __init__(self, values: Any, ops: Any) -> None:
+        self._values = values
+        self._ops = ops
+
+    @classmethod
+    def of_images(cls, images: Any) -> Statistics:
+        """Returns those of uint8 images on the host, from their histograms."""
+        return _HistogramStatistics(images)
+
+    @property
+    def minimum(self) -> Any:
+        """Smallest values `(B, 1, C)`."""
+        return self._ops.min(self._values, axis=1, keepdims=True)
+
+    @property
+    def maximum(self) -> Any:
+        """Largest values `(B, 1, C)`."""
+        return self._ops.max(self._values, axis=1, keepdims=True)
+
+    @property
+    def mean(self) -> Any:
+        """Means `(B, 1, C)`."""
+        return self._ops.mean(self._values, axis=1, keepdims=True)
+
+    def histogram(self, low: float, high: float, bins: int) -> Any:
+        """Returns how many values lie in each bin, float32 `(B, bins, C)`.
+
+        Values are those of `low` to `high`, rounded to one of `bins` levels.
+        """
+        ops = self._ops
+        level = ops.round((self._values - low) * ((bins - 1) / (high - low)))
+        level = ops.cast(ops.clip(level, 0, bins - 1), "int32")
+        batch, _, channels = ops.shape(level)
+        groups = ops.reshape(ops.arange(batch * channels), (batch, 1, channels))
+        index = ops.reshape(ops.cast(groups, "int32") * bins + level, (-1,))
+        counts = count(index, batch * channels * bins, ops)
+        counts = ops.reshape(counts, (batch, channels, bins))
+        return ops.transpose(counts, (0, 2, 1))
+
+
+class _HistogramStatistics(Statistics):
+    """The figures of uint8 images, all from how often they hold each level."""
+
+    def __init__(self, images: Any) -> None:
+        self._images = images
+
+    @functools.cached_property
+    def _counts(self) -> np.ndarray:
+        """Float32 `(B, 256, C)`."""
+        import cv2
+
+        def counts(image: np.ndarray) -> np.ndarray:
+            return np.concatenate(
+                [
+                    cv2.calcHist([image], [channel], None, [256], [0, 256])
+                    for channel in range(image.shape[-1])
+                ],
+                axis=1,
+            )
+
+        return np.stack([counts(np.ascontiguousarray(x)) for x in self._images])
+
+    @property
+    def minimum(self) -> Any:
+        return np.argmax(self._counts > 0, axis=1)[:, None].astype("float32")
+
+    @property
+    def maximum(self) -> Any:
+        return 255 - np.argmax(self._counts[:, ::-1] > 0, axis=1)[:, None].astype(
+            "float32"
+        )
+
+    @property
+    def mean(self) -> Any:
+        levels = np.arange(256, dtype="float64")[:, None]
+        totals = (self._counts * levels).sum(axis=1, keepdims=True)
+        return (totals / self._counts.sum(axis=1, keepdims=True)).astype("float32")
+
+    def histogram(self, low: float, high: float, bins: int) -> Any:
+        if (low, high, bins) == (0, 255, 256):
+            return self._counts
+        level = np.rint((np.arange(256) - low) * ((bins - 1) / (high - low)))
+        level = np.clip(level, 0, bins - 1)
+        of_bin = (level == np.arange(bins)[:, None]).astype("float32")  # (bins, 256)
+        return of_bin @ self._counts
+
+
+def count(index: Any, size: Any, ops: Any) -> Any:
+    """Returns how often each number below `size` occurs in `index`, float32."""
+    if ops is array_ops.NUMPY:
+        return np.bincount(index, minlength=size).astype("float32")
+    if isinstance(ops, array_ops.TensorFlowOps):
+        return ops.math.unsorted_segment_sum(
+            ops.ones_like(index, "float32"), index, size
+        )
+    return ops.segment_sum(ops.ones_like(index, "float32"), index, size)

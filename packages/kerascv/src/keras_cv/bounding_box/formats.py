@@ -1,0 +1,92 @@
+"""How four numbers say where a box is.
+
+All conversions go by way of `xyxy`: left, top, right, bottom in pixels.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+_RELATIVE = "rel_"
+# Of each format: the kind of its numbers, and the place of x, y, width (or right) and
+# height (or bottom) among them.
+_LAYOUTS = {
+    "xyxy": ("corners", (0, 1, 2, 3)),
+    "yxyx": ("corners", (1, 0, 3, 2)),
+    "xywh": ("size", (0, 1, 2, 3)),
+    "center_xywh": ("center", (0, 1, 2, 3)),
+    "center_yxhw": ("center", (1, 0, 3, 2)),
+}
+FORMATS = (*_LAYOUTS, *(_RELATIVE + name for name in _LAYOUTS))
+
+
+@dataclasses.dataclass(frozen=True)
+class Format:
+    """A format, taken apart.
+
+    Attributes:
+        kind: "corners", "size" (left, top, width, height) or "center".
+        order: places of the two x and y numbers.
+        is_relative: whether the numbers are fractions of the image's width and height.
+    """
+
+    kind: str
+    order: tuple[int, int, int, int]
+    is_relative: bool
+
+
+def parse(name: str) -> Format:
+    """Takes the name of a format apart; capitals do not matter.
+
+    Raises:
+        ValueError: if there is none of that name.
+    """
+    lowered = name.lower() if isinstance(name, str) else ""
+    if lowered not in FORMATS:
+        raise ValueError(
+            f"Expected a bounding box format, one of {', '.join(FORMATS)}; received "
+            f"{name!r}."
+        )
+    kind, order = _LAYOUTS[lowered.removeprefix(_RELATIVE)]
+    return Format(kind, order, lowered.startswith(_RELATIVE))
+
+
+def to_xyxy(boxes: Any, format: Format, scale: Any, ops: Any) -> Any:
+    """Converts boxes to pixels of the corners.
+
+    Args:
+        boxes: float `(..., 4)`.
+        format: theirs.
+        scale: float that broadcasts to `(..., 2)`: width and height in pixels. None
+            leaves relative numbers relative.
+        ops: functions of the arrays.
+
+    Returns:
+        Float `(..., 4)`.
+    """
+    first, second = (
+        ops.stack([boxes[..., i] for i in half], axis=-1)
+        for half in (format.order[:2], format.order[2:])
+    )
+    if format.is_relative and scale is not None:
+        first, second = first * scale, second * scale
+    if format.kind == "center":
+        first, second = first - second / 2, first + second / 2
+    elif format.kind == "size":
+        second = first + second
+    return ops.concatenate([first, second], axis=-1)
+
+
+def from_xyxy(boxes: Any, format: Format, scale: Any, ops: Any) -> Any:
+    """Converts boxes from pixels of the corners; see `to_xyxy`."""
+    first, second = boxes[..., :2], boxes[..., 2:]
+    if format.kind == "center":
+        first, second = (first + second) / 2, second - first
+    elif format.kind == "size":
+        second = second - first
+    if format.is_relative and scale is not None:
+        first, second = first / scale, second / scale
+    numbers = ops.concatenate([first, second], axis=-1)
+    # The order is its own inverse.
+    return ops.stack([numbers[..., i] for i in format.order], axis=-1)

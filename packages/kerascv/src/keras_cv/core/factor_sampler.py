@@ -1,0 +1,231 @@
+"""Distributions of a number that says how strong an augmentation is."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import keras
+
+from domain_core.serialization import revive, serializable
+from keras_cv.augmentation.draws import Draws
+
+
+class FactorSampler:
+    """A distribution, to be subclassed: write `draw`, `bounds` and `get_config`."""
+
+    def draw(self, draws: Draws) -> Any:
+        """Returns float32 numbers `(batch,)`."""
+        raise NotImplementedError(f"{type(self).__name__} must write `draw`.")
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The smallest and the largest number it draws."""
+        return -math.inf, math.inf
+
+    def __call__(self, shape: Sequence[int] = (), dtype: Any = "float32") -> Any:
+        """Returns numbers as a tensor of the backend, drawn by its global generator."""
+        size = math.prod(shape)
+        draws = Draws(
+            size,
+            keras.ops,
+            lambda columns, _: keras.random.uniform((size, columns)),
+        )
+        return keras.ops.cast(keras.ops.reshape(self.draw(draws), shape), dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        raise NotImplementedError(f"{type(self).__name__} must write `get_config`.")
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        return cls(**config)
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.get_config() == other.get_config()
+
+    def __hash__(self) -> int:
+        return hash((type(self), *self.get_config().items()))
+
+    def __repr__(self) -> str:
+        arguments = ", ".join(f"{k}={v!r}" for k, v in self.get_config().items())
+        return f"{type(self).__name__}({arguments})"
+
+
+@serializable("kerascv")
+class ConstantFactorSampler(FactorSampler):
+    """Always the same number.
+
+    Args:
+        value: the number.
+
+    Example:
+        >>> import keras_cv
+        >>> keras_cv.core.ConstantFactorSampler(0.3).bounds
+        (0.3, 0.3)
+    """
+
+    def __init__(self, value: float) -> None:
+        self.value = _as_number("value", value)
+
+    def draw(self, draws: Draws) -> Any:
+        return draws.ops.zeros((draws.batch,), "float32") + self.value
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        return self.value, self.value
+
+    def get_config(self) -> dict[str, Any]:
+        return {"value": self.value}
+
+
+@serializable("kerascv")
+class UniformFactorSampler(FactorSampler):
+    """All numbers of an interval, equally likely.
+
+    Args:
+        lower: smallest number.
+        upper: largest number.
+
+    Example:
+        >>> import keras_cv
+        >>> keras_cv.core.UniformFactorSampler(0.0, 0.5).bounds
+        (0.0, 0.5)
+    """
+
+    def __init__(self, lower: float, upper: float) -> None:
+        self.lower, self.upper = _as_number("lower", lower), _as_number("upper", upper)
+        _check_order(self.lower, self.upper)
+
+    def draw(self, draws: Draws) -> Any:
+        return draws.between(self.lower, self.upper)
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        return self.lower, self.upper
+
+    def get_config(self) -> dict[str, Any]:
+        return {"lower": self.lower, "upper": self.upper}
+
+
+@serializable("kerascv")
+class NormalFactorSampler(FactorSampler):
+    """A normal distribution, clipped.
+
+    Args:
+        mean: of the distribution before it is clipped.
+        stddev: standard deviation before it is clipped.
+        min_value: smallest number.
+        max_value: largest number.
+
+    Example:
+        >>> import keras_cv
+        >>> keras_cv.core.NormalFactorSampler(0.5, 0.1, 0.0, 1.0).bounds
+        (0.0, 1.0)
+    """
+
+    def __init__(
+        self,
+        mean: float,
+        stddev: float,
+        min_value: float = -math.inf,
+        max_value: float = math.inf,
+    ) -> None:
+        self.mean = _as_number("mean", mean)
+        self.stddev = _as_number("stddev", stddev)
+        self.min_value, self.max_value = float(min_value), float(max_value)
+        if self.stddev < 0:
+            raise ValueError(f"Expected `stddev` to be 0 or more, received {stddev!r}.")
+        _check_order(self.min_value, self.max_value)
+
+    def draw(self, draws: Draws) -> Any:
+        factors = self.mean + self.stddev * draws.normal()[:, 0]
+        return draws.ops.clip(factors, self.min_value, self.max_value)
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        return self.min_value, self.max_value
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "mean": self.mean,
+            "stddev": self.stddev,
+            "min_value": self.min_value,
+            "max_value": self.max_value,
+        }
+
+
+Factor = float | Sequence[float] | FactorSampler | Mapping[str, Any]
+
+
+def as_factor(
+    name: str,
+    factor: Factor,
+    low: float = 0.0,
+    high: float = 1.0,
+) -> FactorSampler:
+    """Turns what a user may write into a distribution.
+
+    Args:
+        name: of the argument.
+        factor: a number `f` for `[low, f]`, a pair for that interval (a constant if
+            both are equal), a `FactorSampler`, or a stored one.
+        low: the smallest number allowed.
+        high: the largest number allowed.
+
+    Raises:
+        ValueError: if it is none of these, reversed, or leaves `[low, high]`.
+    """
+    if isinstance(factor, Mapping):
+        factor = revive({"factor": dict(factor)})["factor"]
+    if not isinstance(factor, FactorSampler):
+        if isinstance(factor, numbers.Real) and not isinstance(factor, bool):
+            factor = (low, float(factor))
+        if not isinstance(factor, Sequence) or isinstance(factor, str):
+            raise _bad_factor(name, factor, low, high)
+        if len(factor) != 2 or not all(isinstance(f, numbers.Real) for f in factor):
+            raise _bad_factor(name, factor, low, high)
+        first, last = map(float, factor)
+        if not first <= last:
+            raise _bad_factor(name, factor, low, high)
+        factor = (
+            ConstantFactorSampler(first)
+            if first == last
+            else UniformFactorSampler(first, last)
+        )
+    first, last = factor.bounds
+    if first < low or last > high:
+        raise _bad_factor(name, factor, low, high)
+    return factor
+
+
+def as_signed_factor(
+    name: str, factor: Factor, low: float = -1.0, high: float = 1.0
+) -> FactorSampler:
+    """The same where a single number `f` stands for `[-f, f]`."""
+    if not isinstance(factor, numbers.Real):
+        return as_factor(name, factor, low, high)
+    size = abs(float(factor))
+    return as_factor(name, (-size, size), low, high)
+
+
+def _as_number(name: str, value: Any) -> float:
+    if not isinstance(value, numbers.Real) or not math.isfinite(value):
+        raise ValueError(f"Expected `{name}` to be a number, received {value!r}.")
+    return float(value)
+
+
+def _check_order(low: float, high: float) -> None:
+    if not low <= high:
+        raise ValueError(
+            f"Expected the smallest number first, received {low!r} and {high!r}."
+        )
+
+
+def _bad_factor(name: str, factor: Any, low: float, high: float) -> ValueError:
+    return ValueError(
+        f"Expected `{name}` to be a number, a pair (smallest, largest) or a "
+        f"FactorSampler, all within [{low:g}, {high:g}]; received {factor!r}."
+    )

@@ -1,0 +1,328 @@
+"""What all augmentation layers share."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Self
+
+import keras
+
+from domain_core.array_engine import NUMPY as NUMPY_ARRAYS
+from domain_core.array_engine import tensorflow_engine as tensorflow_arrays
+from domain_core.host_call import Spec, to_host
+from domain_core.random_stream import RandomStream
+from domain_core.serialization import layer_config, revive
+from keras_cv.array_ops import map_leaves
+from keras_cv.augmentation import numpy_engine
+from keras_cv.augmentation.batch import Batch
+from keras_cv.augmentation.draws import Draws
+from keras_cv.augmentation.inputs import (
+    BOXES,
+    IMAGES,
+    KEYPOINTS,
+    LABELS,
+    MASKS,
+    TARGETS,
+    read,
+)
+from keras_cv.augmentation.routes import call_on_host, route, spec_of
+from keras_cv.augmentation.tensor_engine import keras_engine, tensorflow_engine
+
+Parameters = dict[str, Any]
+Shape = tuple[int | None, ...]
+
+
+class BaseImageAugmentationLayer(keras.layers.Layer):
+    """Changes images, and with them all that is said about them.
+
+    A layer draws its parameters once per image (`sample`), then changes the batch by
+    them. Most are short: they subclass `ColorAugmentation`, `ValueAugmentation` or
+    `GeometricAugmentation`, and write `sample` and one method more.
+
+    It works on what it is given: NumPy arrays and lists are changed by OpenCV on the
+    host, in any thread or loader; in `tf.data` the same code runs behind one host call
+    per batch, or with `graph=True` as TensorFlow operations; tensors of the backend
+    stay on their device, also in a model, where all is compiled.
+
+    Called directly or in a pipeline it always augments, unless told `training=False`;
+    inside a model it follows the model's flag.
+
+    Call arguments:
+        inputs: images `(H, W, C)` or `(B, H, W, C)`, uint8 or float; on the host also a
+            list of images of different sizes. Or a dict of them as "images", with any
+            of "labels" (or "targets") `(B,)` or `(B, classes)`, "bounding_boxes"
+            (a dict of "boxes" `(B, N, 4)`, "classes" `(B, N)`, with -1 in both for
+            padding, and others of the shape of classes such as "confidence"),
+            "segmentation_masks" `(B, H, W, channels)` and "keypoints" `(B, K, 2)` (x
+            and y in pixels); all else in it is passed on.
+        training: whether to augment. False leaves images as they are, or does what is
+            closest without chance.
+        index: number of the samples in their data set, an int or `(B,)`. Draws then
+            depend on the seed and on it alone, so that neither the number of workers
+            nor their order matters. Without it, calls are counted.
+        parameters: what `return_parameters` gave, to do the same again.
+        return_parameters: whether to return `(outputs, parameters)`.
+
+    Returns:
+        What `inputs` were, with boxes and keypoints as float32. uint8 stays uint8.
+
+    Args:
+        seed: any integer, 0 too. None draws one from NumPy's global state, which
+            `keras.utils.set_random_seed` sets.
+        graph: in `tf.data` and other graphs of TensorFlow, use its operations only, for
+            graphs that are exported or run where there is no Python.
+        **kwargs: of `keras.layers.Layer`.
+
+    Attributes:
+        is_random: whether it draws anything; if not, `training` does not matter.
+    """
+
+    is_random = True
+
+    def __init__(
+        self, seed: int | None = None, *, graph: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(autocast=False, **kwargs)
+        self.seed = seed
+        self.graph = bool(graph)
+        self.supports_jit = True
+        self._stream = RandomStream(seed, type(self).__name__)
+        self._generator: keras.random.SeedGenerator | None = None
+
+    def sample(self, draws: Draws, batch: Batch) -> Parameters:
+        """Draws parameters: arrays with a row for each sample, by name."""
+        return {}
+
+    def augment(self, batch: Batch, parameters: Parameters) -> Batch:
+        """Returns the batch, changed by parameters."""
+        raise NotImplementedError(f"{type(self).__name__} must write `augment`.")
+
+    def without_chance(self, batch: Batch) -> Batch:
+        """Returns what comes out where nothing is augmented."""
+        return batch
+
+    def check(self, batch: Batch) -> None:
+        """Raises ValueError if the layer cannot change such samples."""
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Returns the shape `(B, H, W, C)` of images that come out, None if unknown."""
+        return shape
+
+    def output_boxes(self, count: int | None) -> int | None:
+        """Returns how many boxes come out, if it is known how many go in."""
+        return count
+
+    def output_dtype(self, dtype: str) -> str:
+        """Returns the dtype of images that come out."""
+        return dtype
+
+    def __call__(
+        self,
+        inputs: Any,
+        training: Any = None,
+        *,
+        index: Any = None,
+        parameters: Parameters | None = None,
+        return_parameters: bool = False,
+    ) -> Any:
+        leaves: list[Any] = []
+        images = inputs.get(IMAGES) if _is_dict(inputs) else inputs
+        map_leaves(
+            leaves.append, {"": images, **inputs} if _is_dict(inputs) else inputs
+        )
+        where = route(leaves, self.graph)
+        arguments: dict[str, Any] = {
+            "parameters": parameters,
+            "return_parameters": return_parameters,
+        }
+        if where == "backend":
+            if training is not None:
+                arguments["training"] = training
+            return super().__call__(inputs, **arguments)
+        arguments["training"] = True if training is None else training
+        if where == "graph":
+            engine = tensorflow_engine()
+            return self._run(inputs, engine, index=index, **arguments)
+        if where == "host call":
+            return self._call_on_host(inputs, index, arguments)
+        inputs, index = to_host(inputs), to_host(index)
+        return self._run(inputs, numpy_engine.ENGINE, index=index, **arguments)
+
+    def call(
+        self,
+        inputs: Any,
+        training: Any = True,
+        parameters: Parameters | None = None,
+        return_parameters: bool = False,
+    ) -> Any:
+        return self._run(
+            inputs,
+            keras_engine(),
+            training=training,
+            index=None,
+            parameters=parameters,
+            return_parameters=return_parameters,
+        )
+
+    def build(self, input_shape: Any = None) -> None:
+        if self.is_random and self._generator is None:
+            self._generator = keras.random.SeedGenerator(self.seed)
+        self.built = True
+
+    def _run(
+        self,
+        inputs: Any,
+        engine: Any,
+        *,
+        training: Any,
+        index: Any,
+        parameters: Parameters | None,
+        return_parameters: bool,
+    ) -> Any:
+        batch, form = read(inputs, engine)
+        self.check(batch)
+        if self.is_random and not training:
+            outputs, parameters = self.without_chance(batch), {}
+        else:
+            if parameters is None:
+                parameters = self.sample_parameters(batch, index)
+            else:
+                convert = engine.ops.convert_to_tensor
+                parameters = map_leaves(convert, parameters)
+            outputs = self.augment(batch, parameters)
+        restored = form.restore(outputs)
+        return (restored, parameters) if return_parameters else restored
+
+    def sample_parameters(self, batch: Batch, index: Any) -> Parameters:
+        """Draws parameters for a batch; those that hold other layers ask these."""
+        return self.sample(self.draws(batch, index), batch)
+
+    def draws(self, batch: Batch, index: Any) -> Draws:
+        """Returns the random numbers of one call."""
+        engine = batch.engine
+        ops = engine.ops
+        if engine.name == "keras":
+            if self._generator is None:
+                self.build()
+            count = ops.shape(batch.images)[0]
+            return Draws(
+                count,
+                ops,
+                lambda columns, _: keras.random.uniform(
+                    (count, columns), seed=self._generator
+                ),
+            )
+        in_graph = engine.name == "tensorflow"
+        arrays: Any = tensorflow_arrays() if in_graph else NUMPY_ARRAYS
+        count = ops.shape(batch.images)[0] if in_graph else len(batch.images)
+        call: Any = 0
+        rows: Any = arrays.arange(count)
+        if index is None:
+            call = self._stream.next_call(arrays)
+        elif len(getattr(index, "shape", ())) == 1:
+            rows = ops.cast(index, "int64")
+        else:
+            call = index
+        return Draws(
+            count,
+            ops,
+            lambda columns, draw: self._stream.uniform(
+                call, rows, columns, draw, arrays
+            ),
+        )
+
+    def _call_on_host(self, inputs: Any, index: Any, arguments: Any) -> Any:
+        if arguments["return_parameters"]:
+            raise ValueError(
+                "Expected return_parameters=False inside `tf.data`; call the layer on "
+                "NumPy arrays to get at its parameters."
+            )
+        samples = dict(inputs) if _is_dict(inputs) else {IMAGES: inputs}
+        known = {
+            key: value
+            for key, value in samples.items()
+            if key in (IMAGES, LABELS, TARGETS, BOXES, MASKS, KEYPOINTS)
+        }
+        run = _HostRun(self, arguments)
+        outputs = call_on_host(run, known, index, self._specs(known))
+        if not _is_dict(inputs):
+            return outputs[IMAGES]
+        return {**samples, **outputs}
+
+    def _specs(self, samples: dict[str, Any]) -> dict[str, Any]:
+        """Returns what comes back from the host."""
+        specs: dict[str, Any] = {
+            key: map_leaves(spec_of, dict(value) if _is_dict(value) else value)
+            for key, value in samples.items()
+        }
+        images = specs[IMAGES]
+        single = len(images.shape) == 3
+        lead = () if single else images.shape[:1]
+        shape = self.output_shape((None, *images.shape) if single else images.shape)
+        batch = () if single else shape[:1]
+        specs[IMAGES] = Spec(self.output_dtype(images.dtype), (*batch, *shape[1:]))
+        for key, spec in specs.items():
+            if key == MASKS:
+                size = (*batch, *shape[1:3], *spec.shape[len(lead) + 2 :])
+                specs[key] = Spec(spec.dtype, size)
+            elif key == BOXES:
+                specs[key] = {
+                    name: Spec(
+                        "float32",
+                        (
+                            *batch,
+                            self.output_boxes(inner.shape[len(lead)]),
+                            *inner.shape[len(lead) + 1 :],
+                        ),
+                    )
+                    for name, inner in spec.items()
+                }
+            elif key == KEYPOINTS:
+                specs[key] = Spec("float32", (*batch, *spec.shape[len(lead) :]))
+            elif key in (LABELS, TARGETS):
+                specs[key] = Spec(spec.dtype, (*batch, *spec.shape[len(lead) :]))
+        return specs
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        return {**layer_config(self), "seed": self.seed, "graph": self.graph}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        return cls(**revive(dict(config)))
+
+    def __reduce__(self) -> Any:
+        # Not as Keras does, by way of a file: workers of loaders get a copy each.
+        return _revived, (type(self), self.get_config(), self._stream)
+
+
+@dataclasses.dataclass(frozen=True)
+class _HostRun:
+    """From samples on the host to samples."""
+
+    layer: BaseImageAugmentationLayer
+    arguments: dict[str, Any]
+
+    def __call__(self, inputs: Any, index: Any) -> Any:
+        outputs = self.layer._run(
+            inputs, numpy_engine.ENGINE, index=index, **self.arguments
+        )
+        if isinstance(outputs[IMAGES], list):
+            raise ValueError(
+                f"{type(self.layer).__name__} made images of different sizes, which "
+                "have no place in one tensor. Apply it before `batch`."
+            )
+        return outputs
+
+
+def _revived(
+    cls: type[BaseImageAugmentationLayer], config: dict[str, Any], stream: RandomStream
+) -> BaseImageAugmentationLayer:
+    layer = cls.from_config(config)
+    layer._stream = stream
+    return layer
+
+
+def _is_dict(value: Any) -> bool:
+    return isinstance(value, Mapping)

@@ -1,0 +1,94 @@
+"""One table of all augmentation layers, for the tests of what holds for each.
+
+The tests in `matrix_test.py` take every layer through every engine, label type, dtype
+and form of input. A layer whose class is exported but not listed here fails them. Cells
+that are impossible are listed with the error they give.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from keras_cv.layers import preprocessing as P
+
+CONTENTS = ("images", "labels", "bounding_boxes", "segmentation_masks", "keypoints")
+BOXES = {"bounding_box_format": "xyxy"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A layer, and what it can't do.
+
+    Attributes:
+        make: returns the layer; takes `seed` and `graph` if `is_random` else `graph`.
+        float_range: value range of float images.
+        uint8_tolerance: levels that engines may differ by, with the reason if not 1.
+        float_tolerance: the same of floats, as part of the range.
+        reason: why a tolerance is larger.
+        impossible: errors, as patterns, by cell: "single", "sizes" (a list of images of
+            different sizes), "jit", "graph", "backend", or the name of a label type.
+        takes: keyword arguments of the sample that is made for it.
+    """
+
+    make: Callable[..., Any]
+    float_range: tuple[float, float] = (0.0, 255.0)
+    uint8_tolerance: float = 1.0
+    float_tolerance: float = 1e-4
+    reason: str = ""
+    impossible: dict[str, str] = dataclasses.field(default_factory=dict)
+    takes: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+CASES: dict[str, Case] = {
+    "RandomBrightness": Case(lambda **k: P.RandomBrightness(0.3, **k)),
+    "RandomFlip": Case(
+        lambda **k: P.RandomFlip("horizontal_and_vertical", **BOXES, **k)
+    ),
+    "RandomRotation": Case(lambda **k: P.RandomRotation(0.1, **BOXES, **k)),
+    "RandomRotation constant": Case(
+        lambda **k: P.RandomRotation(0.1, "constant", fill_value=7, **BOXES, **k)
+    ),
+    "RandomRotation wrap": Case(
+        lambda **k: P.RandomRotation(0.1, "wrap", "nearest", **BOXES, **k)
+    ),
+}
+
+
+def sample(
+    dtype: str = "uint8",
+    batch: int = 4,
+    size: tuple[int, int] = (32, 40),
+    value_range: tuple[float, float] = (0.0, 255.0),
+    channels: int = 3,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Returns a batch of smooth images with labels of all types."""
+    rng = np.random.default_rng(seed)
+    height, width = size
+    # Noise has no neighbours alike: half a pixel would be a different image.
+    y, x = np.mgrid[:height, :width] / max(size)
+    waves = rng.uniform(1, 6, (batch, 1, 1, channels, 2))
+    phase = rng.uniform(0, 6, (batch, 1, 1, channels))
+    images = np.sin(waves[..., 0] * x[..., None] + waves[..., 1] * y[..., None] + phase)
+    low, high = value_range
+    images = low + (high - low) * (images + 1) / 2
+    if dtype == "uint8":
+        images = np.rint(images)
+    corner = rng.uniform(0, 0.6, (batch, 3, 2))
+    boxes = np.concatenate([corner, corner + rng.uniform(0.1, 0.4, (batch, 3, 2))], -1)
+    boxes = (boxes * [width, height, width, height]).astype("float32")
+    classes = rng.integers(0, 5, (batch, 3)).astype("float32")
+    boxes[1:, 2], classes[1:, 2] = -1, -1  # padding
+    points = rng.uniform(0, 1, (batch, 5, 2)) * [width, height]
+    return {
+        "images": images.astype(dtype),
+        "labels": np.eye(batch, 6, dtype="float32"),
+        "bounding_boxes": {"boxes": boxes, "classes": classes},
+        "segmentation_masks": rng.integers(0, 4, (batch, *size, 1)).astype("uint8"),
+        "keypoints": points.astype("float32"),
+        "id": np.arange(batch),
+    }

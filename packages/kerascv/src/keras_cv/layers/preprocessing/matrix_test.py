@@ -1,0 +1,311 @@
+"""Every augmentation layer, through every engine, label type, dtype and form of input.
+
+What one layer alone does is tested beside it; here is what holds for all, from the
+table in `cases_test.py`.
+"""
+
+import inspect
+import pickle
+
+import keras
+import numpy as np
+import pytest
+
+from domain_core.serialization import from_json, to_json
+from keras_cv.layers import preprocessing
+from keras_cv.layers.preprocessing.cases_test import CASES, CONTENTS, sample
+
+BACKEND = keras.backend.backend()
+DTYPES = ("uint8", "float32")
+each_case = pytest.mark.parametrize("name", CASES)
+each_dtype = pytest.mark.parametrize("dtype", DTYPES)
+on_tensorflow = pytest.mark.skipif(
+    BACKEND != "tensorflow",
+    reason="tf.data is the same on all backends: one layer is tried below",
+)
+
+
+def make(name, graph=False, seed=3):
+    layer = CASES[name].make(graph=graph)
+    if layer.is_random:
+        layer = type(layer).from_config({**layer.get_config(), "seed": seed})
+    return layer
+
+
+def inputs_of(name, dtype="uint8", without=(), **options):
+    case = CASES[name]
+    value_range = case.float_range if dtype != "uint8" else (0.0, 255.0)
+    samples = sample(dtype, value_range=value_range, **{**case.takes, **options})
+    drop = {*without, *(key for key in case.impossible if key in CONTENTS)}
+    return {key: value for key, value in samples.items() if key not in drop}
+
+
+def to_numpy(outputs):
+    def convert(value):
+        return keras.ops.convert_to_numpy(value) if _is_tensor(value) else value
+
+    return keras.tree.map_structure(convert, outputs)
+
+
+def _is_tensor(value):
+    return not isinstance(value, np.ndarray | int | float)
+
+
+def to_tensors(inputs):
+    return keras.tree.map_structure(keras.ops.convert_to_tensor, inputs)
+
+
+def assert_agree(case, expected, found, dtype):
+    """Compares all that came out."""
+    assert set(expected) == set(found)
+    for key in expected:
+        first, second = (keras.tree.flatten(value[key]) for value in (expected, found))
+        for a, b in zip(first, second, strict=True):
+            a, b = np.asarray(a), np.asarray(b)
+            assert a.shape == b.shape, key
+            difference = np.abs(a.astype("float64") - b.astype("float64"))
+            if key == "images":
+                low, high = case.float_range
+                tolerance = case.float_tolerance * (high - low)
+                if a.dtype == "uint8":
+                    tolerance = case.uint8_tolerance
+                assert a.dtype == b.dtype
+                assert difference.max() <= tolerance, (key, difference.max())
+            elif key == "segmentation_masks":
+                # A pixel on the edge between two may go to either.
+                assert (difference > 0).mean() <= 0.005, key
+            else:
+                np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-3, err_msg=key)
+
+
+def expecting(case, cell):
+    """Expects the error of an impossible cell, or none."""
+    if cell in case.impossible:
+        return pytest.raises(ValueError, match=case.impossible[cell])
+    return _NoError()
+
+
+class _NoError:
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        return False
+
+
+def test_every_layer_has_a_case():
+    exported = {
+        name
+        for name, value in vars(preprocessing).items()
+        if inspect.isclass(value)
+        and issubclass(value, preprocessing.BaseImageAugmentationLayer)
+        and value.__module__ != preprocessing.BaseImageAugmentationLayer.__module__
+    }
+    assert exported == {name.partition(" ")[0] for name in CASES}
+
+
+@each_case
+@each_dtype
+def test_backend_agrees_with_host(name, dtype):
+    case, layer = CASES[name], make(name)
+    inputs = inputs_of(name, dtype)
+    expected, parameters = layer(inputs, return_parameters=True)
+    with expecting(case, "backend"):
+        found = layer(to_tensors(inputs), parameters=parameters)
+        assert_agree(case, expected, to_numpy(found), dtype)
+
+
+@each_case
+def test_inside_a_compiled_model(name):
+    case, layer = CASES[name], make(name)
+    inputs = to_tensors(inputs_of(name, "float32"))
+    expected, parameters = (
+        layer(inputs, return_parameters=True)
+        if ("backend" not in case.impossible)
+        else (None, None)
+    )
+    with expecting(case, "jit"):
+        found = compiled(layer)(inputs, parameters)
+        assert_agree(case, to_numpy(expected), to_numpy(found), "float32")
+        # Parameters drawn inside.
+        drawn = to_numpy(compiled(layer)(inputs, None))
+        assert drawn["images"].shape == to_numpy(expected)["images"].shape
+        assert np.isfinite(drawn["images"]).all()
+
+
+def compiled(layer):
+    """Returns a function of inputs and parameters that is compiled if it can be."""
+
+    def run(inputs, parameters):
+        return layer(inputs, parameters=parameters, training=True)
+
+    if BACKEND == "jax":
+        import jax
+
+        layer.build()
+        variables = layer.trainable_variables, layer.non_trainable_variables
+
+        @jax.jit
+        def stateless(values, inputs, parameters):
+            outputs, _ = layer.stateless_call(
+                [], values, inputs, parameters=parameters, training=True
+            )
+            return outputs
+
+        return lambda inputs, parameters: stateless(
+            [v.value for v in variables[1]], inputs, parameters
+        )
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        layer.build()
+        return tf.function(run, jit_compile=True)
+    return run  # torch.compile takes a minute per layer: in the large tests
+
+
+@on_tensorflow
+@each_case
+@pytest.mark.parametrize("route", ["host call", "graph"])
+def test_in_a_dataset(name, route):
+    import tensorflow as tf
+
+    case, layer = CASES[name], make(name, graph=route == "graph")
+    inputs = inputs_of(name)
+    expected = layer(inputs, index=7)
+    with expecting(case, route.partition(" ")[0] if route == "graph" else "host call"):
+        dataset = tf.data.Dataset.from_tensor_slices(inputs).batch(4)
+        found = next(iter(dataset.map(lambda x: layer(x, index=7))))
+        assert_agree(case, expected, to_numpy(found), "uint8")
+        declared = dataset.map(lambda x: layer(x, index=7)).element_spec
+        for key in expected:
+            if key != "bounding_boxes":
+                assert declared[key].shape.is_compatible_with(expected[key].shape), key
+
+
+@each_case
+def test_single_image(name):
+    case, layer = CASES[name], make(name)
+    inputs = inputs_of(name)
+    one = keras.tree.map_structure(lambda x: x[:1], inputs)
+    single = keras.tree.map_structure(lambda x: x[0], inputs)
+    with expecting(case, "single"):
+        expected, found = layer(one, index=2), layer(single, index=2)
+        assert_agree(
+            case, keras.tree.map_structure(lambda x: x[0], expected), found, "uint8"
+        )
+        bare = layer(single["images"], index=2)
+        np.testing.assert_array_equal(bare, found["images"])
+
+
+@each_case
+def test_images_of_different_sizes(name):
+    case, layer = CASES[name], make(name)
+    first, second = inputs_of(name), inputs_of(name, size=(24, 52))
+    pairs = {
+        key: [first[key][0], second[key][1]]
+        for key in ("images", "labels", "segmentation_masks")
+        if key in first
+    }
+    with expecting(case, "sizes"):
+        found = layer(pairs, index=np.array([0, 1]))
+        for i, whole in enumerate((first, second)):
+            one = {key: whole[key][i : i + 1] for key in pairs}
+            expected = layer(one, index=np.array([i]))
+            np.testing.assert_array_equal(found["images"][i], expected["images"][0])
+
+
+@each_case
+def test_label_types_that_are_impossible(name):
+    case, layer = CASES[name], make(name)
+    for key in CONTENTS:
+        if key not in case.impossible:
+            continue
+        full = sample("uint8", **case.takes)
+        with pytest.raises(ValueError, match=case.impossible[key]):
+            layer({k: v for k, v in full.items() if k in ("images", "labels", key)})
+
+
+@each_case
+@each_dtype
+def test_leaves_its_input_alone(name, dtype):
+    layer, inputs = make(name), inputs_of(name, dtype)
+    before = pickle.dumps(inputs)
+    layer(inputs)
+    assert pickle.dumps(inputs) == before
+
+
+@each_case
+def test_training(name):
+    layer, inputs = make(name), inputs_of(name)
+    outputs = layer(inputs, training=False)
+    if not layer.is_random:
+        expected = layer(inputs)
+        np.testing.assert_array_equal(outputs["images"], expected["images"])
+    elif outputs["images"].shape == inputs["images"].shape:
+        for key in inputs:
+            for a, b in zip(
+                *(keras.tree.flatten(x[key]) for x in (inputs, outputs)), strict=True
+            ):
+                np.testing.assert_array_equal(a, b)
+
+
+@each_case
+def test_seeds(name):
+    inputs = inputs_of(name)
+    first, same = (make(name, seed=0)(inputs) for _ in range(2))
+    np.testing.assert_array_equal(first["images"], same["images"])
+    layer = make(name)
+    if not layer.is_random:
+        return
+    drawn = layer(inputs, return_parameters=True)[1]
+    again = layer(inputs, return_parameters=True)[1]
+    other = make(name, seed=1)(inputs, return_parameters=True)[1]
+    for parameters in (again, other):
+        assert any(
+            not np.array_equal(a, b)
+            for a, b in zip(
+                keras.tree.flatten(drawn), keras.tree.flatten(parameters), strict=True
+            )
+        )
+
+
+@each_case
+def test_copies(name):
+    layer, inputs = make(name), inputs_of(name)
+    layer(inputs)
+    stored = from_json(to_json(layer))
+    assert stored.get_config() == layer.get_config()
+    revived = keras.saving.deserialize_keras_object(
+        keras.saving.serialize_keras_object(layer)
+    )
+    assert revived.get_config() == layer.get_config()
+    copied = pickle.loads(pickle.dumps(layer))
+    np.testing.assert_array_equal(copied(inputs)["images"], layer(inputs)["images"])
+
+
+@each_case
+def test_mixed_precision(name):
+    case = CASES[name]
+    layer = make(name)
+    inputs = inputs_of(name, "float32")
+    inputs["images"] = inputs["images"].astype("float16")
+    if "backend" in case.impossible:
+        return
+    outputs = to_numpy(layer(to_tensors(inputs)))
+    assert np.isfinite(outputs["images"].astype("float32")).all()
+
+
+@pytest.mark.skipif(BACKEND == "tensorflow", reason="done for all layers above")
+def test_in_a_dataset_beside_another_backend():
+    tf = pytest.importorskip("tensorflow", reason="TensorFlow has no wheel here")
+    for graph in (False, True):
+        layer = make("RandomFlip", graph=graph)
+        inputs = inputs_of("RandomFlip")
+        dataset = tf.data.Dataset.from_tensor_slices(inputs).batch(4)
+        found = next(iter(dataset.map(lambda x: layer(x, index=7))))  # noqa: B023
+        expected = layer(inputs, index=7)
+        assert_agree(CASES["RandomFlip"], expected, to_numpy_of_tf(found), "uint8")
+
+
+def to_numpy_of_tf(outputs):
+    return keras.tree.map_structure(np.asarray, outputs)
