@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import operator
+import sys
 import threading
 import zlib
 from typing import Any
@@ -52,13 +54,15 @@ class RandomStream:
     def next_call(self, engine: ArrayEngine = NUMPY) -> Any:
         """Returns how many calls there were, and counts one more.
 
-        In a graph it is a tensor, and calls are counted whenever the graph runs.
+        In a graph it is a tensor, and calls are counted whenever the graph runs. The
+        workers of a loader, which begin with equal copies, count in places of their
+        own: those of torch in others each epoch.
         """
         if engine.in_graph:
             return self._next_call_in_graph()
         with _COUNTING:
             self._calls += 1
-            return self._calls - 1
+            return (self._calls - 1 + _worker_number()) & _WORD
 
     def words(
         self,
@@ -168,6 +172,18 @@ class RandomStream:
         if self._state is not None:
             calls = int(self._state[0]) // _STEP
         return {**self.__dict__, "_graph_calls": calls, "_state": None}
+
+
+def _worker_number() -> int:
+    """Returns a number for this process: 0 unless it is a worker of a loader."""
+    if multiprocessing.parent_process() is None:
+        return 0
+    name = multiprocessing.current_process().name
+    torch_data = sys.modules.get("torch.utils.data")
+    worker = None if torch_data is None else torch_data.get_worker_info()
+    if worker is not None:
+        name = f"{worker.seed}"
+    return zlib.crc32(name.encode())
 
 
 def philox(

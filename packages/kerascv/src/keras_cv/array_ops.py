@@ -34,6 +34,10 @@ class NumpyOps:
     def convert_to_tensor(x: Any, dtype: Any = None) -> np.ndarray:
         return np.asarray(x, dtype)
 
+    @staticmethod
+    def stop_gradient(x: Any) -> Any:
+        return x
+
 
 class TensorFlowOps:
     """The functions on TensorFlow tensors, whatever the backend of Keras is."""
@@ -105,6 +109,15 @@ def of(*values: Any) -> Any:
     if any(map(is_backend_tensor, values)):
         return keras.ops
     return tensorflow_ops() if is_tensorflow(*values) else NUMPY
+
+
+def as_float(x: Any, ops: Any) -> Any:
+    """Casts to what is computed in: float32, unless it is float64 already.
+
+    Areas in pixels overflow float16, and so do squares.
+    """
+    dtype = keras.backend.standardize_dtype(x.dtype)
+    return x if dtype in ("float32", "float64") else ops.cast(x, "float32")
 
 
 def is_backend_tensor(value: Any) -> bool:

@@ -27,6 +27,7 @@ class Batch:
             -1 in both.
         masks: like `images`.
         others: what no layer looks at, by name.
+        is_single: whether it was one image without an axis of the batch.
     """
 
     engine: Any
@@ -38,6 +39,7 @@ class Batch:
     keypoints: Any = None
     masks: Any = None
     others: dict[str, Any] = dataclasses.field(default_factory=dict)
+    is_single: bool = False
 
     def __len__(self) -> int:
         return len(self.images)
@@ -46,15 +48,45 @@ class Batch:
         """Returns a batch with some attributes replaced."""
         return dataclasses.replace(self, **changes)
 
-    def map(self, function: Callable[[Any], Any]) -> Self:
-        """Applies a function to the arrays of each kind but `others`."""
-        changes = {
-            name: function(value)
-            for name in ("images", "sizes", "labels", "boxes", "keypoints", "masks")
-            if (value := getattr(self, name)) is not None
+    def map(self, function: Callable[..., Any], *others: Self) -> Self:
+        """Applies a function to the arrays of each kind but `others`.
+
+        Args:
+            function: takes an array of this batch, and those of the others that belong
+                to the same; all have the samples as their first axis.
+            others: batches with the same kinds.
+        """
+        kinds = ("images", "sizes", "labels", "boxes", "keypoints", "masks")
+        changes: dict[str, Any] = {
+            kind: function(value, *(getattr(other, kind) for other in others))
+            for kind in kinds
+            if (value := getattr(self, kind)) is not None
         }
-        box_labels = {name: function(value) for name, value in self.box_labels.items()}
-        return self.replace(**changes, box_labels=box_labels)
+        changes["box_labels"] = {
+            name: function(value, *(other.box_labels[name] for other in others))
+            for name, value in self.box_labels.items()
+        }
+        return self.replace(**changes)
+
+    def take(self, indices: Any) -> Self:
+        """Returns the samples at some indices, int32 `(n,)`, without `others`."""
+        take = self.engine.take_samples
+        return self.map(lambda values: take(values, indices)).replace(others={})
+
+    def put(self, indices: Any, part: Self) -> Self:
+        """Returns the batch with the samples of a part at some indices."""
+        put = self.engine.put_samples
+        return self.map(lambda values, new: put(values, indices, new), part)
+
+    def where(self, mask: Any, other: Self) -> Self:
+        """Returns the batch with the samples of another where a mask `(B,)` is True."""
+        ops = self.engine.ops
+
+        def select(values: Any, new: Any) -> Any:
+            shape = (-1,) + (1,) * (len(values.shape) - 1)
+            return ops.where(ops.reshape(mask, shape), new, values)
+
+        return self.map(select, other)
 
     @property
     def padding(self) -> Any:

@@ -93,6 +93,7 @@ def read(inputs: Any, engine: Any) -> tuple[Batch, Form]:
         None if keypoints is None else read.points(keypoints),
         None if masks is None else read.masks(masks, images),
         samples,
+        is_single,
     )
     return batch, Form(is_dict, is_single, labels_name)
 

@@ -42,6 +42,19 @@ def move(
     return batch.replace(**changes)
 
 
+def moved_sizes(transform: Transform, batch: Batch) -> Any:
+    """Returns the heights and widths `(B, 2)` that images will have."""
+    if transform.sizes is not None:
+        return transform.sizes
+    if transform.size is None:
+        return batch.sizes
+    ops = batch.engine.ops
+    height, width = (float(length) for length in transform.size)
+    return ops.stack(
+        [batch.sizes[:, 0] * 0.0 + height, batch.sizes[:, 1] * 0.0 + width], axis=1
+    )
+
+
 def box_format(bounding_box_format: str | None, name: str) -> Any:
     """Returns the format of boxes, which has to be there."""
     if bounding_box_format is None:

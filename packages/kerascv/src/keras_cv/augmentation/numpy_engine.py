@@ -54,6 +54,39 @@ class NumpyEngine:
         """Returns heights and widths, float32 `(B, 2)`."""
         return np.array([image.shape[:2] for image in images], "float32")
 
+    def take_samples(self, values: Any, indices: Any) -> Any:
+        """Returns samples of an array or of a list of images."""
+        if isinstance(values, list):
+            return [values[i] for i in indices]
+        return values[indices]
+
+    def put_samples(self, values: Any, indices: Any, new: Any) -> Any:
+        """Returns values with others at some indices."""
+        if isinstance(values, list):
+            samples = list(values)
+            for place, sample in zip(indices, new, strict=True):
+                samples[place] = sample
+            return samples
+        values = values.copy()
+        values[indices] = new
+        return values
+
+    def places_of(self, choice: Any, number: int) -> np.ndarray:
+        """Returns the indices at which a number was chosen, `(n,)`."""
+        return np.flatnonzero(choice == number)
+
+    def unstacked(self, batch: Any) -> Any:
+        """Returns a batch with lists of images and masks, which cost nothing to put."""
+        masks = None if batch.masks is None else list(batch.masks)
+        return batch.replace(images=list(batch.images), masks=masks)
+
+    def stacked(self, batch: Any) -> Any:
+        """Returns a batch with arrays of images and masks where they are of one size."""
+        return batch.replace(
+            images=_stacked(batch.images),
+            masks=None if batch.masks is None else _stacked(batch.masks),
+        )
+
     def map_values(
         self,
         images: Any,
@@ -145,6 +178,25 @@ class NumpyEngine:
             return mixed.reshape(first[i].shape)
 
         return self.each(run, len(first))
+
+    def paste(self, images: Any, others: Any, rectangle: np.ndarray) -> Any:
+        """Returns images with rectangles `(B, 4)`, "xyxy" in pixels, of others."""
+        pasted = np.array(images)
+        for i, (left, top, right, bottom) in enumerate(rectangle.astype(int)):
+            pasted[i, top:bottom, left:right] = others[i, top:bottom, left:right]
+        return pasted
+
+    def tile(self, images: Any, sources: np.ndarray, center: np.ndarray) -> Any:
+        """Puts four images together where they meet; see `TensorEngine.tile`."""
+        tiled = np.empty_like(images)
+        height, width = images.shape[1:3]
+        for i, (y, x) in enumerate(center.astype(int)):
+            first, second, third, fourth = (images[source] for source in sources[i])
+            tiled[i, :y, :x] = first[height - y :, width - x :]
+            tiled[i, :y, x:] = second[height - y :, : width - x]
+            tiled[i, y:, :x] = third[: height - y, width - x :]
+            tiled[i, y:, x:] = fourth[: height - y, : width - x]
+        return tiled
 
     def as_uint8(self, values: np.ndarray) -> np.ndarray:
         """Rounds and clips."""
@@ -288,6 +340,12 @@ def _pick(
         picked[~row_inside] = transform.fill_value
         picked[:, ~column_inside] = transform.fill_value
     return picked
+
+
+def _stacked(images: list[np.ndarray]) -> Any:
+    if len({image.shape for image in images}) > 1:
+        return images
+    return np.stack(images)
 
 
 def _shift(x: float, y: float) -> np.ndarray:

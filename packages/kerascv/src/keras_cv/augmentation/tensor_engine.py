@@ -39,6 +39,10 @@ class TensorEngine:
         sizes = [one * ops.cast(length, "float32") for length in (height, width)]
         return ops.concatenate(sizes, axis=1)
 
+    def take_samples(self, values: Any, indices: Any) -> Any:
+        """Returns samples of a tensor."""
+        return self.ops.take(values, indices, axis=0)
+
     def map_values(
         self,
         images: Any,
@@ -136,6 +140,46 @@ class TensorEngine:
         values = values + share * (ops.cast(second, "float32") - values)
         return self.as_dtype(values, first.dtype)
 
+    def paste(self, images: Any, others: Any, rectangle: Any) -> Any:
+        """Returns images with rectangles `(B, 4)`, "xyxy" in pixels, of others."""
+        return self.ops.where(self.rectangle_mask(images, rectangle), others, images)
+
+    def rectangle_mask(self, images: Any, rectangle: Any) -> Any:
+        """Returns which pixels lie in rectangles, bool `(B, H, W, 1)`."""
+        ops = self.ops
+        _, height, width, _ = ops.shape(images)
+        x = ops.cast(ops.arange(width), "float32")[None]
+        y = ops.cast(ops.arange(height), "float32")[None]
+        left, top, right, bottom = (rectangle[:, side, None] for side in range(4))
+        columns, rows = (x >= left) & (x < right), (y >= top) & (y < bottom)
+        return (rows[:, :, None] & columns[:, None])[..., None]
+
+    def tile(self, images: Any, sources: Any, center: Any) -> Any:
+        """Puts four images together where they meet at a point.
+
+        Args:
+            images: of the batch.
+            sources: int32 `(B, 4)`, which images: top left, top right, bottom left,
+                bottom right.
+            center: float32 `(B, 2)`, y and x where they meet, whole pixels.
+        """
+        ops = self.ops
+        batch, height, width, channels = ops.shape(images)
+        center = ops.cast(center, "int32")
+        y = ops.cast(ops.arange(height), "int32")[None, :, None]
+        x = ops.cast(ops.arange(width), "int32")[None, None, :]
+        middle_y, middle_x = center[:, 0, None, None], center[:, 1, None, None]
+        is_low, is_right = y >= middle_y, x >= middle_x
+        quarter = 2 * ops.cast(is_low, "int32") + ops.cast(is_right, "int32")
+        quarter = ops.reshape(quarter, (batch, -1))
+        source = ops.reshape(
+            ops.take_along_axis(sources, quarter, axis=1), (batch, height, width)
+        )
+        row, column = ops.mod(y - middle_y, height), ops.mod(x - middle_x, width)
+        index = ops.reshape((source * height + row) * width + column, (-1,))
+        pixels = ops.take(ops.reshape(images, (-1, channels)), index, axis=0)
+        return ops.reshape(pixels, (batch, height, width, channels))
+
     def as_dtype(self, values: Any, dtype: Any) -> Any:
         """Casts; rounds and clips if it is to uint8."""
         ops = self.ops
@@ -161,6 +205,20 @@ class TensorFlowEngine(TensorEngine):
     def __init__(self) -> None:
         super().__init__(array_ops.tensorflow_ops())
 
+    def places_of(self, choice: Any, number: int) -> Any:
+        """Returns the indices at which a number was chosen, int32 `(n,)`."""
+        return self.ops.cast(self.ops.where(choice == number)[:, 0], "int32")
+
+    def unstacked(self, batch: Any) -> Any:
+        """Returns the batch, which is tensors already."""
+        return batch
+
+    stacked = unstacked
+
+    def put_samples(self, values: Any, indices: Any, new: Any) -> Any:
+        """Returns values with others at some indices."""
+        return self.ops.tensor_scatter_nd_update(values, indices[:, None], new)
+
 
 @functools.cache
 def keras_engine() -> KerasEngine:
@@ -172,6 +230,11 @@ def keras_engine() -> KerasEngine:
 def tensorflow_engine() -> TensorFlowEngine:
     """Returns the engine of TensorFlow, which it imports."""
     return TensorFlowEngine()
+
+
+def is_float(dtype: Any) -> bool:
+    """Whether a dtype of any library is of floating point."""
+    return "float" in str(getattr(dtype, "name", dtype))
 
 
 def is_uint8(dtype: Any) -> bool:

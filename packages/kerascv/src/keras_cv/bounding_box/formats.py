@@ -52,6 +52,31 @@ def parse(name: str) -> Format:
     return Format(kind, order, lowered.startswith(_RELATIVE))
 
 
+def is_relative(bounding_box_format: str) -> bool:
+    """Whether the numbers of a format are fractions of the image's width and height.
+
+    Args:
+        bounding_box_format: name of a format, such as "rel_xyxy".
+
+    Raises:
+        ValueError: if there is none of that name.
+    """
+    return parse(bounding_box_format).is_relative
+
+
+def as_relative(bounding_box_format: str) -> str:
+    """Returns the name of the relative form of a format.
+
+    Args:
+        bounding_box_format: name of a format, relative or not.
+
+    Raises:
+        ValueError: if there is none of that name.
+    """
+    parse(bounding_box_format)
+    return _RELATIVE + bounding_box_format.lower().removeprefix(_RELATIVE)
+
+
 def to_xyxy(boxes: Any, format: Format, scale: Any, ops: Any) -> Any:
     """Converts boxes to pixels of the corners.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Self
 
 import keras
@@ -28,6 +28,9 @@ from keras_cv.augmentation.inputs import (
 )
 from keras_cv.augmentation.routes import call_on_host, route, spec_of
 from keras_cv.augmentation.tensor_engine import keras_engine, tensorflow_engine
+
+# More than a layer draws in one call.
+_DRAWS = 1000
 
 Parameters = dict[str, Any]
 Shape = tuple[int | None, ...]
@@ -105,12 +108,19 @@ class BaseImageAugmentationLayer(keras.layers.Layer):
     def check(self, batch: Batch) -> None:
         """Raises ValueError if the layer cannot change such samples."""
 
+    def check_others(self, names: Collection[str]) -> None:
+        """Raises ValueError if something has a name that the layer cannot pass on."""
+
     def output_shape(self, shape: Shape) -> Shape:
         """Returns the shape `(B, H, W, C)` of images that come out, None if unknown."""
         return shape
 
     def output_boxes(self, count: int | None) -> int | None:
         """Returns how many boxes come out, if it is known how many go in."""
+        return count
+
+    def output_keypoints(self, count: int | None) -> int | None:
+        """Returns how many keypoints come out."""
         return count
 
     def output_dtype(self, dtype: str) -> str:
@@ -181,25 +191,31 @@ class BaseImageAugmentationLayer(keras.layers.Layer):
         return_parameters: bool,
     ) -> Any:
         batch, form = read(inputs, engine)
+        self.check_others(batch.others)
         self.check(batch)
-        if self.is_random and not training:
+        if parameters is not None:
+            parameters = map_leaves(engine.ops.convert_to_tensor, parameters)
+            outputs = self.augment(batch, parameters)
+        elif self.is_random and not training:
             outputs, parameters = self.without_chance(batch), {}
         else:
-            if parameters is None:
-                parameters = self.sample_parameters(batch, index)
-            else:
-                convert = engine.ops.convert_to_tensor
-                parameters = map_leaves(convert, parameters)
-            outputs = self.augment(batch, parameters)
+            outputs, parameters = self.sample_and_augment(batch, index)
         restored = form.restore(outputs)
         return (restored, parameters) if return_parameters else restored
 
-    def sample_parameters(self, batch: Batch, index: Any) -> Parameters:
-        """Draws parameters for a batch; those that hold other layers ask these."""
-        return self.sample(self.draws(batch, index), batch)
+    def sample_and_augment(self, batch: Batch, index: Any) -> tuple[Batch, Parameters]:
+        """Returns the augmented batch, and the parameters that were drawn for it."""
+        parameters = self.sample(self.draws(batch, index), batch)
+        return self.augment(batch, parameters), parameters
 
-    def draws(self, batch: Batch, index: Any) -> Draws:
-        """Returns the random numbers of one call."""
+    def draws(self, batch: Batch, index: Any, step: int = 0) -> Draws:
+        """Returns the random numbers of one call.
+
+        Args:
+            batch: the samples.
+            index: of the samples, as in a call.
+            step: of a layer that is called several times for the same samples.
+        """
         engine = batch.engine
         ops = engine.ops
         if engine.name == "keras":
@@ -228,7 +244,7 @@ class BaseImageAugmentationLayer(keras.layers.Layer):
             count,
             ops,
             lambda columns, draw: self._stream.uniform(
-                call, rows, columns, draw, arrays
+                call, rows, columns, draw + _DRAWS * step, arrays
             ),
         )
 
@@ -244,6 +260,7 @@ class BaseImageAugmentationLayer(keras.layers.Layer):
             for key, value in samples.items()
             if key in (IMAGES, LABELS, TARGETS, BOXES, MASKS, KEYPOINTS)
         }
+        self.check_others(set(samples) - set(known))
         run = _HostRun(self, arguments)
         outputs = call_on_host(run, known, index, self._specs(known))
         if not _is_dict(inputs):
@@ -279,7 +296,9 @@ class BaseImageAugmentationLayer(keras.layers.Layer):
                     for name, inner in spec.items()
                 }
             elif key == KEYPOINTS:
-                specs[key] = Spec("float32", (*batch, *spec.shape[len(lead) :]))
+                count, *rest = spec.shape[len(lead) :]
+                size = (*batch, self.output_keypoints(count), *rest)
+                specs[key] = Spec("float32", size)
             elif key in (LABELS, TARGETS):
                 specs[key] = Spec(spec.dtype, (*batch, *spec.shape[len(lead) :]))
         return specs

@@ -15,7 +15,10 @@ import numpy as np
 
 from keras_cv.layers import preprocessing as P
 
-CONTENTS = ("images", "labels", "bounding_boxes", "segmentation_masks", "keypoints")
+CONTENTS = (
+    *("images", "labels", "bounding_boxes", "segmentation_masks", "keypoints"),
+    "id",
+)
 BOXES = {"bounding_box_format": "xyxy"}
 
 
@@ -32,6 +35,7 @@ class Case:
         impossible: errors, as patterns, by cell: "single", "sizes" (a list of images of
             different sizes), "jit", "graph", "backend", or the name of a label type.
         takes: keyword arguments of the sample that is made for it.
+        has_own_seed: False of a layer whose layers alone have seeds.
     """
 
     make: Callable[..., Any]
@@ -41,9 +45,48 @@ class Case:
     reason: str = ""
     impossible: dict[str, str] = dataclasses.field(default_factory=dict)
     takes: dict[str, Any] = dataclasses.field(default_factory=dict)
+    has_own_seed: bool = True
 
 
+def some_layers():
+    return [
+        P.RandomFlip(seed=1, rate=1.0, **BOXES),
+        P.RandomRotation(0.1, seed=2, **BOXES),
+        P.RandomBrightness(0.2, seed=3),
+    ]
+
+
+MIXES = {"single": "received a single image", "sizes": "of different sizes"}
 CASES: dict[str, Case] = {
+    "Augmenter": Case(
+        lambda **k: P.Augmenter(
+            [
+                P.RandomFlip(seed=1, **BOXES),
+                P.RandomRotation(0.1, seed=2, **BOXES),
+                P.RandomBrightness(0.2, seed=3),
+            ],
+            **k,
+        ),
+        has_own_seed=False,
+    ),
+    "FourierMix": Case(lambda **k: P.FourierMix(**k), impossible=MIXES),
+    "RandomApply": Case(
+        lambda **k: P.RandomApply(P.RandomRotation(0.1, seed=2, **BOXES), **k)
+    ),
+    "RandomAugmentationPipeline": Case(
+        lambda **k: P.RandomAugmentationPipeline(some_layers(), 2, 0.8, **k)
+    ),
+    "RandomChoice": Case(lambda **k: P.RandomChoice(some_layers(), **k)),
+    "RepeatedAugmentation": Case(
+        lambda **k: P.RepeatedAugmentation(some_layers(), **k),
+        impossible={**MIXES, "id": "Take them out of the dict"},
+    ),
+    "CutMix": Case(lambda **k: P.CutMix(**BOXES, **k), impossible=MIXES),
+    "MixUp": Case(
+        lambda **k: P.MixUp(**k),
+        impossible={**MIXES, "segmentation_masks": "Convert them to one-hot floats"},
+    ),
+    "Mosaic": Case(lambda **k: P.Mosaic(**BOXES, **k), impossible=MIXES),
     "RandomBrightness": Case(lambda **k: P.RandomBrightness(0.3, **k)),
     "RandomFlip": Case(
         lambda **k: P.RandomFlip("horizontal_and_vertical", **BOXES, **k)

@@ -1,0 +1,95 @@
+"""Applies to each sample of a batch one of several layers."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+from keras_cv.array_ops import map_leaves
+from keras_cv.augmentation.batch import Batch
+from keras_cv.augmentation.moving import move
+from keras_cv.augmentation.transform import Transform
+
+Parameters = dict[str, Any]
+
+
+def apply_chosen(
+    batch: Batch, layers: Sequence[Any], choice: Any, parameters: Sequence[Parameters]
+) -> Batch:
+    """Applies to each sample the layer that was chosen for it.
+
+    On the host and in a graph of TensorFlow each layer sees its own samples only. Where
+    shapes have to be static, every layer is applied to all, but that those that move
+    images choose among their matrices, and resample once.
+
+    Args:
+        batch: the samples.
+        layers: augmentations that keep the size of images.
+        choice: int32 `(B,)`, index of a layer; -1 leaves the sample as it is.
+        parameters: of each layer, for all samples.
+    """
+    if batch.engine.name == "keras":
+        return _select(batch, layers, choice, parameters)
+    engine, ops = batch.engine, batch.engine.ops
+    chosen = engine.unstacked(batch)
+    for number, (layer, drawn) in enumerate(zip(layers, parameters, strict=True)):
+        indices = engine.places_of(choice, number)
+        if engine.name == "numpy" and not len(indices):
+            continue
+        mine = map_leaves(functools.partial(ops.take, indices=indices, axis=0), drawn)
+        part = layer.augment(chosen.take(indices), mine)
+        chosen = chosen.put(indices, part)
+    return engine.stacked(chosen)
+
+
+def _select(
+    batch: Batch, layers: Sequence[Any], choice: Any, parameters: Sequence[Parameters]
+) -> Batch:
+    ops = batch.engine.ops
+    chosen = batch
+    moving: list[tuple[int, Any, Transform]] = []
+    for number, (layer, drawn) in enumerate(zip(layers, parameters, strict=True)):
+        if hasattr(layer, "transform"):
+            transform = layer.transform(drawn, batch.sizes, ops)
+            moving.append((number, layer, transform))
+            continue
+        chosen = chosen.where(choice == number, layer.augment(batch, drawn))
+    for group in _alike(moving):
+        _, layer, transform = group[0]
+        matrix = transform.matrix
+        is_moved = choice == group[0][0]
+        for number, _, other in group[1:]:
+            mine = choice == number
+            matrix = ops.where(mine[:, None, None], other.matrix, matrix)
+            is_moved = is_moved | mine
+        transform = dataclasses.replace(
+            transform,
+            matrix=matrix,
+            is_exact=all(t.is_exact for *_, t in group),
+            is_axis_aligned=all(t.is_axis_aligned for *_, t in group),
+            stays_inside=all(t.stays_inside for *_, t in group),
+        )
+        moved = move(batch, transform, layer.bounding_box_format, type(layer).__name__)
+        chosen = chosen.where(is_moved, moved)
+    return chosen
+
+
+def _alike(
+    moving: list[tuple[int, Any, Transform]],
+) -> list[list[tuple[int, Any, Transform]]]:
+    """Groups transforms that differ in their matrices alone."""
+    groups: dict[Any, list[tuple[int, Any, Transform]]] = {}
+    for entry in moving:
+        number, layer, transform = entry
+        key: Any = (
+            transform.fill_mode,
+            transform.fill_value,
+            transform.interpolation,
+            layer.bounding_box_format,
+        )
+        if transform.window is not None or not transform.keeps_size:
+            key = number
+        groups.setdefault(key, []).append(entry)
+    return list(groups.values())

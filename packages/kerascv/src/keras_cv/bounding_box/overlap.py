@@ -1,0 +1,98 @@
+"""What measures of the overlap of boxes are made of.
+
+Boxes without an area, turned inside out or in one point give numbers here, and finite
+gradients: a quotient without a denominator is 0.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras_cv import array_ops
+from keras_cv.bounding_box import rows
+from keras_cv.bounding_box.convert_format import scale_of
+from keras_cv.bounding_box.formats import parse, to_xyxy
+
+Corners = tuple[Any, Any, Any, Any]  # left, top, right, bottom
+# The square of the smallest denominator is still far from underflow in float32.
+_TINY = 1e-14
+
+
+def read_pair(
+    boxes1: Any, boxes2: Any, format_name: str, image_shape: Any = None
+) -> tuple[Any, Any, Any]:
+    """Returns two sets of boxes as "xyxy", and the functions for them.
+
+    Args:
+        boxes1: `(..., 4)`.
+        boxes2: `(..., 4)`.
+        format_name: of both.
+        image_shape: to turn relative numbers into pixels; None leaves them relative.
+
+    Raises:
+        ValueError: if the last axis isn't 4 or there is no such format.
+    """
+    format = parse(format_name)
+    pair = [rows.read(boxes)[0] for boxes in (boxes1, boxes2)]
+    scales = [scale_of(boxes, None, image_shape)[0] for boxes in pair]
+    ops = array_ops.of(*pair, *(scale for scale in scales if scale is not None))
+    pair = [array_ops.as_float(boxes, ops) for boxes in pair]
+    if pair[0].dtype != pair[1].dtype:
+        pair = [ops.cast(boxes, "float32") for boxes in pair]
+    first, second = (
+        to_xyxy(boxes, format, scale, ops)
+        for boxes, scale in zip(pair, scales, strict=True)
+    )
+    return first, second, ops
+
+
+def corners(boxes: Any) -> Corners:
+    """Splits boxes `(..., 4)` into four arrays `(...)`."""
+    return boxes[..., 0], boxes[..., 1], boxes[..., 2], boxes[..., 3]
+
+
+def sides(box: Corners, ops: Any) -> tuple[Any, Any]:
+    """Returns width and height, 0 where a box is inside out."""
+    left, top, right, bottom = box
+    return ops.maximum(right - left, 0.0), ops.maximum(bottom - top, 0.0)
+
+
+def area(box: Corners, ops: Any) -> Any:
+    """Returns the area, 0 where a box is inside out."""
+    width, height = sides(box, ops)
+    return width * height
+
+
+def intersection_and_union(
+    first: Corners, second: Corners, ops: Any
+) -> tuple[Any, Any]:
+    """Returns the areas that belong to both of two boxes, and to any."""
+    inner = (
+        ops.maximum(first[0], second[0]),
+        ops.maximum(first[1], second[1]),
+        ops.minimum(first[2], second[2]),
+        ops.minimum(first[3], second[3]),
+    )
+    intersection = area(inner, ops)
+    return intersection, area(first, ops) + area(second, ops) - intersection
+
+
+def hull(first: Corners, second: Corners, ops: Any) -> Corners:
+    """Returns the smallest box around two, which may be inside out."""
+
+    def furthest(function: Any, axis: int) -> Any:
+        ends = [function(box[axis], box[axis + 2]) for box in (first, second)]
+        return function(*ends)
+
+    return (
+        furthest(ops.minimum, 0),
+        furthest(ops.minimum, 1),
+        furthest(ops.maximum, 0),
+        furthest(ops.maximum, 1),
+    )
+
+
+def divide(numerator: Any, denominator: Any, ops: Any) -> Any:
+    """Divides, and returns 0 where there is nothing to divide by."""
+    is_some = denominator > _TINY
+    return ops.where(is_some, numerator / ops.where(is_some, denominator, 1.0), 0.0)

@@ -1,0 +1,127 @@
+"""Keypoints in another format."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras_cv import array_ops
+from keras_cv.image_size import as_scale, is_batched, read_size
+
+_FORMATS = ("xy", "rel_xy")
+PADDING = -1
+
+
+def convert_format(
+    keypoints: Any,
+    source: str,
+    target: str,
+    images: Any = None,
+    dtype: Any = None,
+    *,
+    image_shape: Any = None,
+) -> Any:
+    """Converts keypoints from pixels to relative numbers, or back.
+
+    Rows of padding, whose x and y are -1, stay as they are, and so do the numbers that
+    follow x and y.
+
+    Args:
+        keypoints: `(N, 2 + n)`, `(B, N, 2 + n)` or in groups `(B, G, N, 2 + n)`;
+            NumPy, a tensor of the backend or of TensorFlow, ragged ones too.
+        source: their format: "xy", in pixels, or "rel_xy", as fractions of the image's
+            width and height. Capitals do not matter.
+        target: the format to return.
+        images: `(H, W, C)` or `(B, H, W, C)`, a ragged tensor or a list of images of
+            different sizes. Only their size is used; not needed if the formats are
+            the same.
+        dtype: of the numbers returned; None for that of `keypoints`, where integers
+            become float32. They are computed in float32 or float64.
+        image_shape: instead of images: `(height, width, channels)`, of numbers or
+            tensors, or one such row per image.
+
+    Returns:
+        The keypoints in the form in which they came.
+
+    Raises:
+        ValueError: if a format is unknown, the size of the images is missing, or
+            shapes do not fit.
+
+    Example:
+        >>> keras_cv.keypoint.convert_format(
+        ...     np.array([[5.0, 5.0]]), "xy", "rel_xy", image_shape=(10, 20, 3)
+        ... ).tolist()
+        [[0.25, 0.5]]
+    """
+    names = [_check_format(name) for name in (source, target)]
+    size = read_size(images, image_shape)
+    if names[0] != names[1] and size is None:
+        raise ValueError(
+            f"Expected `images` to convert from {source!r} to {target!r}: one is "
+            "relative to the size of the image, received none."
+        )
+    if hasattr(keypoints, "row_lengths"):
+        return _convert_ragged(keypoints, source, target, images, dtype, image_shape)
+    if isinstance(keypoints, list | tuple):
+        keypoints = array_ops.NUMPY.convert_to_tensor(keypoints)
+    check_shapes(keypoints, images)
+    ops = array_ops.of(keypoints, *(size or ()))
+    points = array_ops.as_float(keypoints, ops)
+    if dtype is None:
+        dtype = keypoints.dtype if "float" in str(keypoints.dtype) else "float32"
+    if names[0] != names[1] and size is not None:
+        scale = ops.cast(as_scale(size, len(points.shape), ops), points.dtype)
+        place = points[..., :2]
+        moved = place * scale if names[1] == "xy" else place / scale
+        is_padding = ops.all(ops.equal(place, PADDING), axis=-1, keepdims=True)
+        moved = ops.where(is_padding, place, moved)
+        points = ops.concatenate([moved, points[..., 2:]], axis=-1)
+    return ops.cast(points, dtype)
+
+
+def check_shapes(keypoints: Any, images: Any) -> None:
+    """Raises ValueError unless keypoints are such, and fit to images if there are any.
+
+    Args:
+        keypoints: dense.
+        images: of them, or None.
+    """
+    axes = len(keypoints.shape)
+    width = keypoints.shape[-1] if axes else None
+    if axes not in (2, 3, 4) or (width is not None and width < 2):
+        raise ValueError(
+            "Expected keypoints as (N, 2 + n), (B, N, 2 + n) or (B, G, N, 2 + n), "
+            f"received the shape {tuple(keypoints.shape)}."
+        )
+    # Three axes are groups of one image, or a batch.
+    if images is not None and axes != 3 and is_batched(images) != (axes == 4):
+        raise ValueError(
+            "Expected keypoints with an axis of the batch for images that have one, "
+            f"received the shapes {tuple(keypoints.shape)} and "
+            f"{getattr(images, 'shape', 'of a list')}."
+        )
+
+
+def _convert_ragged(keypoints: Any, *arguments: Any) -> Any:
+    import tensorflow as tf
+
+    source, target, images, dtype, image_shape = arguments
+    dense = convert_format(
+        keypoints.to_tensor(default_value=PADDING),
+        source,
+        target,
+        images,
+        dtype,
+        image_shape=image_shape,
+    )
+    lengths = keypoints.nested_row_lengths()
+    return tf.RaggedTensor.from_tensor(dense, lengths=lengths)
+
+
+def _check_format(name: str) -> str:
+    lowered = name.lower() if isinstance(name, str) else ""
+    if lowered not in _FORMATS:
+        raise ValueError(
+            f"Expected a keypoint format, one of {', '.join(_FORMATS)}; received "
+            f"{name!r:.200}."
+        )
+    return lowered

@@ -1,0 +1,105 @@
+"""Augmentations that consist of others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+from domain_core.serialization import revive
+from keras_cv.augmentation.batch import Batch
+from keras_cv.layers.preprocessing.base_image_augmentation_layer import (
+    BaseImageAugmentationLayer,
+    Parameters,
+    Shape,
+)
+
+
+class LayerContainer(BaseImageAugmentationLayer):
+    """Holds augmentation layers.
+
+    Parameters of its layers are kept in a dict under their number, "0", "1", ...
+
+    Args:
+        layers: augmentation layers.
+        seed: of what the container itself draws; the layers have their own.
+        **kwargs: see `BaseImageAugmentationLayer`.
+
+    Raises:
+        ValueError: if one of `layers` is no augmentation layer.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[BaseImageAugmentationLayer],
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(seed, **kwargs)
+        self.layers = as_layers("layers", layers)
+
+    def check(self, batch: Batch) -> None:
+        for layer in self.layers:
+            layer.check(batch)
+
+    def build(self, input_shape: Any = None) -> None:
+        for layer in self.layers:
+            layer.build(input_shape)
+        super().build(input_shape)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        for layer in self.layers:
+            shape = layer.output_shape(shape)
+        return shape
+
+    def output_dtype(self, dtype: str) -> str:
+        for layer in self.layers:
+            dtype = layer.output_dtype(dtype)
+        return dtype
+
+    def output_boxes(self, count: int | None) -> int | None:
+        for layer in self.layers:
+            count = layer.output_boxes(count)
+        return count
+
+    def output_keypoints(self, count: int | None) -> int | None:
+        for layer in self.layers:
+            count = layer.output_keypoints(count)
+        return count
+
+    def sample_layers(self, batch: Batch, index: Any) -> Parameters:
+        """Draws the parameters of all layers for all samples."""
+        return {
+            str(number): layer.sample(layer.draws(batch, index), batch)
+            for number, layer in enumerate(self.layers)
+        }
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "layers": list(self.layers)}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        return super().from_config({k: revived(v) for k, v in config.items()})
+
+
+def as_layers(name: str, layers: Any) -> list[BaseImageAugmentationLayer]:
+    """Returns augmentation layers as a list.
+
+    Raises:
+        ValueError: if one is none.
+    """
+    if not isinstance(layers, list | tuple):
+        raise ValueError(f"Expected `{name}` to be a list, received {layers!r:.200}.")
+    for layer in layers:
+        if not isinstance(layer, BaseImageAugmentationLayer):
+            raise ValueError(
+                f"Expected `{name}` to be augmentation layers of keras_cv, received "
+                f"{layer!r:.200}. Subclass `BaseImageAugmentationLayer` for your own."
+            )
+    return list(layers)
+
+
+def revived(value: Any) -> Any:
+    """Turns layers that Keras serialized, in lists too, back into layers."""
+    if isinstance(value, list | tuple):
+        return [revived(item) for item in value]
+    return revive({"": value})[""]

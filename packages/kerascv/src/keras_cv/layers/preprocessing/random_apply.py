@@ -1,0 +1,70 @@
+"""Applies a layer to some images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from domain_core.arguments import as_fraction
+from domain_core.serialization import serializable
+from keras_cv.augmentation.batch import Batch
+from keras_cv.augmentation.choosing import apply_chosen
+from keras_cv.layers.preprocessing.base_image_augmentation_layer import (
+    BaseImageAugmentationLayer,
+    Parameters,
+)
+from keras_cv.layers.preprocessing.layer_container import LayerContainer
+
+
+@serializable("kerascv")
+class RandomApply(LayerContainer):
+    """Applies a layer to each image with some probability.
+
+    Args:
+        layer: an augmentation layer that keeps the size of images.
+        rate: how likely an image is to be changed, in [0, 1].
+        batchwise: draw once for the whole batch.
+        auto_vectorize: takes no effect; for upstream's sake.
+        seed: see `BaseImageAugmentationLayer`.
+        **kwargs: see `BaseImageAugmentationLayer`.
+
+    Raises:
+        ValueError: if an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        layer: BaseImageAugmentationLayer,
+        rate: float = 0.5,
+        batchwise: bool = False,
+        auto_vectorize: bool = False,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__([layer], seed, **kwargs)
+        self.rate = as_fraction("rate", rate)
+        self.batchwise = bool(batchwise)
+        self.auto_vectorize = bool(auto_vectorize)
+
+    def sample_and_augment(self, batch: Batch, index: Any) -> tuple[Batch, Parameters]:
+        parameters = self.sample_layers(batch, index)
+        draw = self.draws(batch, index).uniform()
+        if self.batchwise:
+            draw = draw * 0.0 + draw[:1]
+        parameters["is_applied"] = draw < self.rate
+        return self.augment(batch, parameters), parameters
+
+    def augment(self, batch: Batch, parameters: Parameters) -> Batch:
+        ops = batch.engine.ops
+        choice = ops.cast(parameters["is_applied"], "int32") - 1
+        return apply_chosen(batch, self.layers, choice, [parameters["0"]])
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        (layer,) = config.pop("layers")
+        return {
+            **config,
+            "layer": layer,
+            "rate": self.rate,
+            "batchwise": self.batchwise,
+            "auto_vectorize": self.auto_vectorize,
+        }

@@ -1,0 +1,85 @@
+"""Applies several of many layers to each image, one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from domain_core.arguments import as_fraction, as_positive_int
+from domain_core.serialization import serializable
+from keras_cv.augmentation.batch import Batch
+from keras_cv.augmentation.choosing import apply_chosen
+from keras_cv.layers.preprocessing.base_image_augmentation_layer import (
+    BaseImageAugmentationLayer,
+    Parameters,
+)
+from keras_cv.layers.preprocessing.layer_container import LayerContainer
+
+
+@serializable("kerascv")
+class RandomAugmentationPipeline(LayerContainer):
+    """Applies layers that are drawn for each image, one after another.
+
+    Args:
+        layers: augmentation layers that keep the size of images. An empty list leaves
+            images as they are.
+        augmentations_per_image: how many layers are drawn, the same one again perhaps.
+        rate: how likely each of these is to be applied, in [0, 1].
+        auto_vectorize: takes no effect; for upstream's sake.
+        seed: see `BaseImageAugmentationLayer`.
+        **kwargs: see `BaseImageAugmentationLayer`.
+
+    Raises:
+        ValueError: if an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[BaseImageAugmentationLayer],
+        augmentations_per_image: int,
+        rate: float = 1.0,
+        auto_vectorize: bool = False,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(layers, seed, **kwargs)
+        self.augmentations_per_image = as_positive_int(
+            "augmentations_per_image", augmentations_per_image
+        )
+        self.rate = as_fraction("rate", rate)
+        self.auto_vectorize = bool(auto_vectorize)
+
+    def sample_and_augment(self, batch: Batch, index: Any) -> tuple[Batch, Parameters]:
+        draws = self.draws(batch, index)
+        ops = draws.ops
+        steps = self.augmentations_per_image
+        choice = draws.integers(max(len(self.layers), 1), steps)
+        is_applied = draws.uniform(steps) < self.rate
+        parameters: Parameters = {"choice": ops.where(is_applied, choice, -1)}
+        for step in range(steps):
+            # The layers draw anew at every step.
+            drawn = [
+                layer.sample(layer.draws(batch, index, step), batch)
+                for layer in self.layers
+            ]
+            parameters[str(step)] = {str(i): mine for i, mine in enumerate(drawn)}
+        return self.augment(batch, parameters), parameters
+
+    def augment(self, batch: Batch, parameters: Parameters) -> Batch:
+        for step in range(self.augmentations_per_image if self.layers else 0):
+            drawn = parameters[str(step)]
+            batch = apply_chosen(
+                batch,
+                self.layers,
+                parameters["choice"][:, step],
+                [drawn[str(number)] for number in range(len(self.layers))],
+            )
+        return batch
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "augmentations_per_image": self.augmentations_per_image,
+            "rate": self.rate,
+            "auto_vectorize": self.auto_vectorize,
+        }

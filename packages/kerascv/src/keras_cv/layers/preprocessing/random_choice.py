@@ -1,0 +1,70 @@
+"""Applies one of several layers to each image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from domain_core.serialization import serializable
+from keras_cv.augmentation.batch import Batch
+from keras_cv.augmentation.choosing import apply_chosen
+from keras_cv.layers.preprocessing.base_image_augmentation_layer import (
+    BaseImageAugmentationLayer,
+    Parameters,
+)
+from keras_cv.layers.preprocessing.layer_container import LayerContainer
+
+
+@serializable("kerascv")
+class RandomChoice(LayerContainer):
+    """Applies one of several layers, each equally likely, to each image.
+
+    Args:
+        layers: augmentation layers that keep the size of images.
+        auto_vectorize: takes no effect; for upstream's sake.
+        batchwise: draw one layer for the whole batch; then it may change sizes, if all
+            of them do alike.
+        seed: see `BaseImageAugmentationLayer`.
+        **kwargs: see `BaseImageAugmentationLayer`.
+
+    Raises:
+        ValueError: if `layers` is empty or holds anything else.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[BaseImageAugmentationLayer],
+        auto_vectorize: bool = False,
+        batchwise: bool = False,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(layers, seed, **kwargs)
+        if not self.layers:
+            raise ValueError(
+                "Expected `layers` to hold a layer at least, received none."
+            )
+        self.auto_vectorize = bool(auto_vectorize)
+        self.batchwise = bool(batchwise)
+
+    def sample_and_augment(self, batch: Batch, index: Any) -> tuple[Batch, Parameters]:
+        parameters = self.sample_layers(batch, index)
+        choice = self.draws(batch, index).integers(len(self.layers))
+        if self.batchwise:
+            choice = choice * 0 + choice[:1]
+        parameters["choice"] = choice
+        return self.augment(batch, parameters), parameters
+
+    def augment(self, batch: Batch, parameters: Parameters) -> Batch:
+        drawn = [parameters[str(number)] for number in range(len(self.layers))]
+        return apply_chosen(batch, self.layers, parameters["choice"], drawn)
+
+    def output_shape(self, shape: Any) -> Any:
+        return self.layers[0].output_shape(shape)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "auto_vectorize": self.auto_vectorize,
+            "batchwise": self.batchwise,
+        }
