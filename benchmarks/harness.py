@@ -71,6 +71,8 @@ class Contender:
         environment: variables set before Python starts, `KERAS_BACKEND` above all.
         packages: distributions whose versions the report lists.
         baselines: its peers, to print ratios to beside the common baseline.
+        python: name of an environment variable that holds its Python, if it needs one
+            of its own; it is left out where that is not set.
     """
 
     name: str
@@ -78,6 +80,7 @@ class Contender:
     environment: dict[str, str] = dataclasses.field(default_factory=dict)
     packages: tuple[str, ...] = ()
     baselines: tuple[str, ...] = ()
+    python: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -199,8 +202,14 @@ def run(
     for contender in contenders:
         print(f"building {contender.name} ...", end=" ", file=sys.stderr, flush=True)
         started = time.perf_counter()
+        python = sys.executable
+        if contender.python:
+            python = os.environ.get(contender.python, "")
+            if not python:
+                print(f"left out: {contender.python} is not set", file=sys.stderr)
+                continue
         script = sys.argv[0]
-        command = [sys.executable, script, *arguments, "--serve", contender.name]
+        command = [python, script, *arguments, "--serve", contender.name]
         if options.core is not None:
             command += ["--core", str(options.core)]
         worker = Worker(contender, command)

@@ -186,6 +186,21 @@ class NumpyEngine:
             pasted[i, top:bottom, left:right] = others[i, top:bottom, left:right]
         return pasted
 
+    def select(self, mask: np.ndarray, others: Any, images: Any) -> Any:
+        """Returns images with the pixels of others where `(B, H, W)` is True."""
+        import cv2
+
+        selected = np.array(images)
+        for image, other, place in zip(selected, others, mask, strict=True):
+            cv2.copyTo(other, place.view(np.uint8), image)
+        return selected
+
+    def kth(self, values: np.ndarray, k: np.ndarray) -> np.ndarray:
+        """Returns of each row `(B, N)` the value with `k` smaller ones, `(B,)`."""
+        return np.stack(
+            [np.partition(row, n)[n] for row, n in zip(values, k, strict=True)]
+        )
+
     def tile(self, images: Any, sources: np.ndarray, center: np.ndarray) -> Any:
         """Puts four images together where they meet; see `TensorEngine.tile`."""
         tiled = np.empty_like(images)

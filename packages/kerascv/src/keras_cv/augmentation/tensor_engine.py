@@ -144,6 +144,15 @@ class TensorEngine:
         """Returns images with rectangles `(B, 4)`, "xyxy" in pixels, of others."""
         return self.ops.where(self.rectangle_mask(images, rectangle), others, images)
 
+    def select(self, mask: Any, others: Any, images: Any) -> Any:
+        """Returns images with the pixels of others where `(B, H, W)` is True."""
+        return self.ops.where(mask[..., None], others, images)
+
+    def kth(self, values: Any, k: Any) -> Any:
+        """Returns of each row `(B, N)` the value with `k` smaller ones, `(B,)`."""
+        order = self.ops.sort(values, axis=1)
+        return self.ops.take_along_axis(order, k[:, None], axis=1)[:, 0]
+
     def rectangle_mask(self, images: Any, rectangle: Any) -> Any:
         """Returns which pixels lie in rectangles, bool `(B, H, W, 1)`."""
         ops = self.ops

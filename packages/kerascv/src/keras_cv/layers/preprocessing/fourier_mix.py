@@ -74,23 +74,22 @@ class FourierMix(MixingAugmentation):
         }
 
     def augment(self, batch: Batch, parameters: Parameters) -> Batch:
-        ops = batch.engine.ops
+        engine, ops = batch.engine, batch.engine.ops
         other = batch.take(parameters["other"])
         height, width = ops.shape(batch.images)[1:3]
         field = self._field(parameters["waves"], height, width, ops)
-        order = ops.sort(ops.reshape(field, (-1, height * width)), axis=1)
         count = ops.cast(height * width, "float32")
         kept = ops.cast(ops.floor(parameters["share"] * count), "int32")
         kept = ops.clip(kept, 0, height * width - 1)
-        threshold = ops.take_along_axis(order, kept[:, None], axis=1)[:, :, None]
-        mask = (field >= threshold)[..., None]  # (B, H, W, 1): of the other image
+        threshold = engine.kth(ops.reshape(field, (-1, height * width)), kept)
+        mask = field >= threshold[:, None, None]  # of the other image
         changes: dict[str, Any] = {
-            kind: ops.where(mask, getattr(other, kind), values)
+            kind: engine.select(mask, getattr(other, kind), values)
             for kind in ("images", "masks")
             if (values := getattr(batch, kind)) is not None
         }
         if batch.labels is not None:
-            share = 1.0 - ops.mean(ops.cast(mask, "float32"), axis=(1, 2, 3))
+            share = 1.0 - ops.mean(ops.cast(mask, "float32"), axis=(1, 2))
             changes["labels"] = mix(batch.labels, other.labels, share, ops)
         changes |= with_other_boxes(batch, other)
         changes |= with_other_keypoints(batch, other)
