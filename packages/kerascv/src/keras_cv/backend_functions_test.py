@@ -11,7 +11,7 @@ def tensors(*arrays):
 
 
 def compiled(function):
-    """Compiles a function of tensors; on torch, where that takes a minute, it does not."""
+    """Compiles a function of tensors, but on torch, where that takes a minute."""
     if BACKEND == "jax":
         import jax
 

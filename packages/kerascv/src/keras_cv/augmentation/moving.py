@@ -30,15 +30,16 @@ def move(
     images = engine.warp(batch.images, transform, transform.interpolation)
     sizes = engine.sizes(images)
     changes: dict[str, Any] = {"images": images, "sizes": sizes}
+    limits = sizes if transform.inner is None else transform.inner
     if batch.masks is not None:
         changes["masks"] = engine.warp(batch.masks, transform, "nearest")
     if batch.keypoints is not None:
-        changes["keypoints"] = _move_keypoints(batch, transform, sizes)
+        changes["keypoints"] = _move_keypoints(batch, transform, limits)
     if batch.boxes is not None:
         format = box_format(bounding_box_format, name)
         boxes = to_xyxy(batch.boxes, format, as_scale(batch.sizes, ops), ops)
         moved = move_boxes(boxes, transform.matrix, ops)
-        changes |= place_boxes(batch, moved, sizes, format)
+        changes |= place_boxes(batch, moved, sizes, format, limits)
     return batch.replace(**changes)
 
 
@@ -65,7 +66,9 @@ def box_format(bounding_box_format: str | None, name: str) -> Any:
     return parse(bounding_box_format)
 
 
-def place_boxes(batch: Batch, boxes: Any, sizes: Any, format: Any) -> dict[str, Any]:
+def place_boxes(
+    batch: Batch, boxes: Any, sizes: Any, format: Any, inner: Any = None
+) -> dict[str, Any]:
     """Clips boxes to the images, and returns them as attributes of a `Batch`.
 
     Args:
@@ -73,10 +76,12 @@ def place_boxes(batch: Batch, boxes: Any, sizes: Any, format: Any) -> dict[str, 
         boxes: float32 `(B, N, 4)`, "xyxy" in pixels.
         sizes: float32 `(B, 2)`, heights and widths of the images.
         format: to return them in.
+        inner: the same of the part of the images that holds something; None for all.
     """
     ops = batch.engine.ops
     scale = as_scale(sizes, ops)
-    limits = ops.concatenate([scale, scale], axis=-1)
+    corner = scale if inner is None else as_scale(inner, ops)
+    limits = ops.concatenate([corner, corner], axis=-1)
     clipped = ops.minimum(ops.maximum(boxes, 0.0), limits)
     extent = clipped[..., 2:] - clipped[..., :2]
     # Not-a-number is not larger either.
@@ -90,12 +95,12 @@ def place_boxes(batch: Batch, boxes: Any, sizes: Any, format: Any) -> dict[str, 
     return {"boxes": converted, "box_labels": labels}
 
 
-def _move_keypoints(batch: Batch, transform: Transform, sizes: Any) -> Any:
+def _move_keypoints(batch: Batch, transform: Transform, limits: Any) -> Any:
     ops = batch.engine.ops
     points = batch.keypoints
     moved = move_points(points[..., :2], transform.matrix, ops)
     inside = ops.all(
-        (moved >= 0) & (moved <= as_scale(sizes, ops)), axis=-1, keepdims=True
+        (moved >= 0) & (moved <= as_scale(limits, ops)), axis=-1, keepdims=True
     )
     is_padding = ops.all(points[..., :2] == PADDING, axis=-1, keepdims=True)
     moved = ops.where(inside & ~is_padding, moved, PADDING)

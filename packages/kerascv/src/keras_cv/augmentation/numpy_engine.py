@@ -13,11 +13,10 @@ import numpy as np
 
 from domain_core.images.parallel import for_each
 from keras_cv import array_ops
+from keras_cv.augmentation.numpy_warp import warp
 from keras_cv.augmentation.statistics import Statistics
 from keras_cv.augmentation.transform import Transform, inverse
 
-# OpenCV takes at most four channels at a time where it needs a value of each.
-_CHANNELS = 4
 _LEVELS = np.arange(256, dtype="float32")[:, None]  # (256, 1)
 
 
@@ -81,7 +80,7 @@ class NumpyEngine:
         return batch.replace(images=list(batch.images), masks=masks)
 
     def stacked(self, batch: Any) -> Any:
-        """Returns a batch with arrays of images and masks where they are of one size."""
+        """Returns a batch with arrays of images and masks, if they are of one size."""
         return batch.replace(
             images=_stacked(batch.images),
             masks=None if batch.masks is None else _stacked(batch.masks),
@@ -124,19 +123,32 @@ class NumpyEngine:
     def warp(self, images: Any, transform: Transform, interpolation: str) -> Any:
         """Moves and resamples images; see `Transform`."""
         back = inverse(np.asarray(transform.matrix, "float64"), self.ops)
-        window = transform.window
+        windows, sizes, inners = (
+            None if rows is None else rows.astype(int).tolist()
+            for rows in (transform.window, transform.sizes, transform.inner)
+        )
+        if windows is not None:
+            corner = transform.window.astype("float64")
+            back[:, 0] -= back[:, 2] * corner[:, 0, None]
+            back[:, 1] -= back[:, 2] * corner[:, 1, None]
 
         def run(i: int) -> np.ndarray:
             image = images[i]
             size = transform.size or image.shape[:2]
-            if transform.sizes is not None:
-                size = tuple(int(length) for length in transform.sizes[i])
-            matrix = back[i]
-            if window is not None:
-                left, top, right, bottom = (int(side) for side in window[i])
+            if sizes is not None:
+                size = tuple(sizes[i])
+            if windows is not None:
+                left, top, right, bottom = windows[i]
                 image = image[top:bottom, left:right]
-                matrix = _shift(-left, -top) @ matrix
-            return _warp(image, matrix, size, transform, interpolation)
+            if inners is None:
+                return warp(image, back[i], size, transform, interpolation)
+            height, width = inners[i]
+            padded = np.empty((*size, image.shape[-1]), image.dtype)
+            padded[height:] = padded[:height, width:] = transform.fill_value
+            padded[:height, :width] = warp(
+                image, back[i], (height, width), transform, interpolation
+            )
+            return padded
 
         return self.each(run, len(images))
 
@@ -168,6 +180,129 @@ class NumpyEngine:
             lambda i: function(images[i], *(p[i] for p in parameters)), len(images)
         )
 
+    def take_channels(self, images: Any, order: np.ndarray) -> Any:
+        """Returns images with channels in another order, int32 `(B, C)`."""
+        return self.each(lambda i: images[i][..., order[i]], len(images))
+
+    def adjust_hsv(
+        self,
+        images: Any,
+        value_range: tuple[float, float],
+        hue: np.ndarray,
+        saturation: np.ndarray,
+        *,
+        dtype: Any = None,
+    ) -> Any:
+        """Turns hues and scales saturations.
+
+        Args:
+            images: of three channels: red, green and blue.
+            value_range: of the images.
+            hue: float32 `(B,)`, what is added, as a fraction of the circle.
+            saturation: float32 `(B,)`, what is multiplied; it stays in [0, 1].
+            dtype: of the result; None for that of the images.
+        """
+        import cv2
+
+        low, high = value_range
+        dtype = images[0].dtype if dtype is None else dtype
+
+        def run(i: int) -> np.ndarray:
+            image = images[i]
+            scaled = np.multiply(image, np.float32(1 / (high - low)), dtype="float32")
+            if low:
+                scaled -= np.float32(low / (high - low))
+            hsv = cv2.cvtColor(scaled, cv2.COLOR_RGB2HSV)  # hue in degrees
+            planes = hsv.reshape(-1, 3)
+            if hue[i]:
+                degrees = planes[:, 0]
+                degrees += np.float32(360 * hue[i])
+                np.mod(degrees, np.float32(360), out=degrees)
+            if saturation[i] != 1:
+                np.clip(planes[:, 1] * saturation[i], 0, 1, out=planes[:, 1])
+            rgb = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB, dst=scaled)
+            if dtype == np.uint8:
+                return cv2.convertScaleAbs(rgb, alpha=high)
+            rgb *= np.float32(high - low)
+            rgb += np.float32(low)
+            return rgb.astype(dtype, copy=False)
+
+        return self.each(run, len(images))
+
+    def blur(
+        self,
+        images: Any,
+        x_kernels: np.ndarray,
+        y_kernels: np.ndarray,
+        fill_mode: str = "constant",
+    ) -> Any:
+        """Convolves rows and columns.
+
+        Args:
+            images: of the batch.
+            x_kernels: float32 `(B, k)`, of odd length, along the rows.
+            y_kernels: likewise, along the columns.
+            fill_mode: what lies outside: "constant" (zeros), "reflect" (the edge is
+                repeated) or "nearest".
+        """
+        import cv2
+
+        border = {
+            "constant": cv2.BORDER_CONSTANT,
+            "reflect": cv2.BORDER_REFLECT,
+            "nearest": cv2.BORDER_REPLICATE,
+        }[fill_mode]
+
+        def run(i: int) -> np.ndarray:
+            blurred = cv2.sepFilter2D(
+                images[i], -1, x_kernels[i], y_kernels[i], borderType=border
+            )
+            return blurred.reshape(images[i].shape)
+
+        return self.each(run, len(images))
+
+    def filter(self, images: Any, kernels: np.ndarray) -> Any:
+        """Convolves with kernels, float32 `(B, 3, 3)`; pixels at the edges stay."""
+        import cv2
+
+        def run(i: int) -> np.ndarray:
+            image = images[i]
+            filtered = cv2.filter2D(image, -1, kernels[i]).reshape(image.shape)
+            for edge in (0, -1):
+                filtered[edge] = image[edge]
+                filtered[:, edge] = image[:, edge]
+            return filtered
+
+        return self.each(run, len(images))
+
+    def compress(
+        self, images: Any, value_range: tuple[float, float], quality: np.ndarray
+    ) -> Any:
+        """Returns what is left after JPEG with a quality, int32 `(B,)` in [0, 100]."""
+        import cv2
+
+        low, high = value_range
+
+        def run(i: int) -> np.ndarray:
+            image = images[i]
+            levels = image
+            if image.dtype != np.uint8:
+                levels = self.as_uint8((image - low) * (255 / (high - low)))
+            is_color = levels.shape[-1] == 3
+            if is_color:
+                levels = cv2.cvtColor(levels, cv2.COLOR_RGB2BGR)
+            options = [cv2.IMWRITE_JPEG_QUALITY, int(quality[i])]
+            _, data = cv2.imencode(".jpg", levels, options)
+            flag = cv2.IMREAD_COLOR_RGB if is_color else cv2.IMREAD_GRAYSCALE
+            decoded: Any = cv2.imdecode(data, flag)
+            decoded = decoded.reshape(image.shape)
+            if image.dtype == np.uint8:
+                return decoded
+            scale = np.float32((high - low) / 255)
+            return (decoded * scale + np.float32(low)).astype(image.dtype)
+
+        return self.each(run, len(images))
+
     def blend(self, first: Any, second: Any, share: np.ndarray) -> Any:
         """Returns `first + share * (second - first)`; share is float32 `(B,)`."""
         import cv2
@@ -185,6 +320,66 @@ class NumpyEngine:
         for i, (left, top, right, bottom) in enumerate(rectangle.astype(int)):
             pasted[i, top:bottom, left:right] = others[i, top:bottom, left:right]
         return pasted
+
+    def fill_rectangles(
+        self, images: Any, rectangles: np.ndarray, patterns: np.ndarray
+    ) -> Any:
+        """Fills rectangles with patterns, which are repeated over the image.
+
+        Args:
+            images: of the batch.
+            rectangles: float32 `(B, 4)` of whole numbers, "xyxy" in pixels within.
+            patterns: float32 `(B, h, w, C)`, in the value range.
+        """
+        corners = rectangles.astype(int).tolist()
+
+        def run(i: int) -> np.ndarray:
+            filled = images[i].copy()
+            left, top, right, bottom = corners[i]
+            pattern = self._as(patterns[i], filled.dtype)
+            rows, columns = (
+                np.arange(first, last) % length
+                for first, last, length in zip(
+                    (top, left), (bottom, right), pattern.shape[:2], strict=True
+                )
+            )
+            if pattern.shape[:2] != (1, 1):
+                pattern = pattern[rows[:, None], columns]
+            filled[top:bottom, left:right] = pattern
+            return filled
+
+        return self.each(run, len(images))
+
+    def fill_where(
+        self,
+        images: Any,
+        mask: Callable[..., Any],
+        parameters: dict[str, np.ndarray],
+        patterns: np.ndarray,
+    ) -> Any:
+        """Fills pixels with patterns, which are repeated over the image.
+
+        Args:
+            images: of the batch.
+            mask: takes parameters, the height and the width of images, and functions of
+                arrays; gives bool `(b, height, width)`.
+            parameters: arrays with a row for each sample.
+            patterns: see `fill_rectangles`.
+        """
+        import cv2
+
+        def run(i: int) -> np.ndarray:
+            filled = images[i].copy()
+            height, width = filled.shape[:2]
+            mine = {name: value[i : i + 1] for name, value in parameters.items()}
+            chosen = mask(mine, height, width, self.ops)[0]
+            pattern = self._as(patterns[i], filled.dtype)
+            times = (-(-height // pattern.shape[0]), -(-width // pattern.shape[1]), 1)
+            pattern = np.ascontiguousarray(np.tile(pattern, times)[:height, :width])
+            cv2.copyTo(pattern, chosen.view(np.uint8), filled)
+            return filled
+
+        return self.each(run, len(images))
 
     def select(self, mask: np.ndarray, others: Any, images: Any) -> Any:
         """Returns images with the pixels of others where `(B, H, W)` is True."""
@@ -217,6 +412,9 @@ class NumpyEngine:
         """Rounds and clips."""
         return np.clip(np.rint(values), 0, 255).astype(np.uint8)
 
+    def _as(self, values: np.ndarray, dtype: Any) -> np.ndarray:
+        return self.as_uint8(values) if dtype == np.uint8 else values.astype(dtype)
+
     def _map_floats(
         self,
         image: np.ndarray,
@@ -240,135 +438,11 @@ class NumpyEngine:
         return cv2.LUT(image, table.reshape(1, 256, channels)).reshape(image.shape)
 
 
-def _warp(
-    image: np.ndarray,
-    matrix: np.ndarray,
-    size: tuple[int, int],
-    transform: Transform,
-    interpolation: str,
-) -> np.ndarray:
-    """Resamples one image.
-
-    Args:
-        image: `(H, W, C)`.
-        matrix: float64 `(3, 3)`, from the output to the input.
-        size: height and width of the output.
-        transform: how to fill.
-        interpolation: "bilinear" or "nearest".
-    """
-    import cv2
-
-    height, width = size
-    is_aligned = matrix[0, 1] == matrix[1, 0] == 0 and (matrix[2] == (0, 0, 1)).all()
-    if is_aligned:
-        columns = _Axis(matrix[0, 0], matrix[0, 2], width, image.shape[1])
-        rows = _Axis(matrix[1, 1], matrix[1, 2], height, image.shape[0])
-        if interpolation == "nearest" or (rows.is_exact and columns.is_exact):
-            return _pick(image, rows, columns, transform)
-        if rows.is_whole and columns.is_whole:
-            flipped = image[:: rows.direction, :: columns.direction]
-            resized = cv2.resize(
-                np.ascontiguousarray(flipped),
-                (width, height),
-                interpolation=cv2.INTER_LINEAR,
-            )
-            return resized.reshape(height, width, -1)
-    # OpenCV counts from the centre of the first pixel.
-    matrix = _shift(-0.5, -0.5) @ matrix @ _shift(0.5, 0.5)
-    flags = {"bilinear": cv2.INTER_LINEAR, "nearest": cv2.INTER_NEAREST}[interpolation]
-    arguments: dict[str, Any] = {
-        "dsize": (width, height),
-        "flags": flags | cv2.WARP_INVERSE_MAP,
-        "borderMode": _BORDERS[transform.fill_mode],
-        "borderValue": [transform.fill_value] * _CHANNELS,
-    }
-    is_affine = (matrix[2] == (0, 0, 1)).all()
-    function = cv2.warpAffine if is_affine else cv2.warpPerspective
-    matrix = matrix[:2] if is_affine else matrix
-    source = np.ascontiguousarray(image)
-    if source.dtype not in (np.uint8, np.float32):
-        source = source.astype("float32")
-    parts: list[Any] = [
-        function(source[..., start : start + _CHANNELS], matrix, **arguments)
-        for start in range(0, image.shape[-1], _CHANNELS)
-    ]
-    parts = [part.reshape(height, width, -1) for part in parts]
-    warped = parts[0] if len(parts) == 1 else np.concatenate(parts, -1)
-    return warped.astype(image.dtype, copy=False)
-
-
-class _Axis:
-    """Where the pixels of an output's axis come from.
-
-    Attributes:
-        centers: float64 `(n,)`, of the output's pixels, in pixels of the input.
-        is_exact: whether each is the centre of a pixel, one beside the other.
-        is_whole: whether they spread over all of the input evenly.
-        direction: 1 or -1.
-    """
-
-    def __init__(self, scale: float, shift: float, size: int, source: int) -> None:
-        self.centers = scale * (np.arange(size) + 0.5) + shift
-        self.direction = 1 if scale >= 0 else -1
-        self.is_exact = abs(scale) == 1 and shift == round(shift)
-        first, last = sorted((shift, shift + scale * size))
-        self.is_whole = abs(first) < 1e-3 and abs(last - source) < 1e-3
-        self.source = source
-
-    def indices(self, fill_mode: str) -> tuple[np.ndarray, np.ndarray]:
-        """Returns the nearest pixels, and which of them lie outside."""
-        index = np.floor(self.centers).astype(int)
-        inside = (index >= 0) & (index < self.source)
-        return fill_indices(index, self.source, fill_mode, array_ops.NUMPY), inside
-
-
-def fill_indices(index: Any, length: Any, fill_mode: str, ops: Any) -> Any:
-    """Returns the pixels that stand for those outside `[0, length)`."""
-    if fill_mode == "wrap":
-        return ops.mod(index, length)
-    if fill_mode == "reflect":
-        index = ops.mod(index, 2 * length)
-        return ops.minimum(index, 2 * length - 1 - index)
-    return ops.minimum(ops.maximum(index, 0), length - 1)
-
-
-def _pick(
-    image: np.ndarray, rows: _Axis, columns: _Axis, transform: Transform
-) -> np.ndarray:
-    """Takes whole rows and columns."""
-    row, row_inside = rows.indices(transform.fill_mode)
-    column, column_inside = columns.indices(transform.fill_mode)
-    is_inside = bool(row_inside.all() and column_inside.all())
-    if is_inside and rows.is_exact and columns.is_exact and len(row) and len(column):
-        import cv2
-
-        top, left = min(row[0], row[-1]), min(column[0], column[-1])
-        part = image[top : top + len(row), left : left + len(column)]
-        flip = {(-1, -1): -1, (-1, 1): 0, (1, -1): 1}.get(
-            (rows.direction, columns.direction)
-        )
-        if flip is None:
-            return part
-        return cv2.flip(np.ascontiguousarray(part), flip).reshape(part.shape)
-    picked = image[row[:, None], column]
-    if not is_inside and transform.fill_mode == "constant":
-        picked[~row_inside] = transform.fill_value
-        picked[:, ~column_inside] = transform.fill_value
-    return picked
-
-
 def _stacked(images: list[np.ndarray]) -> Any:
     if len({image.shape for image in images}) > 1:
         return images
     return np.stack(images)
 
-
-def _shift(x: float, y: float) -> np.ndarray:
-    return np.array([[1.0, 0, x], [0, 1, y], [0, 0, 1]])
-
-
-# OpenCV's BORDER_CONSTANT, _REPLICATE, _REFLECT and _WRAP.
-_BORDERS = {"constant": 0, "nearest": 1, "reflect": 2, "wrap": 3}
 
 ENGINE = NumpyEngine()
 

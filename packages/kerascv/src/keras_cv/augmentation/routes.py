@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 
 from domain_core.host_call import Spec, host_call, is_symbolic
 from keras_cv.array_ops import is_backend_tensor
@@ -49,12 +50,17 @@ def call_on_host(
     """Calls a function of samples and their index whenever the graph runs.
 
     Args:
-        function: takes a dict of arrays and the index; gives a dict of arrays.
+        function: takes a dict of arrays and the index; gives a dict of arrays. Images
+            of different sizes, ragged tensors here, are lists there.
         inputs: TensorFlow tensors, in nested dicts.
         index: of the samples, a tensor, a number or None.
-        out: a `Spec` for each array that is given.
+        out: a `Spec` for each array that is given; a ragged one `(B, None, None, C)`
+            for images of different sizes.
     """
-    return dict(host_call(_Ordered(function, out), (inputs, index), out))
+    flat = {key: to_parts(value) for key, value in inputs.items()}
+    specs = {key: _part_specs(spec) for key, spec in out.items()}
+    results = host_call(_Ordered(function, specs), (flat, index), specs)
+    return {key: _from_parts(value) for key, value in results.items()}
 
 
 class _Ordered:
@@ -65,18 +71,100 @@ class _Ordered:
         self._out = out
 
     def __call__(self, inputs: Any, index: Any) -> dict[str, Any]:
-        return _like(self._out, self._function(inputs, index))
+        images = {key: _to_images(value) for key, value in inputs.items()}
+        return _like(self._out, self._function(images, index))
 
 
 def _like(order: dict[str, Any], results: dict[str, Any]) -> dict[str, Any]:
+    ordered = {}
+    for key, value in order.items():
+        if _are_parts(value):
+            ordered[key] = _of_images(results[key])
+        elif isinstance(value, dict):
+            ordered[key] = _like(value, results[key])
+        else:
+            ordered[key] = results[key]
+    return ordered
+
+
+# Images of different sizes cross as all their pixels, and the lengths of their rows.
+_PIXELS, _HEIGHTS, _WIDTHS = "pixels of all", "heights", "widths of all rows"
+
+
+def _are_parts(value: Any) -> bool:
+    return isinstance(value, dict) and _PIXELS in value
+
+
+def to_parts(tensor: Any) -> Any:
+    """Returns dense tensors for a ragged one of images, all else as it is."""
+    if not hasattr(tensor, "row_lengths") or len(tensor.shape) != 4:
+        return tensor
+    import tensorflow as tf
+
+    rows = tensor.values
+    if not hasattr(rows, "row_lengths"):  # All are of one width.
+        rows = tf.RaggedTensor.from_tensor(rows)
+    heights, widths = tensor.row_lengths(), rows.row_lengths()
+    return {_PIXELS: rows.flat_values, _HEIGHTS: heights, _WIDTHS: widths}
+
+
+def ragged_to_list(value: Any) -> Any:
+    """Returns a list of arrays for a ragged tensor of images that has values."""
+    parts = to_parts(value)
+    if not _are_parts(parts):
+        return value
+    return _to_images({key: part.numpy() for key, part in parts.items()})
+
+
+def _part_specs(spec: Any) -> Any:
+    if isinstance(spec, dict) or not spec.ragged:
+        return spec
     return {
-        key: _like(value, results[key]) if isinstance(value, dict) else results[key]
-        for key, value in order.items()
+        _PIXELS: Spec(spec.dtype, (None, *spec.shape[3:])),
+        _HEIGHTS: Spec("int64", spec.shape[:1]),
+        _WIDTHS: Spec("int64", (None,)),
+    }
+
+
+def _from_parts(parts: Any) -> Any:
+    if not _are_parts(parts):
+        return parts
+    import tensorflow as tf
+
+    return tf.RaggedTensor.from_nested_row_lengths(
+        parts[_PIXELS], [parts[_HEIGHTS], parts[_WIDTHS]], validate=False
+    )
+
+
+def _to_images(parts: Any) -> Any:
+    """Cuts pixels into images, which share their memory."""
+    if not _are_parts(parts):
+        return parts
+    pixels, heights, widths = (parts[key] for key in (_PIXELS, _HEIGHTS, _WIDTHS))
+    images, row, start = [], 0, 0
+    for height in heights:
+        width = int(widths[row]) if height else 0
+        stop = start + int(height) * width
+        images.append(pixels[start:stop].reshape(height, width, -1))
+        row, start = row + int(height), stop
+    return images
+
+
+def _of_images(images: Any) -> dict[str, np.ndarray]:
+    heights = np.array([len(image) for image in images], "int64")
+    widths = np.repeat([image.shape[1] for image in images], heights)
+    pixels = [image.reshape(-1, image.shape[-1]) for image in images]
+    return {
+        _PIXELS: np.concatenate(pixels),
+        _HEIGHTS: heights,
+        _WIDTHS: widths.astype("int64"),
     }
 
 
 def spec_of(tensor: Any) -> Spec:
     """Returns the spec of a tensor that comes back as it goes."""
     if hasattr(tensor, "row_lengths"):
+        if len(tensor.shape) == 4:
+            return Spec(tensor.dtype.name, tuple(tensor.shape), ragged=True)
         return Spec("float32", (tensor.shape[0], None, *tensor.shape[2:]))
     return Spec(tensor.dtype.name, tuple(tensor.shape))

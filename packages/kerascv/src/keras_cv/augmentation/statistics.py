@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,11 @@ class Statistics:
     @property
     def mean(self) -> Any:
         """Means `(B, 1, C)`."""
-        return self._ops.mean(self._values, axis=1, keepdims=True)
+        return self.mean_of(lambda values: values)
+
+    def mean_of(self, function: Callable[[Any], Any]) -> Any:
+        """Returns means `(B, 1, C)` of what a function makes of each value."""
+        return self._ops.mean(function(self._values), axis=1, keepdims=True)
 
     def histogram(self, low: float, high: float, bins: int) -> Any:
         """Returns how many values lie in each bin, float32 `(B, bins, C)`.
@@ -70,9 +75,9 @@ class _HistogramStatistics(Statistics):
         import cv2
 
         def counts(image: np.ndarray) -> np.ndarray:
-            return np.concatenate(
+            return np.stack(
                 [
-                    cv2.calcHist([image], [channel], None, [256], [0, 256])
+                    cv2.calcHist([image], [channel], None, [256], [0, 256]).ravel()
                     for channel in range(image.shape[-1])
                 ],
                 axis=1,
@@ -90,10 +95,9 @@ class _HistogramStatistics(Statistics):
             "float32"
         )
 
-    @property
-    def mean(self) -> Any:
-        levels = np.arange(256, dtype="float64")[:, None]
-        totals = (self._counts * levels).sum(axis=1, keepdims=True)
+    def mean_of(self, function: Callable[[Any], Any]) -> Any:
+        changed = function(np.arange(256, dtype="float32")[None, :, None])
+        totals = (self._counts * changed.astype("float64")).sum(axis=1, keepdims=True)
         return (totals / self._counts.sum(axis=1, keepdims=True)).astype("float32")
 
     def histogram(self, low: float, high: float, bins: int) -> Any:

@@ -14,9 +14,19 @@ from typing import Any
 import keras
 
 from keras_cv import array_ops
-from keras_cv.augmentation.numpy_engine import fill_indices
+from keras_cv.augmentation.resampling import (
+    BETWEEN,
+    axis_weights,
+    fill_indices,
+    inner_indices,
+    source_axis,
+)
 from keras_cv.augmentation.statistics import Statistics
-from keras_cv.augmentation.transform import Transform, inverse
+from keras_cv.augmentation.transform import Transform, about, inverse
+
+# What PyTorch calls our fill modes, and what TensorFlow's warp takes.
+_TORCH_PADDING = {"reflect": "reflection", "constant": "zeros", "nearest": "border"}
+_TENSORFLOW_WARPS = ("uint8", "int32", "int64", "float32")
 
 
 class TensorEngine:
@@ -27,6 +37,8 @@ class TensorEngine:
     """
 
     name = "tensor"
+    # XLA makes one pass of it; elsewhere to look up pixels is faster.
+    flips_by_reversing = False
 
     def __init__(self, ops: Any) -> None:
         self.ops = ops
@@ -62,7 +74,139 @@ class TensorEngine:
     def warp(self, images: Any, transform: Transform, interpolation: str) -> Any:
         """Moves and resamples images; see `Transform`."""
         ops = self.ops
-        height, width = transform.size or ops.shape(images)[1:3]
+        if transform.sizes is not None:
+            raise ValueError("Images of different sizes have no place in one tensor.")
+        source = tuple(ops.shape(images)[1:3])
+        size = tuple(transform.size or source)
+        if transform.is_exact and (transform.keeps_size or _is_within(size, source)):
+            interpolation = "nearest"
+        if transform.is_axis_aligned and interpolation != "nearest":
+            warped = self._warp_axes(images, transform, size, interpolation)
+        elif transform.is_flip and self.flips_by_reversing:
+            warped = self._flip(images, transform)
+        elif transform.is_axis_aligned:
+            warped = self._pick_axes(images, transform, size)
+        else:
+            warped = self.warp_points(images, transform, size, interpolation)
+        if transform.inner is not None:
+            height, width = (transform.inner[:, axis, None] for axis in range(2))
+            rows = ops.cast(ops.arange(size[0]), "float32")[None] < height
+            columns = ops.cast(ops.arange(size[1]), "float32")[None] < width
+            is_inner = rows[:, :, None, None] & columns[:, None, :, None]
+            fill = ops.cast(transform.fill_value, warped.dtype)
+            warped = ops.where(is_inner, warped, fill)
+        return self.as_dtype(warped, images.dtype)
+
+    def _warp_axes(
+        self,
+        images: Any,
+        transform: Transform,
+        size: tuple[Any, Any],
+        interpolation: str,
+    ) -> Any:
+        """Resamples rows, then columns.
+
+        Both stand first for it, as rows of all that lies beside them: moving what is
+        one piece in memory is what is fast.
+        """
+        ops = self.ops
+        _, height, width, channels = ops.shape(images)
+        resample = (
+            self._between_two if interpolation == "bilinear" else self._by_weights
+        )
+        values = ops.reshape(images, (-1, height, width * channels))
+        values = resample(values, transform, 0, size[0], interpolation)
+        values = ops.reshape(values, (-1, size[0], width, channels))
+        values = ops.reshape(
+            ops.transpose(values, (0, 2, 1, 3)), (-1, width, size[0] * channels)
+        )
+        values = resample(values, transform, 1, size[1], interpolation)
+        values = ops.reshape(values, (-1, size[1], size[0], channels))
+        return ops.transpose(values, (0, 2, 1, 3))
+
+    def _by_weights(
+        self, values: Any, transform: Transform, axis: int, size: Any, name: str
+    ) -> Any:
+        """Resamples values `(B, N, M)` to `(B, size, M)` by a filter."""
+        ops = self.ops
+        length = ops.shape(values)[1]
+        weights = axis_weights(transform, axis, size, length, name, ops)
+        return ops.matmul(weights, ops.cast(values, "float32"))
+
+    def _between_two(
+        self, values: Any, transform: Transform, axis: int, size: Any, name: str
+    ) -> Any:
+        """Resamples values `(B, N, M)` to `(B, size, M)` between two each."""
+        ops = self.ops
+        batch, length, breadth = ops.shape(values)
+        lines = ops.reshape(values, (-1, breadth))
+        first = ops.cast(ops.arange(batch), "int32")[:, None, None] * length
+        _, centers = source_axis(transform, axis, size, ops)
+        left = ops.floor(centers - 0.5)
+        share = centers - 0.5 - left
+        taken, pair = ops.cast(left, "int32"), []
+        for step in (0, 1):
+            inner = inner_indices(taken + step, transform, axis, length, ops)
+            line = ops.take(lines, ops.reshape(first + inner, (-1,)), axis=0)
+            line = ops.cast(ops.reshape(line, (-1, size, breadth)), "float32")
+            if transform.fill_mode == "constant" and not transform.stays_inside:
+                line = ops.where(inner == taken + step, line, transform.fill_value)
+            pair.append(line)
+        return pair[0] + (pair[1] - pair[0]) * share
+
+    def _pick_axes(
+        self, images: Any, transform: Transform, size: tuple[Any, Any]
+    ) -> Any:
+        """Takes whole rows and columns, the nearest ones."""
+        ops = self.ops
+        batch, height, width, channels = ops.shape(images)
+        picked, inside = [], []
+        for axis, length in enumerate((height, width)):
+            _, centers = source_axis(transform, axis, size[axis], ops)
+            index = ops.cast(ops.floor(centers + BETWEEN), "int32")
+            inner = inner_indices(index, transform, axis, length, ops)
+            picked.append(inner[..., 0])
+            inside.append((inner == index)[..., 0])
+        first = ops.cast(ops.arange(batch), "int32")[:, None] * height
+        rows = (first + picked[0])[:, :, None] * width  # (B, h, 1)
+        index = ops.reshape(rows + picked[1][:, None], (-1,))
+        values = ops.take(ops.reshape(images, (-1, channels)), index, axis=0)
+        values = ops.reshape(values, (batch, *size, channels))
+        if transform.fill_mode == "constant" and not transform.stays_inside:
+            is_inside = inside[0][:, :, None, None] & inside[1][:, None, :, None]
+            fill = ops.cast(transform.fill_value, values.dtype)
+            values = ops.where(is_inside, values, fill)
+        return values
+
+    def _flip(self, images: Any, transform: Transform) -> Any:
+        ops = self.ops
+        for axis, place in ((2, 0), (1, 1)):
+            is_flipped = transform.matrix[:, place, place] < 0
+            images = ops.where(
+                is_flipped[:, None, None, None], ops.flip(images, axis), images
+            )
+        return images
+
+    def warp_points(
+        self,
+        images: Any,
+        transform: Transform,
+        size: tuple[Any, Any],
+        interpolation: str,
+    ) -> Any:
+        """Looks up each pixel of the output where it comes from.
+
+        Args:
+            images: of the batch.
+            transform: see `Transform`; not all of it is left to here.
+            size: height and width of the output.
+            interpolation: "bilinear" or "nearest".
+
+        Returns:
+            Float32 or the dtype of the images.
+        """
+        ops = self.ops
+        height, width = size
         centers = self.source_points(transform, height, width)
         x, y = centers[..., 0], centers[..., 1]  # (B, h * w), in pixels of the input
         if interpolation == "nearest":
@@ -80,8 +224,7 @@ class TensorEngine:
                 second = self._pixels(floats, left + 1, top + step, transform)
                 rows.append(first + (second - first) * right_share)
             sampled = rows[0] + (rows[1] - rows[0]) * low_share
-        shape = (-1, height, width, ops.shape(images)[-1])
-        return self.as_dtype(ops.reshape(sampled, shape), images.dtype)
+        return ops.reshape(sampled, (-1, height, width, ops.shape(images)[-1]))
 
     def source_points(self, transform: Transform, height: Any, width: Any) -> Any:
         """Returns where the centres of the output's pixels come from.
@@ -106,13 +249,11 @@ class TensorEngine:
         """Returns the values `(B, N, C)` of pixels `(B, N)`."""
         ops = self.ops
         batch, height, width, channels = ops.shape(images)
-        low_x, low_y, high_x, high_y = 0, 0, width, height
-        if transform.window is not None:
-            window = ops.cast(transform.window, "int32")[:, :, None]  # (B, 4, 1)
-            low_x, low_y, high_x, high_y = (window[:, side] for side in range(4))
         mode = transform.fill_mode
-        inner_x = fill_indices(x - low_x, high_x - low_x, mode, ops) + low_x
-        inner_y = fill_indices(y - low_y, high_y - low_y, mode, ops) + low_y
+        inner_x, inner_y = (
+            inner_indices(index[..., None], transform, axis, length, ops)[..., 0]
+            for index, axis, length in ((x, 1, width), (y, 0, height))
+        )
         first = ops.cast(ops.arange(batch), "int32")[:, None] * (height * width)
         index = ops.reshape(first + inner_y * width + inner_x, (-1,))
         values = ops.take(ops.reshape(images, (-1, channels)), index, axis=0)
@@ -132,6 +273,101 @@ class TensorEngine:
         mixed = ops.reshape(mixed, (batch, height, width, ops.shape(matrices)[1]))
         return self.as_dtype(mixed, images.dtype)
 
+    def take_channels(self, images: Any, order: Any) -> Any:
+        """Returns images with channels in another order, int32 `(B, C)`."""
+        ops = self.ops
+        channels = ops.arange(images.shape[-1])
+        is_taken = ops.cast(order, "int32")[:, :, None] == ops.cast(channels, "int32")
+        return self.mix_channels(images, ops.cast(is_taken, "float32"))
+
+    def adjust_hsv(
+        self,
+        images: Any,
+        value_range: tuple[float, float],
+        hue: Any,
+        saturation: Any,
+        *,
+        dtype: Any = None,
+    ) -> Any:
+        """Turns hues and scales saturations; see `NumpyEngine.adjust_hsv`."""
+        ops = self.ops
+        low, high = value_range
+        rgb = (ops.cast(images, "float32") - low) / (high - low)
+        hue, saturation = hue[:, None, None], saturation[:, None, None]
+        red, green, blue = (rgb[..., channel] for channel in range(3))
+        value = ops.maximum(ops.maximum(red, green), blue)
+        chroma = value - ops.minimum(ops.minimum(red, green), blue)
+        safe = ops.where(chroma > 0, chroma, ops.ones_like(chroma))
+        sixths = ops.where(
+            value == red,
+            (green - blue) / safe,
+            ops.where(
+                value == green, 2.0 + (blue - red) / safe, 4.0 + (red - green) / safe
+            ),
+        )
+        sixths = ops.mod(sixths + 6.0 * hue, 6.0)
+        # A grey pixel stays grey, and no saturation is above 1.
+        chroma = ops.minimum(chroma * saturation, value)
+        channels = []
+        for offset in (5.0, 3.0, 1.0):
+            place = ops.mod(offset + sixths, 6.0)
+            share = ops.clip(ops.minimum(place, 4.0 - place), 0.0, 1.0)
+            channels.append(value - chroma * share)
+        result = ops.stack(channels, axis=-1) * (high - low) + low
+        return self.as_dtype(result, images.dtype if dtype is None else dtype)
+
+    def blur(
+        self,
+        images: Any,
+        x_kernels: Any,
+        y_kernels: Any,
+        fill_mode: str = "constant",
+    ) -> Any:
+        """Convolves rows and columns; see `NumpyEngine.blur`."""
+        ops = self.ops
+        height, width = ops.shape(images)[1:3]
+        values = ops.cast(images, "float32")
+        for axis, length, kernels in ((2, width, x_kernels), (1, height, y_kernels)):
+            reach = kernels.shape[1] // 2
+            if fill_mode == "constant":
+                pads = [
+                    [reach, reach] if axis == place else [0, 0] for place in range(4)
+                ]
+                padded = ops.pad(values, pads)
+            else:
+                places = ops.arange(-reach, length + reach)
+                index = fill_indices(places, length, fill_mode, ops)
+                padded = ops.take(values, index, axis=axis)
+            total = 0.0
+            for tap in range(2 * reach + 1):
+                part = (slice(None),) * axis + (slice(tap, tap + length),)
+                total = total + padded[part] * kernels[:, tap, None, None, None]
+            values = total
+        return self.as_dtype(values, images.dtype)
+
+    def filter(self, images: Any, kernels: Any) -> Any:
+        """Convolves with kernels, `(B, 3, 3)`; pixels at the edges stay."""
+        ops = self.ops
+        _, height, width, _ = ops.shape(images)
+        padded = ops.pad(ops.cast(images, "float32"), [[0, 0], [1, 1], [1, 1], [0, 0]])
+        total = 0.0
+        for row in range(3):
+            for column in range(3):
+                moved = padded[:, row : row + height, column : column + width]
+                total = total + moved * kernels[:, row, column, None, None, None]
+        y, x = ops.arange(height), ops.arange(width)
+        is_row, is_column = (y > 0) & (y < height - 1), (x > 0) & (x < width - 1)
+        is_inner = (is_row[:, None] & is_column)[None, :, :, None]
+        return ops.where(is_inner, self.as_dtype(total, images.dtype), images)
+
+    def compress(self, images: Any, value_range: Any, quality: Any) -> Any:
+        """Raises ValueError: JPEG is made on the host."""
+        raise ValueError(
+            "RandomJpegQuality compresses on the host, and cannot do so for tensors of "
+            "the backend, nor inside a model. Apply it to NumPy arrays, in a data "
+            "loader or in `tf.data`."
+        )
+
     def blend(self, first: Any, second: Any, share: Any) -> Any:
         """Returns `first + share * (second - first)`; share is float32 `(B,)`."""
         ops = self.ops
@@ -143,6 +379,34 @@ class TensorEngine:
     def paste(self, images: Any, others: Any, rectangle: Any) -> Any:
         """Returns images with rectangles `(B, 4)`, "xyxy" in pixels, of others."""
         return self.ops.where(self.rectangle_mask(images, rectangle), others, images)
+
+    def fill_rectangles(self, images: Any, rectangles: Any, patterns: Any) -> Any:
+        """Fills rectangles with patterns; see `NumpyEngine.fill_rectangles`."""
+        mask = self.rectangle_mask(images, rectangles)
+        return self.ops.where(mask, self._repeated(patterns, images), images)
+
+    def fill_where(
+        self,
+        images: Any,
+        mask: Callable[..., Any],
+        parameters: dict[str, Any],
+        patterns: Any,
+    ) -> Any:
+        """Fills pixels with patterns; see `NumpyEngine.fill_where`."""
+        height, width = self.ops.shape(images)[1:3]
+        chosen = mask(parameters, height, width, self.ops)[..., None]
+        return self.ops.where(chosen, self._repeated(patterns, images), images)
+
+    def _repeated(self, patterns: Any, images: Any) -> Any:
+        """Returns patterns, repeated to the size of images and in their dtype."""
+        ops = self.ops
+        patterns = self.as_dtype(patterns, images.dtype)
+        for axis in (1, 2):
+            if patterns.shape[axis] != 1:
+                places = ops.arange(ops.shape(images)[axis])
+                index = ops.mod(places, patterns.shape[axis])
+                patterns = ops.take(patterns, index, axis=axis)
+        return patterns
 
     def select(self, mask: Any, others: Any, images: Any) -> Any:
         """Returns images with the pixels of others where `(B, H, W)` is True."""
@@ -204,6 +468,37 @@ class KerasEngine(TensorEngine):
 
     def __init__(self) -> None:
         super().__init__(keras.ops)
+        backend = keras.backend.backend()
+        self._is_torch = backend == "torch"
+        self.flips_by_reversing = backend == "jax"
+
+    def warp_points(
+        self,
+        images: Any,
+        transform: Transform,
+        size: tuple[Any, Any],
+        interpolation: str,
+    ) -> Any:
+        padding = _TORCH_PADDING.get(transform.fill_mode)
+        is_bilinear = self._is_torch and interpolation == "bilinear"
+        if not is_bilinear or padding is None or transform.window is not None:
+            return super().warp_points(images, transform, size, interpolation)
+        from torch.nn.functional import grid_sample
+
+        _, height, width, _ = images.shape
+        points = self.source_points(transform, *size)
+        scale = self.ops.convert_to_tensor([2.0 / width, 2.0 / height], "float32")
+        points = (points * scale - 1.0).reshape(-1, *size, 2)
+        fill = transform.fill_value if transform.fill_mode == "constant" else 0.0
+        values = self.ops.cast(images, "float32") - fill
+        sampled = grid_sample(
+            values.permute(0, 3, 1, 2),
+            points,
+            "bilinear",
+            padding,
+            align_corners=False,
+        )
+        return sampled.permute(0, 2, 3, 1) + fill
 
 
 class TensorFlowEngine(TensorEngine):
@@ -213,6 +508,54 @@ class TensorFlowEngine(TensorEngine):
 
     def __init__(self) -> None:
         super().__init__(array_ops.tensorflow_ops())
+
+    def warp_points(
+        self,
+        images: Any,
+        transform: Transform,
+        size: tuple[Any, Any],
+        interpolation: str,
+    ) -> Any:
+        mode, ops = transform.fill_mode, self.ops
+        if interpolation == "bilinear":
+            images = ops.cast(images, "float32")
+        is_known = images.dtype.name in _TENSORFLOW_WARPS
+        if transform.window is not None or mode == "wrap" or not is_known:
+            return super().warp_points(images, transform, size, interpolation)
+        # TensorFlow counts from the centre of the first pixel.
+        half = transform.matrix[:, 0, 0] * 0.0 + 0.5
+        back = about(inverse(transform.matrix, ops), -half, -half, ops)
+        entries = ops.reshape(back, (-1, 9))
+        return ops.raw_ops.ImageProjectiveTransformV3(
+            images=images,
+            transforms=entries[:, :8] / entries[:, 8:],
+            output_shape=ops.stack(size),
+            interpolation=interpolation.upper(),
+            fill_mode=mode.upper(),
+            fill_value=transform.fill_value,
+        )
+
+    def compress(
+        self, images: Any, value_range: tuple[float, float], quality: Any
+    ) -> Any:
+        """Returns what is left after JPEG; see `NumpyEngine.compress`."""
+        ops = self.ops
+        low, high = value_range
+        levels = images
+        if not is_uint8(images.dtype):
+            scaled = (ops.cast(images, "float32") - low) * (255 / (high - low))
+            levels = self.as_dtype(scaled, "uint8")
+
+        def run(sample: tuple[Any, Any]) -> Any:
+            # Not the fast and rougher way that is the default here.
+            return ops.image.adjust_jpeg_quality(*sample, dct_method="INTEGER_ACCURATE")
+
+        decoded = ops.map_fn(run, (levels, quality), fn_output_signature=levels.dtype)
+        decoded = ops.reshape(decoded, ops.shape(images))
+        if is_uint8(images.dtype):
+            return decoded
+        values = ops.cast(decoded, "float32") * ((high - low) / 255) + low
+        return self.as_dtype(values, images.dtype)
 
     def places_of(self, choice: Any, number: int) -> Any:
         """Returns the indices at which a number was chosen, int32 `(n,)`."""
@@ -227,6 +570,14 @@ class TensorFlowEngine(TensorEngine):
     def put_samples(self, values: Any, indices: Any, new: Any) -> Any:
         """Returns values with others at some indices."""
         return self.ops.tensor_scatter_nd_update(values, indices[:, None], new)
+
+
+def _is_within(size: tuple[Any, ...], source: tuple[Any, ...]) -> bool:
+    """Whether a size is known to be no larger than another."""
+    return all(
+        isinstance(length, int) and isinstance(whole, int) and length <= whole
+        for length, whole in zip(size, source, strict=True)
+    )
 
 
 @functools.cache

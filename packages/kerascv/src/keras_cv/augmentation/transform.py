@@ -11,6 +11,11 @@ from typing import Any
 
 FILL_MODES = ("reflect", "constant", "wrap", "nearest")
 INTERPOLATIONS = ("bilinear", "nearest")
+# Those of axis-aligned transforms that stay inside.
+RESIZE_INTERPOLATIONS = (
+    *INTERPOLATIONS,
+    *("bicubic", "area", "lanczos3", "lanczos5", "gaussian", "mitchellcubic"),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,10 +32,15 @@ class Transform:
         fill_mode: what lies outside: "reflect" (the edge is repeated), "wrap",
             "nearest" or "constant".
         fill_value: of the constant.
-        interpolation: "bilinear" or "nearest", of the images.
-        is_exact: whether each pixel of an output is one of the input, as in a flip.
+        interpolation: "bilinear" or "nearest", of the images; where rows stay rows and
+            nothing is filled, another of `RESIZE_INTERPOLATIONS`.
+        is_exact: whether each pixel of an output is one of the input, as in a flip,
+            unless the output is larger.
         is_axis_aligned: whether rows stay rows and columns stay columns.
         stays_inside: whether all of each output comes from within the input.
+        inner: float32 `(B, 2)` of whole numbers, height and width of the part of the
+            outputs, from the top left, that holds something; the rest is `fill_value`,
+            whatever `fill_mode` says about the part. None for all.
     """
 
     matrix: Any
@@ -43,16 +53,29 @@ class Transform:
     is_exact: bool = False
     is_axis_aligned: bool = False
     stays_inside: bool = False
+    inner: Any = None
 
     @property
     def keeps_size(self) -> bool:
         """Whether outputs are as large as inputs."""
         return self.size is None and self.sizes is None
 
+    @property
+    def is_flip(self) -> bool:
+        """Whether images are flipped at most."""
+        exact = self.is_exact and self.is_axis_aligned and self.stays_inside
+        return exact and self.keeps_size and self.window is None
+
 
 def can_fuse(first: Transform, second: Transform) -> bool:
     """Whether one transform does both: what the second fills, the first would too."""
     exact = first.is_exact or second.is_exact
+    if first.inner is not None:
+        return False
+    if second.inner is not None and first.fill_value != second.fill_value:
+        return False
+    if not {first.interpolation, second.interpolation} <= set(INTERPOLATIONS):
+        return False
     if first.interpolation != second.interpolation and not exact:
         return False
     if second.window is not None and not first.is_exact:
@@ -89,6 +112,7 @@ def fuse(first: Transform, second: Transform, ops: Any) -> Transform:
         first.is_exact and second.is_exact,
         first.is_axis_aligned and second.is_axis_aligned,
         first.stays_inside and second.stays_inside,
+        second.inner,
     )
 
 

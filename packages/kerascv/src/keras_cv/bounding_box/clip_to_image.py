@@ -87,7 +87,7 @@ def clip_to_image(
         for name in ("classes", "confidence")
         if name in bounding_boxes
     }
-    is_padding = ops.all(ops.equal(boxes, rows.PADDING), axis=-1)
+    is_padding = rows.is_filled(boxes, ops)
     if "classes" in labels:
         is_padding = ops.logical_or(
             is_padding, rows.is_padding({**labels, "boxes": boxes}, ops)

@@ -63,9 +63,11 @@ def test_agrees_with_keras():
     )
     found = clip_to_image(boxes, "xyxy", image_shape=SHAPE)
     assert type(found["boxes"]) is type(boxes["boxes"])
-    for key in ("boxes", "classes"):
-        first, second = (keras.ops.convert_to_numpy(x[key]) for x in (found, expected))
-        np.testing.assert_allclose(first, second, atol=1e-5)
+    found, expected = (
+        keras.ops.convert_to_numpy(x["boxes"]) for x in (found, expected)
+    )
+    # What Keras does with those of which nothing is left depends on the backend.
+    np.testing.assert_allclose(found[:2], expected[:2], atol=1e-5)
 
 
 def test_images_of_different_sizes():
@@ -82,12 +84,18 @@ def test_one_hot_classes():
     assert found["classes"].tolist() == [[1, 0, 0], [0, 1, 0], [-1, -1, -1]]
 
 
+def test_unsigned_classes_can_become_padding():
+    boxes = {"boxes": BOXES, "classes": np.array([0, 1, 2, 255, 4, 5, 6], "uint8")}
+    found = clip_to_image(boxes, "xyxy", image_shape=SHAPE)
+    assert found["classes"].tolist() == LEFT
+
+
 class TestOutside:
     @pytest.mark.parametrize(
         "share,kept", [(1.0, [0]), (0.4, [0]), (0.37, [0, 1]), (0.0, [0, 1, 6])]
     )
     def test_drop(self, share, kept):
-        # Of the second box 300 of 800 square pixels are inside, of the last 1.5 percent.
+        # Of the second box 3/8 are inside, of the last 1.5 percent.
         boxes = {"boxes": BOXES, "classes": CLASSES}
         found = clip_to_image(
             boxes, "xyxy", image_shape=SHAPE, outside="drop", min_visible_area=share

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from keras_cv.bounding_box.formats import Corners
 from keras_cv.bounding_box.overlap import (
-    Corners,
     area,
-    corners,
     divide,
     hull,
     intersection_and_union,
@@ -40,8 +39,7 @@ def compute_giou(boxes1: Any, boxes2: Any, bounding_box_format: str) -> Any:
         Rezatofighi et al., "Generalized Intersection over Union", 2019,
         https://arxiv.org/abs/1902.09630.
     """
-    boxes1, boxes2, ops = read_pair(boxes1, boxes2, bounding_box_format)
-    first, second = corners(boxes1), corners(boxes2)
+    first, second, ops = read_pair(boxes1, boxes2, bounding_box_format)
     intersection, union = intersection_and_union(first, second, ops)
     around = area(hull(first, second, ops), ops)
     iou = divide(intersection, union, ops)
@@ -72,8 +70,8 @@ def compute_diou(
     Reference:
         Zheng et al., "Distance-IoU Loss", 2019, https://arxiv.org/abs/1911.08287.
     """
-    boxes1, boxes2, ops = read_pair(boxes1, boxes2, bounding_box_format, image_shape)
-    return _diou(corners(boxes1), corners(boxes2), ops)[1]
+    first, second, ops = read_pair(boxes1, boxes2, bounding_box_format, image_shape)
+    return _diou(first, second, ops)[1]
 
 
 def compute_ciou(
@@ -104,8 +102,7 @@ def compute_ciou(
         >>> keras_cv.bounding_box.compute_ciou(boxes, boxes, "xyxy").tolist()
         [1.0, 1.0]
     """
-    boxes1, boxes2, ops = read_pair(boxes1, boxes2, bounding_box_format, image_shape)
-    first, second = corners(boxes1), corners(boxes2)
+    first, second, ops = read_pair(boxes1, boxes2, bounding_box_format, image_shape)
     iou, diou = _diou(first, second, ops)
     difference = _diagonal_angle(second, ops) - _diagonal_angle(first, ops)
     penalty = difference * difference * (4 / math.pi**2)

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from keras_cv.bounding_box.overlap import (
-    corners,
-    divide,
-    intersection_and_union,
-    read_pair,
-)
+from keras_cv.bounding_box.formats import Corners
+from keras_cv.bounding_box.overlap import divide, intersection_and_union, read_pair
 
 
 def compute_iou(
@@ -49,21 +45,31 @@ def compute_iou(
         ... ).tolist()
         [[0.5, 0.0]]
     """
-    boxes1, boxes2, ops = read_pair(boxes1, boxes2, bounding_box_format)
-    for name, boxes in (("boxes1", boxes1), ("boxes2", boxes2)):
-        if len(boxes.shape) not in (2, 3):
+    first, second, ops = read_pair(boxes1, boxes2, bounding_box_format)
+    for name, box in (("boxes1", first), ("boxes2", second)):
+        if len(box[0].shape) not in (1, 2):
             raise ValueError(
                 f"Expected `{name}` as (N, 4) or (B, N, 4), received the shape "
-                f"{tuple(boxes.shape)}."
+                f"{(*box[0].shape, 4)}."
             )
-    first = corners(boxes1[..., :, None, :])  # (..., M, 1) each
-    second = corners(boxes2[..., None, :, :])  # (..., 1, N) each
-    intersection, union = intersection_and_union(first, second, ops)
-    iou = divide(intersection, union, ops)
+    left, top, right, bottom = first
+    first = (left[..., None], top[..., None], right[..., None], bottom[..., None])
+    left, top, right, bottom = second
+    second = (
+        left[..., None, :],
+        top[..., None, :],
+        right[..., None, :],
+        bottom[..., None, :],
+    )
+    # (..., M, 1) and (..., 1, N) each
+    iou = divide(*intersection_and_union(first, second, ops), ops)
     if not use_masking:
         return iou
-    is_padding = ops.logical_or(
-        ops.max(boxes1, axis=-1)[..., :, None] < 0.0,
-        ops.max(boxes2, axis=-1)[..., None, :] < 0.0,
-    )
+    is_padding = ops.logical_or(_is_below_zero(first, ops), _is_below_zero(second, ops))
     return ops.where(is_padding, ops.cast(mask_val, iou.dtype), iou)
+
+
+def _is_below_zero(box: Corners, ops: Any) -> Any:
+    left, top, right, bottom = box
+    furthest = ops.maximum(ops.maximum(left, top), ops.maximum(right, bottom))
+    return furthest < 0.0

@@ -7,7 +7,7 @@ from typing import Any
 
 from keras_cv import array_ops
 from keras_cv.bounding_box import rows
-from keras_cv.bounding_box.formats import from_xyxy, parse, to_xyxy
+from keras_cv.bounding_box.formats import from_corners, parse, to_corners
 from keras_cv.image_size import as_scale, is_batched, read_size
 
 
@@ -83,9 +83,10 @@ def _converted(boxes: Any, source: Any, target: Any, scale: Any, ops: Any) -> An
     boxes = array_ops.as_float(boxes, ops)
     if scale is not None:
         scale = ops.cast(scale, boxes.dtype)
-    converted = from_xyxy(to_xyxy(boxes, source, scale, ops), target, scale, ops)
-    is_padding = ops.all(ops.equal(boxes, rows.PADDING), axis=-1, keepdims=True)
-    return ops.where(is_padding, boxes, converted)
+    columns = from_corners(to_corners(boxes, source, scale), target, scale)
+    is_box = ops.logical_not(rows.is_filled(boxes, ops))
+    columns = [ops.where(is_box, column, rows.PADDING) for column in columns]
+    return ops.stack(columns, axis=-1)
 
 
 def scale_of(boxes: Any, images: Any, image_shape: Any) -> tuple[Any, Any]:

@@ -234,6 +234,14 @@ class TestTensorFlow:
             (found,) = dataset.map(convert)
             np.testing.assert_allclose(found.numpy(), expected, rtol=1e-6)
 
+    def test_float64(self):
+        boxes = np.array([GOLDEN["xyxy"], [-1] * 4], "float64")
+        found = convert_format(
+            self.tf.constant(boxes), "xyxy", "rel_yxyx", image_shape=SHAPE, dtype=None
+        )
+        assert found.dtype == self.tf.float64
+        np.testing.assert_allclose(found, [GOLDEN["rel_yxyx"], [-1] * 4], rtol=1e-12)
+
     @pytest.mark.parametrize("ragged_rank", [1, 2])
     def test_ragged_boxes_and_images(self, ragged_rank):
         tf = self.tf

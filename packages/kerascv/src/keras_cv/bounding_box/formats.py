@@ -18,6 +18,7 @@ _LAYOUTS = {
     "center_xywh": ("center", (0, 1, 2, 3)),
     "center_yxhw": ("center", (1, 0, 3, 2)),
 }
+Corners = tuple[Any, Any, Any, Any]  # left, top, right, bottom
 FORMATS = (*_LAYOUTS, *(_RELATIVE + name for name in _LAYOUTS))
 
 
@@ -90,28 +91,43 @@ def to_xyxy(boxes: Any, format: Format, scale: Any, ops: Any) -> Any:
     Returns:
         Float `(..., 4)`.
     """
-    first, second = (
-        ops.stack([boxes[..., i] for i in half], axis=-1)
-        for half in (format.order[:2], format.order[2:])
-    )
-    if format.is_relative and scale is not None:
-        first, second = first * scale, second * scale
-    if format.kind == "center":
-        first, second = first - second / 2, first + second / 2
-    elif format.kind == "size":
-        second = first + second
-    return ops.concatenate([first, second], axis=-1)
+    return ops.stack(to_corners(boxes, format, scale), axis=-1)
 
 
 def from_xyxy(boxes: Any, format: Format, scale: Any, ops: Any) -> Any:
     """Converts boxes from pixels of the corners; see `to_xyxy`."""
-    first, second = boxes[..., :2], boxes[..., 2:]
-    if format.kind == "center":
-        first, second = (first + second) / 2, second - first
-    elif format.kind == "size":
-        second = second - first
+    corners = tuple(boxes[..., i] for i in range(4))
+    return ops.stack(from_corners(corners, format, scale), axis=-1)
+
+
+def to_corners(boxes: Any, format: Format, scale: Any) -> Corners:
+    """Returns left, top, right and bottom `(...)` of boxes; see `to_xyxy`.
+
+    Whole columns of numbers are several times as fast in NumPy as pairs are.
+    """
+    x, y, second_x, second_y = (boxes[..., i] for i in format.order)
     if format.is_relative and scale is not None:
-        first, second = first / scale, second / scale
-    numbers = ops.concatenate([first, second], axis=-1)
+        width, height = scale[..., 0], scale[..., 1]
+        x, second_x = x * width, second_x * width
+        y, second_y = y * height, second_y * height
+    if format.kind == "corners":
+        return x, y, second_x, second_y
+    if format.kind == "center":
+        x, y = x - second_x / 2, y - second_y / 2
+    return x, y, x + second_x, y + second_y
+
+
+def from_corners(corners: Corners, format: Format, scale: Any) -> list[Any]:
+    """Returns the four numbers `(...)` of a format from corners; see `to_xyxy`."""
+    x, y, second_x, second_y = corners
+    if format.kind == "center":
+        x, y = (x + second_x) / 2, (y + second_y) / 2
+    if format.kind != "corners":
+        second_x, second_y = second_x - corners[0], second_y - corners[1]
+    if format.is_relative and scale is not None:
+        width, height = scale[..., 0], scale[..., 1]
+        x, second_x = x / width, second_x / width
+        y, second_y = y / height, second_y / height
+    numbers = x, y, second_x, second_y
     # The order is its own inverse.
-    return ops.stack([numbers[..., i] for i in format.order], axis=-1)
+    return [numbers[i] for i in format.order]

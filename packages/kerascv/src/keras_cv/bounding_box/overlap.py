@@ -6,22 +6,22 @@ gradients: a quotient without a denominator is 0.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from keras_cv import array_ops
 from keras_cv.bounding_box import rows
 from keras_cv.bounding_box.convert_format import scale_of
-from keras_cv.bounding_box.formats import parse, to_xyxy
+from keras_cv.bounding_box.formats import Corners, parse, to_corners
 
-Corners = tuple[Any, Any, Any, Any]  # left, top, right, bottom
 # The square of the smallest denominator is still far from underflow in float32.
 _TINY = 1e-14
 
 
 def read_pair(
     boxes1: Any, boxes2: Any, format_name: str, image_shape: Any = None
-) -> tuple[Any, Any, Any]:
-    """Returns two sets of boxes as "xyxy", and the functions for them.
+) -> tuple[Corners, Corners, Any]:
+    """Returns the corners `(...)` of two sets of boxes, and the functions for them.
 
     Args:
         boxes1: `(..., 4)`.
@@ -40,15 +40,10 @@ def read_pair(
     if pair[0].dtype != pair[1].dtype:
         pair = [ops.cast(boxes, "float32") for boxes in pair]
     first, second = (
-        to_xyxy(boxes, format, scale, ops)
+        to_corners(boxes, format, scale)
         for boxes, scale in zip(pair, scales, strict=True)
     )
     return first, second, ops
-
-
-def corners(boxes: Any) -> Corners:
-    """Splits boxes `(..., 4)` into four arrays `(...)`."""
-    return boxes[..., 0], boxes[..., 1], boxes[..., 2], boxes[..., 3]
 
 
 def sides(box: Corners, ops: Any) -> tuple[Any, Any]:
@@ -94,5 +89,5 @@ def hull(first: Corners, second: Corners, ops: Any) -> Corners:
 
 def divide(numerator: Any, denominator: Any, ops: Any) -> Any:
     """Divides, and returns 0 where there is nothing to divide by."""
-    is_some = denominator > _TINY
-    return ops.where(is_some, numerator / ops.where(is_some, denominator, 1.0), 0.0)
+    # By infinity, so that there is a gradient too, 0.
+    return numerator / ops.where(denominator > _TINY, denominator, math.inf)

@@ -147,14 +147,23 @@ def as_padding(values: Any, kept: Any, ops: Any) -> Any:
         values: numbers `(..., N)` or `(..., N, n)`.
         kept: bool `(..., N)`.
         ops: functions of the arrays.
+
+    Returns:
+        The same of the same dtype, but int32 where that has no -1.
     """
+    if "uint" in str(values.dtype):
+        values = ops.cast(values, "int32")
     if len(values.shape) > len(kept.shape):
         kept = kept[..., None]
     return ops.where(kept, values, ops.cast(PADDING, values.dtype))
 
 
-def _axes(values: Any) -> int:
-    return len(values.shape) if hasattr(values, "shape") else np.ndim(values)
+def is_filled(boxes: Any, ops: Any) -> Any:
+    """Returns which boxes `(..., 4)` hold -1 alone, bool `(...)`."""
+    first, second, third, fourth = (ops.equal(boxes[..., i], PADDING) for i in range(4))
+    return ops.logical_and(
+        ops.logical_and(first, second), ops.logical_and(third, fourth)
+    )
 
 
 def is_padding(
@@ -168,6 +177,10 @@ def is_padding(
         sentinel: the class of padding.
     """
     classes = bounding_boxes["classes"]
-    missing = ops.equal(classes, ops.cast(sentinel, classes.dtype))
+    missing = ops.equal(ops.cast(classes, "float32"), float(sentinel))
     is_one_hot = len(classes.shape) == len(bounding_boxes["boxes"].shape)
     return ops.all(missing, axis=-1) if is_one_hot else missing
+
+
+def _axes(values: Any) -> int:
+    return len(values.shape) if hasattr(values, "shape") else np.ndim(values)

@@ -211,6 +211,27 @@ def as_signed_factor(
     return as_factor(name, (-size, size), low, high)
 
 
+def as_interval(name: str, factor: Factor, high: float) -> FactorSampler:
+    """The same where there is no number that changes nothing to begin at.
+
+    Args:
+        name: of the argument.
+        factor: a pair above 0, a `FactorSampler`, or a stored one.
+        high: the largest number allowed.
+
+    Raises:
+        ValueError: if it is none of these, or leaves `(0, high]`.
+    """
+    if not isinstance(factor, numbers.Real):
+        sampler = as_factor(name, factor, 0.0, high)
+        if sampler.bounds[0] > 0:
+            return sampler
+    raise ValueError(
+        f"Expected `{name}` to be a pair (smallest, largest) or a FactorSampler, all "
+        f"above 0 and at most {high:g}; received {factor!r}."
+    )
+
+
 def _as_number(name: str, value: Any) -> float:
     if not isinstance(value, numbers.Real) or not math.isfinite(value):
         raise ValueError(f"Expected `{name}` to be a number, received {value!r}.")

@@ -10,5 +10,5 @@ class XY:
     CONFIDENCE = 3
 
 
-class REL_XY(XY):  # noqa: N801
+class REL_XY(XY):
     """Place as fractions of the image's width and height, and what may follow it."""

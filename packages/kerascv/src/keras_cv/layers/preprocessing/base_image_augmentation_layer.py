@@ -26,7 +26,7 @@ from keras_cv.augmentation.inputs import (
     TARGETS,
     read,
 )
-from keras_cv.augmentation.routes import call_on_host, route, spec_of
+from keras_cv.augmentation.routes import call_on_host, ragged_to_list, route, spec_of
 from keras_cv.augmentation.tensor_engine import keras_engine, tensorflow_engine
 
 # More than a layer draws in one call.
@@ -79,9 +79,11 @@ class BaseImageAugmentationLayer(keras.layers.Layer):
 
     Attributes:
         is_random: whether it draws anything; if not, `training` does not matter.
+        makes_sizes_differ: whether images come out of different sizes.
     """
 
     is_random = True
+    makes_sizes_differ = False
 
     def __init__(
         self, seed: int | None = None, *, graph: bool = False, **kwargs: Any
@@ -156,7 +158,9 @@ class BaseImageAugmentationLayer(keras.layers.Layer):
             return self._run(inputs, engine, index=index, **arguments)
         if where == "host call":
             return self._call_on_host(inputs, index, arguments)
-        inputs, index = to_host(inputs), to_host(index)
+        if _is_dict(inputs):
+            inputs = {key: ragged_to_list(value) for key, value in inputs.items()}
+        inputs, index = to_host(ragged_to_list(inputs)), to_host(index)
         return self._run(inputs, numpy_engine.ENGINE, index=index, **arguments)
 
     def call(
@@ -261,8 +265,9 @@ class BaseImageAugmentationLayer(keras.layers.Layer):
             if key in (IMAGES, LABELS, TARGETS, BOXES, MASKS, KEYPOINTS)
         }
         self.check_others(set(samples) - set(known))
-        run = _HostRun(self, arguments)
-        outputs = call_on_host(run, known, index, self._specs(known))
+        specs = self._specs(known)
+        run = _HostRun(self, arguments, specs[IMAGES].ragged)
+        outputs = call_on_host(run, known, index, specs)
         if not _is_dict(inputs):
             return outputs[IMAGES]
         return {**samples, **outputs}
@@ -278,11 +283,17 @@ class BaseImageAugmentationLayer(keras.layers.Layer):
         lead = () if single else images.shape[:1]
         shape = self.output_shape((None, *images.shape) if single else images.shape)
         batch = () if single else shape[:1]
-        specs[IMAGES] = Spec(self.output_dtype(images.dtype), (*batch, *shape[1:]))
+        ragged = (
+            not single
+            and None in shape[1:3]
+            and (images.ragged or self.makes_sizes_differ)
+        )
+        dtype = self.output_dtype(images.dtype)
+        specs[IMAGES] = Spec(dtype, (*batch, *shape[1:]), ragged)
         for key, spec in specs.items():
             if key == MASKS:
                 size = (*batch, *shape[1:3], *spec.shape[len(lead) + 2 :])
-                specs[key] = Spec(spec.dtype, size)
+                specs[key] = Spec(spec.dtype, size, ragged)
             elif key == BOXES:
                 specs[key] = {
                     name: Spec(
@@ -322,12 +333,13 @@ class _HostRun:
 
     layer: BaseImageAugmentationLayer
     arguments: dict[str, Any]
+    may_differ: bool
 
     def __call__(self, inputs: Any, index: Any) -> Any:
         outputs = self.layer._run(
             inputs, numpy_engine.ENGINE, index=index, **self.arguments
         )
-        if isinstance(outputs[IMAGES], list):
+        if isinstance(outputs[IMAGES], list) and not self.may_differ:
             raise ValueError(
                 f"{type(self.layer).__name__} made images of different sizes, which "
                 "have no place in one tensor. Apply it before `batch`."

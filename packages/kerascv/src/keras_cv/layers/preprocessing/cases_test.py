@@ -57,6 +57,7 @@ def some_layers():
 
 
 MIXES = {"single": "received a single image", "sizes": "of different sizes"}
+TENSORS = ("backend", "jit", "graph")
 CASES: dict[str, Case] = {
     "Augmenter": Case(
         lambda **k: P.Augmenter(
@@ -97,6 +98,78 @@ CASES: dict[str, Case] = {
     ),
     "RandomRotation wrap": Case(
         lambda **k: P.RandomRotation(0.1, "wrap", "nearest", **BOXES, **k)
+    ),
+    "AutoContrast": Case(lambda **k: P.AutoContrast(**k)),
+    "ChannelShuffle": Case(lambda **k: P.ChannelShuffle(**k)),
+    "Equalization": Case(lambda **k: P.Equalization(**k)),
+    "Grayscale": Case(lambda **k: P.Grayscale(**k)),
+    "Grayscale three": Case(lambda **k: P.Grayscale(3, **k)),
+    "Normalize": Case(lambda **k: P.Normalize(**k)),
+    "Posterization": Case(lambda **k: P.Posterization(bits=3, **k)),
+    "RandomChannelShift": Case(lambda **k: P.RandomChannelShift(factor=0.4, **k)),
+    "RandomColorDegeneration": Case(lambda **k: P.RandomColorDegeneration(0.8, **k)),
+    "RandomContrast": Case(lambda **k: P.RandomContrast(factor=0.5, **k)),
+    "RandomHue": Case(lambda **k: P.RandomHue(0.6, **k)),
+    "RandomSaturation": Case(lambda **k: P.RandomSaturation((0.2, 0.9), **k)),
+    "GridMask": Case(lambda **k: P.GridMask((0.3, 0.6), **k)),
+    "GridMask noise": Case(
+        lambda **k: P.GridMask((0.3, 0.6), fill_mode="gaussian_noise", **k)
+    ),
+    "RandomColorJitter": Case(
+        lambda **k: P.RandomColorJitter((0, 255), 0.3, 0.4, (0.3, 0.7), 0.2, **k)
+    ),
+    "RandomCutout": Case(lambda **k: P.RandomCutout(0.5, 0.6, fill_value=7, **k)),
+    "RandomErasing": Case(lambda **k: P.RandomErasing(0.9, **k)),
+    "RandomGaussianBlur": Case(lambda **k: P.RandomGaussianBlur(7, 2.0, **k)),
+    "RandomGaussianBlur reflect": Case(
+        lambda **k: P.RandomGaussianBlur((4, 5), 2.0, fill_mode="reflect", **k)
+    ),
+    "RandomJpegQuality": Case(
+        lambda **k: P.RandomJpegQuality((20, 80), **k),
+        impossible=dict.fromkeys(("backend", "jit"), "compresses on the host"),
+    ),
+    "RandomSharpness": Case(lambda **k: P.RandomSharpness(1.0, **k)),
+    "Rescaling": Case(lambda **k: P.Rescaling(1 / 255, -0.5, **k)),
+    "Solarization": Case(
+        lambda **k: P.Solarization((0, 255), (0, 90), (100, 200), **k)
+    ),
+    "CenterCrop": Case(lambda **k: P.CenterCrop(20, 30, **BOXES, **k)),
+    "CenterCrop larger": Case(lambda **k: P.CenterCrop(20, 48, **BOXES, **k)),
+    "JitteredResize": Case(
+        lambda **k: P.JitteredResize((24, 28), (0.5, 2.0), **BOXES, **k)
+    ),
+    "JitteredResize crop": Case(
+        lambda **k: P.JitteredResize((40, 28), (0.8, 2.0), (30, 20), **BOXES, **k)
+    ),
+    "RandomAspectRatio": Case(
+        lambda **k: P.RandomAspectRatio((0.8, 1.2), **BOXES, **k),
+        impossible=dict.fromkeys(TENSORS, "no place in one tensor"),
+    ),
+    "RandomCrop": Case(lambda **k: P.RandomCrop(20, 30, **BOXES, **k)),
+    "RandomCrop larger": Case(lambda **k: P.RandomCrop(20, 48, **BOXES, **k)),
+    "RandomCropAndResize": Case(
+        lambda **k: P.RandomCropAndResize(
+            (24, 28), (0.3, 1.0), (0.7, 1.4), **BOXES, **k
+        )
+    ),
+    "RandomPerspective": Case(lambda **k: P.RandomPerspective(**BOXES, **k)),
+    "RandomShear": Case(lambda **k: P.RandomShear(0.4, 0.2, **BOXES, **k)),
+    "RandomTranslation": Case(lambda **k: P.RandomTranslation(0.3, 0.4, **BOXES, **k)),
+    "RandomTranslation constant": Case(
+        lambda **k: P.RandomTranslation(
+            0.3, 0.4, "constant", fill_value=7, **BOXES, **k
+        )
+    ),
+    "RandomZoom": Case(lambda **k: P.RandomZoom(0.4, 0.3, **BOXES, **k)),
+    "RandomZoom wrap": Case(lambda **k: P.RandomZoom(0.6, None, "wrap", **BOXES, **k)),
+    "Resizing": Case(lambda **k: P.Resizing(24, 52, **BOXES, **k)),
+    "Resizing bicubic": Case(
+        lambda **k: P.Resizing(
+            24, 20, "bicubic", crop_to_aspect_ratio=True, **BOXES, **k
+        )
+    ),
+    "Resizing pad": Case(
+        lambda **k: P.Resizing(50, 28, pad_to_aspect_ratio=True, **BOXES, **k)
     ),
 }
 

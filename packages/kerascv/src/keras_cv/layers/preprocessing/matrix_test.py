@@ -42,6 +42,8 @@ def inputs_of(name, dtype="uint8", without=(), **options):
 
 def to_numpy(outputs):
     def convert(value):
+        if hasattr(value, "row_lengths"):
+            return [image.to_tensor().numpy() for image in value]
         return keras.ops.convert_to_numpy(value) if _is_tensor(value) else value
 
     return keras.tree.map_structure(convert, outputs)
@@ -166,7 +168,7 @@ def test_in_a_dataset(name, route):
         assert_agree(case, expected, to_numpy(found), "uint8")
         declared = dataset.map(lambda x: layer(x, index=7)).element_spec
         for key in expected:
-            if key != "bounding_boxes":
+            if key != "bounding_boxes" and not isinstance(expected[key], list):
                 assert declared[key].shape.is_compatible_with(expected[key].shape), key
 
 
@@ -241,7 +243,8 @@ def test_training(name):
 def test_seeds(name):
     inputs = inputs_of(name)
     first, same = (make(name, seed=0)(inputs) for _ in range(2))
-    np.testing.assert_array_equal(first["images"], same["images"])
+    for a, b in zip(first["images"], same["images"], strict=True):
+        np.testing.assert_array_equal(a, b)
     layer = make(name)
     if not layer.is_random:
         return
@@ -269,7 +272,9 @@ def test_copies(name):
     )
     assert to_json(revived) == to_json(layer)
     copied = pickle.loads(pickle.dumps(layer))
-    np.testing.assert_array_equal(copied(inputs)["images"], layer(inputs)["images"])
+    again = copied(inputs)["images"]
+    for a, b in zip(again, layer(inputs)["images"], strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 @each_case

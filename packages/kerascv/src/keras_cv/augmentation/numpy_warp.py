@@ -1,0 +1,176 @@
+"""Moves and resamples one image on the host, in the fastest way that gives the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from keras_cv import array_ops
+from keras_cv.augmentation.resampling import BETWEEN, axis_weights, fill_indices
+from keras_cv.augmentation.transform import INTERPOLATIONS, Transform
+
+# OpenCV takes at most four channels at a time where it needs a value of each.
+CHANNELS = 4
+# OpenCV's BORDER_CONSTANT, _REPLICATE, _REFLECT and _WRAP.
+_BORDERS = {"constant": 0, "nearest": 1, "reflect": 2, "wrap": 3}
+# OpenCV's codes, by the directions of rows and columns.
+_FLIPS = {(-1, -1): -1, (-1, 1): 0, (1, -1): 1}
+
+
+def warp(
+    image: np.ndarray,
+    matrix: np.ndarray,
+    size: tuple[int, int],
+    transform: Transform,
+    interpolation: str,
+) -> np.ndarray:
+    """Resamples one image; the result may share its memory.
+
+    Args:
+        image: `(H, W, C)`, all that is read.
+        matrix: float64 `(3, 3)`, from the output to the input.
+        size: height and width of the output.
+        transform: how to fill.
+        interpolation: one of `RESIZE_INTERPOLATIONS`.
+    """
+    if interpolation not in INTERPOLATIONS:
+        return _resize_by_filter(image, matrix, size, interpolation)
+    (a, b, c), (d, e, f), last = matrix.tolist()
+    if b == d == 0 and last == [0, 0, 1]:
+        rows = _Axis(e, f, size[0], image.shape[0])
+        columns = _Axis(a, c, size[1], image.shape[1])
+        if rows.is_run and columns.is_run:
+            return _cut(image, rows, columns)
+        if interpolation == "nearest":
+            return _pick(image, rows, columns, transform)
+        if rows.is_whole and columns.is_whole:
+            return _resize(image, rows, columns)
+    return _warp_points(image, matrix, size, transform, interpolation)
+
+
+class _Axis:
+    """Where the pixels of an output's axis come from.
+
+    Attributes:
+        size: number of pixels of the output.
+        direction: 1 or -1.
+        first: the smallest coordinate that is looked at, in pixels of the input.
+        is_run: whether they are pixels of the input, one beside the other.
+        is_whole: whether they spread over all of the input evenly.
+    """
+
+    def __init__(self, scale: float, shift: float, size: int, source: int) -> None:
+        self.size = size
+        self.direction = 1 if scale >= 0 else -1
+        first, last = shift, shift + scale * size
+        first, last = (first, last) if scale >= 0 else (last, first)
+        self.first = first
+        is_inside = first >= 0 and last <= source
+        self.is_run = abs(scale) == 1 and is_inside and first == int(first)
+        self.is_whole = abs(first) < 1e-3 and abs(last - source) < 1e-3
+        self._line = scale, shift, source
+
+    def indices(self, fill_mode: str) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the nearest pixels, and which of them lie inside."""
+        scale, shift, source = self._line
+        centers = scale * (np.arange(self.size) + 0.5) + shift
+        index = np.floor(centers + BETWEEN).astype(int)
+        inside = (index >= 0) & (index < source)
+        return fill_indices(index, source, fill_mode, array_ops.NUMPY), inside
+
+
+def _cut(image: np.ndarray, rows: _Axis, columns: _Axis) -> np.ndarray:
+    """Takes a part as it is, or flipped."""
+    top, left = int(rows.first), int(columns.first)
+    part = image[top : top + rows.size, left : left + columns.size]
+    code = _FLIPS.get((rows.direction, columns.direction))
+    if code is None:
+        return part
+    import cv2
+
+    return cv2.flip(np.ascontiguousarray(part), code).reshape(part.shape)
+
+
+def _pick(
+    image: np.ndarray, rows: _Axis, columns: _Axis, transform: Transform
+) -> np.ndarray:
+    """Takes whole rows and columns."""
+    row, row_inside = rows.indices(transform.fill_mode)
+    column, column_inside = columns.indices(transform.fill_mode)
+    picked = image.take(row, axis=0).take(column, axis=1)
+    if transform.fill_mode == "constant":
+        picked[~row_inside] = transform.fill_value
+        picked[:, ~column_inside] = transform.fill_value
+    return picked
+
+
+def _resize(image: np.ndarray, rows: _Axis, columns: _Axis) -> np.ndarray:
+    """Stretches all of an image."""
+    import cv2
+
+    if -1 in (rows.direction, columns.direction):
+        image = image[:: rows.direction, :: columns.direction]
+        image = np.ascontiguousarray(image)
+    size = columns.size, rows.size
+    resized = cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
+    return resized.reshape(rows.size, columns.size, -1)
+
+
+def _resize_by_filter(
+    image: np.ndarray, matrix: np.ndarray, size: tuple[int, int], interpolation: str
+) -> np.ndarray:
+    """Resizes all of an image by products with the weights of a filter."""
+    transform = Transform(np.linalg.inv(matrix)[None].astype("float32"))
+    rows, columns = (
+        axis_weights(
+            transform, axis, size[axis], length, interpolation, array_ops.NUMPY
+        )
+        for axis, length in enumerate(image.shape[:2])
+    )
+    height, width = image.shape[:2]
+    values = rows[0].astype("float32") @ image.reshape(height, -1).astype("float32")
+    values = columns[0].astype("float32") @ values.reshape(size[0], width, -1)
+    if image.dtype == np.uint8:
+        return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    return values.astype(image.dtype, copy=False)
+
+
+def _warp_points(
+    image: np.ndarray,
+    matrix: np.ndarray,
+    size: tuple[int, int],
+    transform: Transform,
+    interpolation: str,
+) -> np.ndarray:
+    """Looks up each pixel where it comes from."""
+    import cv2
+
+    height, width = size
+    # OpenCV counts from the centre of the first pixel.
+    matrix = shift(-0.5, -0.5) @ matrix @ shift(0.5, 0.5)
+    flags = {"bilinear": cv2.INTER_LINEAR, "nearest": cv2.INTER_NEAREST}[interpolation]
+    arguments: dict[str, Any] = {
+        "dsize": (width, height),
+        "flags": flags | cv2.WARP_INVERSE_MAP,
+        "borderMode": _BORDERS[transform.fill_mode],
+        "borderValue": [transform.fill_value] * CHANNELS,
+    }
+    is_affine = matrix[2].tolist() == [0, 0, 1]
+    function = cv2.warpAffine if is_affine else cv2.warpPerspective
+    matrix = matrix[:2] if is_affine else matrix
+    source = image if image.shape[-1] <= CHANNELS else np.ascontiguousarray(image)
+    if source.dtype not in (np.uint8, np.float32):
+        source = source.astype("float32")
+    parts: list[Any] = [
+        function(source[..., start : start + CHANNELS], matrix, **arguments)
+        for start in range(0, image.shape[-1], CHANNELS)
+    ]
+    parts = [part.reshape(height, width, -1) for part in parts]
+    warped = parts[0] if len(parts) == 1 else np.concatenate(parts, -1)
+    return warped.astype(image.dtype, copy=False)
+
+
+def shift(x: float, y: float) -> np.ndarray:
+    """Returns the matrix that adds to x and y."""
+    return np.array([[1.0, 0.0, x], [0.0, 1.0, y], [0.0, 0.0, 1.0]])

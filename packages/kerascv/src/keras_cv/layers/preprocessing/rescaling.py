@@ -1,0 +1,50 @@
+"""Scales values."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from domain_core.serialization import serializable
+from keras_cv.augmentation.batch import Batch
+from keras_cv.augmentation.statistics import Statistics
+from keras_cv.layers.preprocessing.base_image_augmentation_layer import Parameters
+from keras_cv.layers.preprocessing.color_augmentation import ValueAugmentation
+
+
+@serializable("kerascv")
+class Rescaling(ValueAugmentation):
+    """Multiplies all values, then adds to them; float32 comes out.
+
+    Args:
+        scale: the factor, such as 1 / 255.
+        offset: what is added.
+        **kwargs: see `BaseImageAugmentationLayer`.
+
+    Raises:
+        ValueError: if an argument is no number.
+    """
+
+    is_random = False
+    result_dtype = "float32"
+
+    def __init__(self, scale: float, offset: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        for name, value in (("scale", scale), ("offset", offset)):
+            if not math.isfinite(value):
+                raise ValueError(f"Expected `{name}` to be finite, received {value!r}.")
+        self.scale = float(scale)
+        self.offset = float(offset)
+
+    def change_values(
+        self, values: Any, parameters: Parameters, statistics: Statistics, ops: Any
+    ) -> Any:
+        return values * self.scale + self.offset
+
+    def check(self, batch: Batch) -> None:
+        """Any range of values will do."""
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        del config["value_range"], config["seed"]
+        return {**config, "scale": self.scale, "offset": self.offset}
