@@ -53,8 +53,8 @@ class CoveringAugmentation(ColorAugmentation):
             raise ValueError(
                 f"Expected `fill_value` to be a number, received {fill_value!r}."
             )
-        self.fill_mode = fill_mode
-        self.fill_value = float(fill_value)
+        self.fill_mode: str = fill_mode
+        self.fill_value: float = float(fill_value)
 
     def sample_cover(self, draws: Draws, batch: Batch) -> Parameters:
         """Draws what is covered, as `sample` does."""

@@ -100,7 +100,7 @@ def gaussians(size: int, sigma: Any, ops: Any) -> Any:
     places = np.arange(-(size // 2), size // 2 + 1)
     squares, is_used = (
         ops.convert_to_tensor(array.astype("float32"))
-        for array in (places**2, places > -(size + 1) // 2)
+        for array in (places**2, places >= -((size - 1) // 2))
     )
     sigma = ops.maximum(sigma, _SHARPEST)[:, None]
     weights = ops.exp(-squares / (2.0 * sigma * sigma)) * is_used
