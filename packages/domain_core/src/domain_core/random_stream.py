@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import operator
 import sys
 import threading
@@ -176,6 +175,8 @@ class RandomStream:
 
 def _worker_number() -> int:
     """Returns a number for this process: 0 unless it is a worker of a loader."""
+    import multiprocessing  # takes a while, and few draw anything
+
     if multiprocessing.parent_process() is None:
         return 0
     name = multiprocessing.current_process().name
