@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from domain_core.at_exit import CALLS
 from domain_core.ragged import Ragged
 
 
@@ -51,7 +52,7 @@ class _HostFunction:
 
     def __call__(self, *arrays: Any) -> list[np.ndarray]:
         arguments = _map(lambda leaf: self._fill(leaf, arrays), self.places)
-        results = list(_leaves(self.function(*arguments)))
+        results = list(_leaves(CALLS.run(lambda: self.function(*arguments))))
         parts: list[np.ndarray] = []
         for spec, result in zip(self.specs, results, strict=True):
             dtype = object if spec.dtype == "string" else spec.dtype

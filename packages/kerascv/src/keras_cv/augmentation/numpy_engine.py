@@ -49,6 +49,29 @@ class NumpyEngine:
             return together
         return [together[i] if x is None else x for i, x in enumerate(results)]
 
+    def each_like(
+        self, images: Any, function: Callable[[int, np.ndarray], object]
+    ) -> Any:
+        """Returns images of the same shapes and dtype, which a function fills.
+
+        Args:
+            images: of the batch.
+            function: takes an index and the array to fill.
+        """
+        if not len(images):
+            raise ValueError("Expected at least one image, received an empty batch.")
+        filled: Any = (
+            [np.empty(image.shape, image.dtype) for image in images]
+            if isinstance(images, list)
+            else np.empty(images.shape, images.dtype)
+        )
+
+        def run(i: int) -> None:
+            function(i, filled[i])
+
+        for_each(run, len(images))
+        return filled
+
     def sizes(self, images: Any) -> np.ndarray:
         """Returns heights and widths, float32 `(B, 2)`."""
         return np.array([image.shape[:2] for image in images], "float32")
@@ -105,20 +128,14 @@ class NumpyEngine:
             dtype: of the result; None for that of the images, rounded and clipped if
                 they are uint8.
         """
-        if images[0].dtype != np.uint8:
-            return self.each(
-                lambda i: self._map_floats(images[i], function, parameters, i, dtype),
-                len(images),
+        if images[0].dtype == np.uint8 and dtype is None:
+            tables = self.as_uint8(self._tables(images, function, parameters))
+            return self.each_like(
+                images, lambda i, out: _look_up(images[i], tables[i], out)
             )
-        statistics = Statistics.of_images(images)
-        levels = np.broadcast_to(_LEVELS, (len(images), 256, 1))
-        tables = function(levels, parameters, statistics, self.ops)
-        if dtype is None:
-            tables = self.as_uint8(tables)
-        tables = np.ascontiguousarray(
-            np.broadcast_to(tables, (len(images), *tables.shape[1:]))
+        return self.each(
+            self._values_of(images, function, parameters, dtype), len(images)
         )
-        return self.each(lambda i: self._look_up(images[i], tables[i]), len(images))
 
     def warp(self, images: Any, transform: Transform, interpolation: str) -> Any:
         """Moves and resamples images; see `Transform`."""
@@ -182,7 +199,13 @@ class NumpyEngine:
 
     def take_channels(self, images: Any, order: np.ndarray) -> Any:
         """Returns images with channels in another order, int32 `(B, C)`."""
-        return self.each(lambda i: images[i][..., order[i]], len(images))
+        import cv2
+
+        def run(i: int, out: np.ndarray) -> None:
+            pairs = np.stack([order[i], np.arange(out.shape[-1])], axis=1)
+            cv2.mixChannels([images[i]], [out], pairs.ravel().tolist())
+
+        return self.each_like(images, run)
 
     def adjust_hsv(
         self,
@@ -191,7 +214,8 @@ class NumpyEngine:
         hue: np.ndarray,
         saturation: np.ndarray,
         *,
-        dtype: Any = None,
+        function: Callable[..., Any] | None = None,
+        parameters: dict[str, Any] | None = None,
     ) -> Any:
         """Turns hues and scales saturations.
 
@@ -200,34 +224,34 @@ class NumpyEngine:
             value_range: of the images.
             hue: float32 `(B,)`, what is added, as a fraction of the circle.
             saturation: float32 `(B,)`, what is multiplied; it stays in [0, 1].
-            dtype: of the result; None for that of the images.
+            function: changes values first; see `map_values`.
+            parameters: of the function.
         """
         import cv2
 
-        low, high = value_range
-        dtype = images[0].dtype if dtype is None else dtype
+        low = np.float32(value_range[0])
+        rgb_of: Callable[[int], np.ndarray] = images.__getitem__
+        if function is not None:
+            rgb_of = self._values_of(images, function, parameters or {}, "float32")
 
-        def run(i: int) -> np.ndarray:
-            image = images[i]
-            scaled = np.multiply(image, np.float32(1 / (high - low)), dtype="float32")
-            if low:
-                scaled -= np.float32(low / (high - low))
-            hsv = cv2.cvtColor(scaled, cv2.COLOR_RGB2HSV)  # hue in degrees
-            planes = hsv.reshape(-1, 3)
-            if hue[i]:
-                degrees = planes[:, 0]
-                degrees += np.float32(360 * hue[i])
-                np.mod(degrees, np.float32(360), out=degrees)
-            if saturation[i] != 1:
-                np.clip(planes[:, 1] * saturation[i], 0, 1, out=planes[:, 1])
-            rgb = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB, dst=scaled)
-            if dtype == np.uint8:
-                return cv2.convertScaleAbs(rgb, alpha=high)
-            rgb *= np.float32(high - low)
-            rgb += np.float32(low)
-            return rgb.astype(dtype, copy=False)
+        def run(i: int, out: np.ndarray) -> None:
+            rgb = rgb_of(i)
+            rgb = rgb - low if low else rgb.astype("float32", copy=False)
+            # Hue in degrees and saturation; values keep their range.
+            hsv = cv2.cvtColor(rgb, cv2.COLOR_RGB2HSV)
+            change = np.eye(3, 4, dtype="float32")
+            change[0, 3] = 360 * (hue[i] % 1)  # more than a turn is understood
+            change[1, 1] = saturation[i]
+            cv2.transform(hsv, change, dst=hsv)
+            if saturation[i] > 1:
+                cv2.min(hsv, (np.inf, 1.0, np.inf, np.inf), dst=hsv)
+            rgb = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
+            if out.dtype == np.uint8:
+                cv2.convertScaleAbs(rgb, dst=out)
+            else:
+                np.add(rgb, low, out=out)
 
-        return self.each(run, len(images))
+        return self.each_like(images, run)
 
     def blur(
         self,
@@ -253,27 +277,23 @@ class NumpyEngine:
             "nearest": cv2.BORDER_REPLICATE,
         }[fill_mode]
 
-        def run(i: int) -> np.ndarray:
-            blurred = cv2.sepFilter2D(
-                images[i], -1, x_kernels[i], y_kernels[i], borderType=border
-            )
-            return blurred.reshape(images[i].shape)
+        def run(i: int, out: np.ndarray) -> None:
+            kernels = x_kernels[i], y_kernels[i]
+            cv2.sepFilter2D(images[i], -1, *kernels, dst=out, borderType=border)
 
-        return self.each(run, len(images))
+        return self.each_like(images, run)
 
     def filter(self, images: Any, kernels: np.ndarray) -> Any:
         """Convolves with kernels, float32 `(B, 3, 3)`; pixels at the edges stay."""
         import cv2
 
-        def run(i: int) -> np.ndarray:
-            image = images[i]
-            filtered = cv2.filter2D(image, -1, kernels[i]).reshape(image.shape)
+        def run(i: int, out: np.ndarray) -> None:
+            cv2.filter2D(images[i], -1, kernels[i], dst=out)
             for edge in (0, -1):
-                filtered[edge] = image[edge]
-                filtered[:, edge] = image[:, edge]
-            return filtered
+                out[edge] = images[i][edge]
+                out[:, edge] = images[i][:, edge]
 
-        return self.each(run, len(images))
+        return self.each_like(images, run)
 
     def compress(
         self, images: Any, value_range: tuple[float, float], quality: np.ndarray
@@ -314,6 +334,25 @@ class NumpyEngine:
 
         return self.each(run, len(first))
 
+    def add_weighted(self, total: Any, images: Any, weights: np.ndarray) -> Any:
+        """Returns float32 `total + weights * images`.
+
+        Args:
+            total: float32 images, which are not kept; None for nothing yet.
+            images: of the batch.
+            weights: float32 `(B,)`.
+        """
+        import cv2
+
+        def run(i: int) -> np.ndarray:
+            image = images[i]
+            before, share = (image, 0.0) if total is None else (total[i], 1.0)
+            weight = float(weights[i])
+            out = cv2.addWeighted(before, share, image, weight, 0, dtype=cv2.CV_32F)
+            return out.reshape(image.shape)
+
+        return self.each(run, len(images))
+
     def paste(self, images: Any, others: Any, rectangle: np.ndarray) -> Any:
         """Returns images with rectangles `(B, 4)`, "xyxy" in pixels, of others."""
         pasted = np.array(images)
@@ -333,10 +372,10 @@ class NumpyEngine:
         """
         corners = rectangles.astype(int).tolist()
 
-        def run(i: int) -> np.ndarray:
-            filled = images[i].copy()
+        def run(i: int, out: np.ndarray) -> None:
+            out[:] = images[i]
             left, top, right, bottom = corners[i]
-            pattern = self._as(patterns[i], filled.dtype)
+            pattern = self._as(patterns[i], out.dtype)
             rows, columns = (
                 np.arange(first, last) % length
                 for first, last, length in zip(
@@ -345,10 +384,9 @@ class NumpyEngine:
             )
             if pattern.shape[:2] != (1, 1):
                 pattern = pattern[rows[:, None], columns]
-            filled[top:bottom, left:right] = pattern
-            return filled
+            out[top:bottom, left:right] = pattern
 
-        return self.each(run, len(images))
+        return self.each_like(images, run)
 
     def fill_where(
         self,
@@ -368,18 +406,17 @@ class NumpyEngine:
         """
         import cv2
 
-        def run(i: int) -> np.ndarray:
-            filled = images[i].copy()
-            height, width = filled.shape[:2]
+        def run(i: int, out: np.ndarray) -> None:
+            out[:] = images[i]
+            height, width = out.shape[:2]
             mine = {name: value[i : i + 1] for name, value in parameters.items()}
             chosen = mask(mine, height, width, self.ops)[0]
-            pattern = self._as(patterns[i], filled.dtype)
+            pattern = self._as(patterns[i], out.dtype)
             times = (-(-height // pattern.shape[0]), -(-width // pattern.shape[1]), 1)
             pattern = np.ascontiguousarray(np.tile(pattern, times)[:height, :width])
-            cv2.copyTo(pattern, chosen.view(np.uint8), filled)
-            return filled
+            cv2.copyTo(pattern, chosen.view(np.uint8), out)
 
-        return self.each(run, len(images))
+        return self.each_like(images, run)
 
     def select(self, mask: np.ndarray, others: Any, images: Any) -> Any:
         """Returns images with the pixels of others where `(B, H, W)` is True."""
@@ -408,6 +445,10 @@ class NumpyEngine:
             tiled[i, y:, x:] = fourth[: height - y, : width - x]
         return tiled
 
+    def as_dtype(self, images: Any, dtype: Any) -> Any:
+        """Casts images; rounds and clips if it is to uint8."""
+        return self.each(lambda i: self._as(images[i], dtype), len(images))
+
     def as_uint8(self, values: np.ndarray) -> np.ndarray:
         """Rounds and clips."""
         return np.clip(np.rint(values), 0, 255).astype(np.uint8)
@@ -415,27 +456,46 @@ class NumpyEngine:
     def _as(self, values: np.ndarray, dtype: Any) -> np.ndarray:
         return self.as_uint8(values) if dtype == np.uint8 else values.astype(dtype)
 
-    def _map_floats(
+    def _values_of(
         self,
-        image: np.ndarray,
+        images: Any,
         function: Callable[..., Any],
         parameters: dict[str, Any],
-        index: int,
         dtype: str | None,
+    ) -> Callable[[int], np.ndarray]:
+        """Returns what gives the changed image of each index; see `map_values`."""
+        if images[0].dtype == np.uint8:
+            tables = self._tables(images, function, parameters)
+            return lambda i: _look_up(images[i], tables[i])
+
+        def run(i: int) -> np.ndarray:
+            image = images[i]
+            values = image.reshape(1, -1, image.shape[-1])
+            mine = {name: value[i : i + 1] for name, value in parameters.items()}
+            changed = function(values, mine, Statistics(values, self.ops), self.ops)
+            changed = changed.reshape(image.shape)
+            return changed.astype(dtype or image.dtype, copy=False)
+
+        return run
+
+    def _tables(
+        self, images: Any, function: Callable[..., Any], parameters: dict[str, Any]
     ) -> np.ndarray:
-        values = image.reshape(1, -1, image.shape[-1])
-        mine = {name: value[index : index + 1] for name, value in parameters.items()}
-        changed = function(values, mine, Statistics(values, self.ops), self.ops)
-        return changed.reshape(image.shape).astype(dtype or image.dtype, copy=False)
+        """Returns what becomes of each level, float32 `(B, 256, C or 1)`."""
+        levels = np.broadcast_to(_LEVELS, (len(images), 256, 1))
+        statistics = Statistics.of_images(images)
+        tables = function(levels, parameters, statistics, self.ops)
+        return np.broadcast_to(tables, (len(images), *tables.shape[1:]))
 
-    def _look_up(self, image: np.ndarray, table: np.ndarray) -> np.ndarray:
-        """Returns what a table `(256, C or 1)` holds for each value."""
-        import cv2
 
-        channels = image.shape[-1]
-        if table.shape[-1] == 1:
-            return cv2.LUT(image, table).reshape(image.shape)
-        return cv2.LUT(image, table.reshape(1, 256, channels)).reshape(image.shape)
+def _look_up(
+    image: np.ndarray, table: np.ndarray, out: np.ndarray | None = None
+) -> np.ndarray:
+    """Returns what a table `(256, C or 1)` holds for each value, in `out` if given."""
+    import cv2
+
+    table = np.ascontiguousarray(table).reshape(1, 256, -1)
+    return cv2.LUT(image, table, dst=out).reshape(image.shape)
 
 
 def _stacked(images: list[np.ndarray]) -> Any:

@@ -17,11 +17,12 @@ from keras_cv import array_ops
 from keras_cv.augmentation.resampling import (
     BETWEEN,
     axis_weights,
-    fill_indices,
     inner_indices,
     source_axis,
 )
-from keras_cv.augmentation.statistics import Statistics
+from keras_cv.augmentation.tensor_colors import TensorColors
+from keras_cv.augmentation.tensor_colors import is_float as is_float
+from keras_cv.augmentation.tensor_colors import is_uint8 as is_uint8
 from keras_cv.augmentation.transform import Transform, about, inverse
 
 # What PyTorch calls our fill modes, and what TensorFlow's warp takes.
@@ -29,7 +30,7 @@ _TORCH_PADDING = {"reflect": "reflection", "constant": "zeros", "nearest": "bord
 _TENSORFLOW_WARPS = ("uint8", "int32", "int64", "float32")
 
 
-class TensorEngine:
+class TensorEngine(TensorColors):
     """What layers do to images, on tensors.
 
     Args:
@@ -39,9 +40,6 @@ class TensorEngine:
     name = "tensor"
     # XLA makes one pass of it; elsewhere to look up pixels is faster.
     flips_by_reversing = False
-
-    def __init__(self, ops: Any) -> None:
-        self.ops = ops
 
     def sizes(self, images: Any) -> Any:
         """Returns heights and widths, float32 `(B, 2)`."""
@@ -54,22 +52,6 @@ class TensorEngine:
     def take_samples(self, values: Any, indices: Any) -> Any:
         """Returns samples of a tensor."""
         return self.ops.take(values, indices, axis=0)
-
-    def map_values(
-        self,
-        images: Any,
-        function: Callable[..., Any],
-        parameters: dict[str, Any],
-        *,
-        dtype: str | None = None,
-    ) -> Any:
-        """Changes each value by itself; see `NumpyEngine.map_values`."""
-        ops = self.ops
-        batch, height, width, channels = ops.shape(images)
-        values = ops.cast(ops.reshape(images, (batch, -1, channels)), "float32")
-        changed = function(values, parameters, Statistics(values, ops), ops)
-        changed = ops.reshape(changed, (batch, height, width, channels))
-        return self.as_dtype(changed, dtype or images.dtype)
 
     def warp(self, images: Any, transform: Transform, interpolation: str) -> Any:
         """Moves and resamples images; see `Transform`."""
@@ -264,102 +246,6 @@ class TensorEngine:
             values = ops.where(inside[..., None], values, fill)
         return values
 
-    def mix_channels(self, images: Any, matrices: Any) -> Any:
-        """Makes channels weighted sums of channels; see `NumpyEngine.mix_channels`."""
-        ops = self.ops
-        batch, height, width, channels = ops.shape(images)
-        values = ops.cast(ops.reshape(images, (batch, -1, channels)), "float32")
-        mixed = ops.matmul(values, ops.transpose(matrices, (0, 2, 1)))
-        mixed = ops.reshape(mixed, (batch, height, width, ops.shape(matrices)[1]))
-        return self.as_dtype(mixed, images.dtype)
-
-    def take_channels(self, images: Any, order: Any) -> Any:
-        """Returns images with channels in another order, int32 `(B, C)`."""
-        ops = self.ops
-        channels = ops.arange(images.shape[-1])
-        is_taken = ops.cast(order, "int32")[:, :, None] == ops.cast(channels, "int32")
-        return self.mix_channels(images, ops.cast(is_taken, "float32"))
-
-    def adjust_hsv(
-        self,
-        images: Any,
-        value_range: tuple[float, float],
-        hue: Any,
-        saturation: Any,
-        *,
-        dtype: Any = None,
-    ) -> Any:
-        """Turns hues and scales saturations; see `NumpyEngine.adjust_hsv`."""
-        ops = self.ops
-        low, high = value_range
-        rgb = (ops.cast(images, "float32") - low) / (high - low)
-        hue, saturation = hue[:, None, None], saturation[:, None, None]
-        red, green, blue = (rgb[..., channel] for channel in range(3))
-        value = ops.maximum(ops.maximum(red, green), blue)
-        chroma = value - ops.minimum(ops.minimum(red, green), blue)
-        safe = ops.where(chroma > 0, chroma, ops.ones_like(chroma))
-        sixths = ops.where(
-            value == red,
-            (green - blue) / safe,
-            ops.where(
-                value == green, 2.0 + (blue - red) / safe, 4.0 + (red - green) / safe
-            ),
-        )
-        sixths = ops.mod(sixths + 6.0 * hue, 6.0)
-        # A grey pixel stays grey, and no saturation is above 1.
-        chroma = ops.minimum(chroma * saturation, value)
-        channels = []
-        for offset in (5.0, 3.0, 1.0):
-            place = ops.mod(offset + sixths, 6.0)
-            share = ops.clip(ops.minimum(place, 4.0 - place), 0.0, 1.0)
-            channels.append(value - chroma * share)
-        result = ops.stack(channels, axis=-1) * (high - low) + low
-        return self.as_dtype(result, images.dtype if dtype is None else dtype)
-
-    def blur(
-        self,
-        images: Any,
-        x_kernels: Any,
-        y_kernels: Any,
-        fill_mode: str = "constant",
-    ) -> Any:
-        """Convolves rows and columns; see `NumpyEngine.blur`."""
-        ops = self.ops
-        height, width = ops.shape(images)[1:3]
-        values = ops.cast(images, "float32")
-        for axis, length, kernels in ((2, width, x_kernels), (1, height, y_kernels)):
-            reach = kernels.shape[1] // 2
-            if fill_mode == "constant":
-                pads = [
-                    [reach, reach] if axis == place else [0, 0] for place in range(4)
-                ]
-                padded = ops.pad(values, pads)
-            else:
-                places = ops.arange(-reach, length + reach)
-                index = fill_indices(places, length, fill_mode, ops)
-                padded = ops.take(values, index, axis=axis)
-            total = 0.0
-            for tap in range(2 * reach + 1):
-                part = (slice(None),) * axis + (slice(tap, tap + length),)
-                total = total + padded[part] * kernels[:, tap, None, None, None]
-            values = total
-        return self.as_dtype(values, images.dtype)
-
-    def filter(self, images: Any, kernels: Any) -> Any:
-        """Convolves with kernels, `(B, 3, 3)`; pixels at the edges stay."""
-        ops = self.ops
-        _, height, width, _ = ops.shape(images)
-        padded = ops.pad(ops.cast(images, "float32"), [[0, 0], [1, 1], [1, 1], [0, 0]])
-        total = 0.0
-        for row in range(3):
-            for column in range(3):
-                moved = padded[:, row : row + height, column : column + width]
-                total = total + moved * kernels[:, row, column, None, None, None]
-        y, x = ops.arange(height), ops.arange(width)
-        is_row, is_column = (y > 0) & (y < height - 1), (x > 0) & (x < width - 1)
-        is_inner = (is_row[:, None] & is_column)[None, :, :, None]
-        return ops.where(is_inner, self.as_dtype(total, images.dtype), images)
-
     def compress(self, images: Any, value_range: Any, quality: Any) -> Any:
         """Raises ValueError: JPEG is made on the host."""
         raise ValueError(
@@ -375,6 +261,11 @@ class TensorEngine:
         values = ops.cast(first, "float32")
         values = values + share * (ops.cast(second, "float32") - values)
         return self.as_dtype(values, first.dtype)
+
+    def add_weighted(self, total: Any, images: Any, weights: Any) -> Any:
+        """Returns float32 `total + weights * images`; None adds to nothing."""
+        part = weights[:, None, None, None] * self.ops.cast(images, "float32")
+        return part if total is None else total + part
 
     def paste(self, images: Any, others: Any, rectangle: Any) -> Any:
         """Returns images with rectangles `(B, 4)`, "xyxy" in pixels, of others."""
@@ -453,13 +344,6 @@ class TensorEngine:
         pixels = ops.take(ops.reshape(images, (-1, channels)), index, axis=0)
         return ops.reshape(pixels, (batch, height, width, channels))
 
-    def as_dtype(self, values: Any, dtype: Any) -> Any:
-        """Casts; rounds and clips if it is to uint8."""
-        ops = self.ops
-        if is_uint8(dtype) and not is_uint8(values.dtype):
-            values = ops.clip(ops.round(values), 0.0, 255.0)
-        return ops.cast(values, dtype)
-
 
 class KerasEngine(TensorEngine):
     """On tensors of the backend of Keras, also while they are traced."""
@@ -499,6 +383,33 @@ class KerasEngine(TensorEngine):
             align_corners=False,
         )
         return sampled.permute(0, 2, 3, 1) + fill
+
+    def pad(self, images: Any, reaches: tuple[int, int], fill_mode: str) -> Any:
+        if not self._is_torch or fill_mode != "constant":
+            return super().pad(images, reaches, fill_mode)
+        # Plane by plane, as `convolve` wants it.
+        batch, height, width, channels = images.shape
+        y, x = reaches
+        size = height + 2 * y, width + 2 * x
+        planes = self.ops.zeros((batch, channels, *size), "float32")
+        inner = planes[:, :, y : y + height, x : x + width]
+        inner.copy_(images.permute(0, 3, 1, 2))
+        return planes.permute(0, 2, 3, 1)
+
+    def convolve(self, values: Any, x_kernels: Any, y_kernels: Any) -> Any:
+        if not self._is_torch:
+            return super().convolve(values, x_kernels, y_kernels)
+        from torch.nn.functional import conv2d
+
+        batch, height, width, channels = values.shape
+        groups = batch * channels
+        # One name: what is not needed any more is memory for the next.
+        values = values.permute(0, 3, 1, 2).reshape(1, groups, height, width)
+        for kernels, shape in ((y_kernels, (-1, 1)), (x_kernels, (1, -1))):
+            weights = kernels.repeat_interleave(channels, 0)
+            values = conv2d(values, weights.reshape(groups, 1, *shape), groups=groups)
+        values = values.reshape(batch, channels, *values.shape[2:])
+        return values.permute(0, 2, 3, 1)
 
 
 class TensorFlowEngine(TensorEngine):
@@ -590,13 +501,3 @@ def keras_engine() -> KerasEngine:
 def tensorflow_engine() -> TensorFlowEngine:
     """Returns the engine of TensorFlow, which it imports."""
     return TensorFlowEngine()
-
-
-def is_float(dtype: Any) -> bool:
-    """Whether a dtype of any library is of floating point."""
-    return "float" in str(getattr(dtype, "name", dtype))
-
-
-def is_uint8(dtype: Any) -> bool:
-    """Whether a dtype of any library is uint8."""
-    return str(getattr(dtype, "name", dtype)).rpartition(".")[2] == "uint8"

@@ -6,6 +6,7 @@ from keras_cv.layers.drop_block_2d import DropBlock2D as DropBlock2D
 from keras_cv.layers.drop_path import DropPath as DropPath
 from keras_cv.layers.feature_pyramid import FeaturePyramid as FeaturePyramid
 from keras_cv.layers.preprocessing import Augmenter as Augmenter
+from keras_cv.layers.preprocessing import AugMix as AugMix
 from keras_cv.layers.preprocessing import AutoContrast as AutoContrast
 from keras_cv.layers.preprocessing import (
     BaseImageAugmentationLayer as BaseImageAugmentationLayer,
@@ -22,6 +23,7 @@ from keras_cv.layers.preprocessing import MixUp as MixUp
 from keras_cv.layers.preprocessing import Mosaic as Mosaic
 from keras_cv.layers.preprocessing import Normalize as Normalize
 from keras_cv.layers.preprocessing import Posterization as Posterization
+from keras_cv.layers.preprocessing import RandAugment as RandAugment
 from keras_cv.layers.preprocessing import RandomApply as RandomApply
 from keras_cv.layers.preprocessing import RandomAspectRatio as RandomAspectRatio
 from keras_cv.layers.preprocessing import (

@@ -61,10 +61,14 @@ def make_model(name):
 
 
 def test_every_public_layer_is_tested():
+    modules = {
+        name: getattr(kind, "__module__", "") for name, kind in vars(layers).items()
+    }
     here = [
         name
-        for name, kind in vars(layers).items()
-        if getattr(kind, "__module__", "").startswith("keras_cv.layers.")
+        for name, module in modules.items()
+        if module.startswith("keras_cv.layers.")
+        and ".preprocessing." not in module  # `preprocessing/matrix_test.py` has those
     ]
     assert sorted(here) == sorted(MAKE)
 

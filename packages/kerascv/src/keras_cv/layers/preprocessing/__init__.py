@@ -1,5 +1,6 @@
 """Augmentation: layers that change images, and all that is said about them."""
 
+from keras_cv.layers.preprocessing.aug_mix import AugMix as AugMix
 from keras_cv.layers.preprocessing.augmenter import Augmenter as Augmenter
 from keras_cv.layers.preprocessing.auto_contrast import AutoContrast as AutoContrast
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import (
@@ -21,6 +22,7 @@ from keras_cv.layers.preprocessing.mix_up import MixUp as MixUp
 from keras_cv.layers.preprocessing.mosaic import Mosaic as Mosaic
 from keras_cv.layers.preprocessing.normalize import Normalize as Normalize
 from keras_cv.layers.preprocessing.posterization import Posterization as Posterization
+from keras_cv.layers.preprocessing.rand_augment import RandAugment as RandAugment
 from keras_cv.layers.preprocessing.random_apply import RandomApply as RandomApply
 from keras_cv.layers.preprocessing.random_aspect_ratio import (
     RandomAspectRatio as RandomAspectRatio,

@@ -70,6 +70,18 @@ CASES: dict[str, Case] = {
         ),
         has_own_seed=False,
     ),
+    # One layer after another: equalization makes much of a level that engines may
+    # differ by before it.
+    "AugMix": Case(
+        lambda **k: P.AugMix(severity=0.5, num_chains=2, chain_depth=1, **k),
+        impossible=dict.fromkeys(
+            ("bounding_boxes", "segmentation_masks", "keypoints"),
+            "cannot tell where .* belong",
+        ),
+    ),
+    "RandAugment": Case(
+        lambda **k: P.RandAugment(augmentations_per_image=1, **BOXES, **k)
+    ),
     "FourierMix": Case(lambda **k: P.FourierMix(**k), impossible=MIXES),
     "RandomApply": Case(
         lambda **k: P.RandomApply(P.RandomRotation(0.1, seed=2, **BOXES), **k)

@@ -49,6 +49,13 @@ def test_equalization_makes_levels_equally_common(bins):
     np.testing.assert_allclose(shares, expected.repeat(2, 0), atol=0.04 + 1 / bins)
 
 
+def test_values_that_are_no_numbers_are_the_lowest():
+    images = NOISE.astype("float32")
+    expected = P.Equalization()(np.where(images > 150, 0, images))
+    found = P.Equalization()(np.where(images > 150, np.nan, images))
+    np.testing.assert_array_equal(found, expected)
+
+
 @pytest.mark.parametrize("layer", [P.AutoContrast, P.Equalization])
 def test_flat_channels_stay(layer):
     images = NOISE.copy()

@@ -15,7 +15,7 @@ from keras_cv.layers.preprocessing.color_augmentation import ColorAugmentation
 
 _FILL_MODES = ("constant", "gaussian_noise", "random")
 # Pixels along each side of the noise that is repeated over an image.
-_NOISE = 64
+_NOISE = 32
 # How many standard deviations of noise the value range has.
 _DEVIATIONS = 6.0
 
@@ -28,7 +28,7 @@ class CoveringAugmentation(ColorAugmentation):
     Args:
         fill_mode: what is put there: "constant", "gaussian_noise" (around the middle of
             the value range, a sixth of which is the standard deviation, clipped) or
-            "random" (all values of the range, equally likely). Noise is of 64 by 64
+            "random" (all values of the range, equally likely). Noise is of 32 by 32
             pixels, and repeated.
         fill_value: of the constant, in the value range.
         value_range: see `ColorAugmentation`.

@@ -7,7 +7,7 @@ from typing import Any
 
 from domain_core.arguments import as_positive_int
 from domain_core.serialization import serializable
-from keras_cv.augmentation.statistics import Statistics
+from keras_cv.augmentation.statistics import Statistics, look_up, nearest_level
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import Parameters
 from keras_cv.layers.preprocessing.color_augmentation import ValueAugmentation
 
@@ -53,17 +53,10 @@ class Equalization(ValueAugmentation):
         safe = ops.maximum(step, 1.0)
         table = ops.floor((reached - counts + ops.floor(safe / 2)) / safe)
         table = ops.clip(table, 0.0, float(last)) * ((high - low) / last) + low
-        index = ops.round((values - low) * (last / (high - low)))
-        index = ops.cast(ops.clip(index, 0.0, float(last)), "int32")
+        index = nearest_level(values, low, high, self.bins, ops)
         index = index + ops.zeros_like(table[:, :1], dtype="int32")  # all channels
         looked_up = look_up(table, index, ops)
         return ops.where(step > 0, looked_up, values)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "bins": self.bins}
-
-
-def look_up(table: Any, index: Any, ops: Any) -> Any:
-    """Returns entries of tables `(B, bins, C)` at places `(B, N, C)`."""
-    by_channel, places = (ops.transpose(x, (0, 2, 1)) for x in (table, index))
-    return ops.transpose(ops.take_along_axis(by_channel, places, axis=2), (0, 2, 1))

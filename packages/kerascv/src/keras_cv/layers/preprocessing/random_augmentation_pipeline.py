@@ -9,6 +9,7 @@ from domain_core.arguments import as_fraction, as_positive_int
 from domain_core.serialization import serializable
 from keras_cv.augmentation.batch import Batch
 from keras_cv.augmentation.choosing import apply_chosen
+from keras_cv.augmentation.draws import Draws
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import (
     BaseImageAugmentationLayer,
     Parameters,
@@ -58,12 +59,17 @@ class RandomAugmentationPipeline(LayerContainer):
         parameters: Parameters = {"choice": ops.where(is_applied, choice, -1)}
         for step in range(steps):
             # The layers draw anew at every step.
-            drawn = [
-                layer.sample(layer.draws(batch, index, step), batch)
-                for layer in self.layers
-            ]
-            parameters[str(step)] = {str(i): mine for i, mine in enumerate(drawn)}
+            parameters[str(step)] = {
+                str(number): layer.sample(
+                    self.layer_draws(number, batch, index, step), batch
+                )
+                for number, layer in enumerate(self.layers)
+            }
         return self.augment(batch, parameters), parameters
+
+    def layer_draws(self, number: int, batch: Batch, index: Any, step: int) -> Draws:
+        """Returns the random numbers of a layer at a step."""
+        return self.layers[number].draws(batch, index, step)
 
     def augment(self, batch: Batch, parameters: Parameters) -> Batch:
         for step in range(self.augmentations_per_image if self.layers else 0):

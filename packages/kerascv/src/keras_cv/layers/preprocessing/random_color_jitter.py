@@ -67,20 +67,14 @@ class RandomColorJitter(ColorAugmentation):
         }
 
     def augment_images(self, batch: Batch, parameters: Parameters) -> Any:
-        engine = batch.engine
         values = {name: parameters[name] for name in ("brightness", "contrast")}
-        images = engine.map_values(
+        return batch.engine.adjust_hsv(
             batch.images,
-            self._change_values,
-            by_channel(values, engine.ops),
-            dtype="float32",
-        )
-        return engine.adjust_hsv(
-            images,
             self.value_range,
             parameters["hue"],
             parameters["saturation"],
-            dtype=batch.images[0].dtype,
+            function=self._change_values,
+            parameters=by_channel(values, batch.engine.ops),
         )
 
     def _change_values(

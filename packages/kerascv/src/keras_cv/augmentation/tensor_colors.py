@@ -1,0 +1,166 @@
+"""Colours of images as tensors; see `TensorEngine`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from keras_cv.augmentation.resampling import fill_indices
+from keras_cv.augmentation.statistics import Statistics
+
+
+class TensorColors:
+    """What layers do to the values of images, and nothing to their places.
+
+    Args:
+        ops: functions of the tensors.
+    """
+
+    def __init__(self, ops: Any) -> None:
+        self.ops = ops
+
+    def map_values(
+        self,
+        images: Any,
+        function: Callable[..., Any],
+        parameters: dict[str, Any],
+        *,
+        dtype: str | None = None,
+    ) -> Any:
+        """Changes each value by itself; see `NumpyEngine.map_values`."""
+        ops = self.ops
+        batch, height, width, channels = ops.shape(images)
+        values = ops.cast(ops.reshape(images, (batch, -1, channels)), "float32")
+        changed = function(values, parameters, Statistics(values, ops), ops)
+        changed = ops.reshape(changed, (batch, height, width, channels))
+        return self.as_dtype(changed, dtype or images.dtype)
+
+    def mix_channels(self, images: Any, matrices: Any) -> Any:
+        """Makes channels weighted sums of channels; see `NumpyEngine.mix_channels`."""
+        ops = self.ops
+        batch, height, width, channels = ops.shape(images)
+        values = ops.cast(ops.reshape(images, (batch, -1, channels)), "float32")
+        mixed = ops.matmul(values, ops.transpose(matrices, (0, 2, 1)))
+        mixed = ops.reshape(mixed, (batch, height, width, ops.shape(matrices)[1]))
+        return self.as_dtype(mixed, images.dtype)
+
+    def take_channels(self, images: Any, order: Any) -> Any:
+        """Returns images with channels in another order, int32 `(B, C)`."""
+        ops = self.ops
+        channels = ops.arange(images.shape[-1])
+        is_taken = ops.cast(order, "int32")[:, :, None] == ops.cast(channels, "int32")
+        return self.mix_channels(images, ops.cast(is_taken, "float32"))
+
+    def adjust_hsv(
+        self,
+        images: Any,
+        value_range: tuple[float, float],
+        hue: Any,
+        saturation: Any,
+        *,
+        function: Callable[..., Any] | None = None,
+        parameters: dict[str, Any] | None = None,
+    ) -> Any:
+        """Turns hues and scales saturations; see `NumpyEngine.adjust_hsv`."""
+        ops = self.ops
+        low = value_range[0]
+        dtype = images.dtype
+        if function is not None:
+            images = self.map_values(
+                images, function, parameters or {}, dtype="float32"
+            )
+        red, green, blue = (
+            ops.cast(images[..., channel], "float32") - low for channel in range(3)
+        )
+        value = ops.maximum(ops.maximum(red, green), blue)
+        chroma = value - ops.minimum(ops.minimum(red, green), blue)
+        is_red, is_green = value == red, value == green
+        difference = ops.where(
+            is_red, green - blue, ops.where(is_green, blue - red, red - green)
+        )
+        first = ops.where(is_red, 0.0, ops.where(is_green, 2.0, 4.0))
+        turns = (difference / ops.maximum(chroma, 1e-12) + first) / 6.0
+        turns = turns + hue[:, None, None]
+        sixths = 6.0 * (turns - ops.floor(turns))
+        # A grey pixel stays grey, and no saturation is above 1.
+        chroma = ops.minimum(chroma * saturation[:, None, None], value)
+        shares = [
+            2.0 - ops.abs(sixths - 3.0),
+            ops.abs(sixths - 2.0) - 1.0,
+            ops.abs(sixths - 4.0) - 1.0,
+        ]
+        value = value + low
+        channels = [value - chroma * ops.clip(share, 0.0, 1.0) for share in shares]
+        return self.as_dtype(ops.stack(channels, axis=-1), dtype)
+
+    def blur(
+        self,
+        images: Any,
+        x_kernels: Any,
+        y_kernels: Any,
+        fill_mode: str = "constant",
+    ) -> Any:
+        """Convolves rows and columns; see `NumpyEngine.blur`."""
+        reaches = y_kernels.shape[1] // 2, x_kernels.shape[1] // 2
+        blurred = self.convolve(
+            self.pad(images, reaches, fill_mode), x_kernels, y_kernels
+        )
+        return self.as_dtype(blurred, images.dtype)
+
+    def pad(self, images: Any, reaches: tuple[int, int], fill_mode: str) -> Any:
+        """Returns float32 images with more rows and columns on each side."""
+        ops = self.ops
+        padded = ops.cast(images, "float32")
+        if fill_mode == "constant":
+            y, x = reaches
+            return ops.pad(padded, [[0, 0], [y, y], [x, x], [0, 0]])
+        for axis, reach in enumerate(reaches, 1):
+            length = ops.shape(images)[axis]
+            places = ops.arange(-reach, length + reach)
+            index = fill_indices(places, length, fill_mode, ops)
+            padded = ops.take(padded, index, axis=axis)
+        return padded
+
+    def convolve(self, values: Any, x_kernels: Any, y_kernels: Any) -> Any:
+        """Convolves rows and columns of float32 values, which lose their edges."""
+        for axis, kernels in ((1, y_kernels), (2, x_kernels)):
+            size = kernels.shape[1]
+            length = self.ops.shape(values)[axis] - size + 1
+            total: Any = 0.0
+            for tap in range(size):
+                part = (slice(None),) * axis + (slice(tap, tap + length),)
+                total = total + values[part] * kernels[:, tap, None, None, None]
+            values = total
+        return values
+
+    def filter(self, images: Any, kernels: Any) -> Any:
+        """Convolves with kernels, `(B, 3, 3)`; pixels at the edges stay."""
+        ops = self.ops
+        _, height, width, _ = ops.shape(images)
+        padded = ops.pad(ops.cast(images, "float32"), [[0, 0], [1, 1], [1, 1], [0, 0]])
+        total = 0.0
+        for row in range(3):
+            for column in range(3):
+                moved = padded[:, row : row + height, column : column + width]
+                total = total + moved * kernels[:, row, column, None, None, None]
+        y, x = ops.arange(height), ops.arange(width)
+        is_row, is_column = (y > 0) & (y < height - 1), (x > 0) & (x < width - 1)
+        is_inner = (is_row[:, None] & is_column)[None, :, :, None]
+        return ops.where(is_inner, self.as_dtype(total, images.dtype), images)
+
+    def as_dtype(self, values: Any, dtype: Any) -> Any:
+        """Casts; rounds and clips if it is to uint8."""
+        ops = self.ops
+        if is_uint8(dtype) and not is_uint8(values.dtype):
+            values = ops.clip(ops.round(values), 0.0, 255.0)
+        return ops.cast(values, dtype)
+
+
+def is_float(dtype: Any) -> bool:
+    """Whether a dtype of any library is of floating point."""
+    return "float" in str(getattr(dtype, "name", dtype))
+
+
+def is_uint8(dtype: Any) -> bool:
+    """Whether a dtype of any library is uint8."""
+    return str(getattr(dtype, "name", dtype)).rpartition(".")[2] == "uint8"

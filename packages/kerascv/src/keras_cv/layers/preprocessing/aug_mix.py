@@ -1,0 +1,198 @@
+"""Blends images with several augmented copies of themselves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from domain_core.arguments import as_positive_int
+from domain_core.serialization import serializable
+from keras_cv.augmentation.batch import Batch
+from keras_cv.augmentation.choosing import apply_chosen
+from keras_cv.augmentation.draws import Draws
+from keras_cv.augmentation.statistics import Statistics
+from keras_cv.core.factor_sampler import Factor, as_factor
+from keras_cv.layers.preprocessing.auto_contrast import AutoContrast
+from keras_cv.layers.preprocessing.base_image_augmentation_layer import (
+    BaseImageAugmentationLayer,
+    Parameters,
+)
+from keras_cv.layers.preprocessing.color_augmentation import (
+    ColorAugmentation,
+    ValueAugmentation,
+)
+from keras_cv.layers.preprocessing.equalization import Equalization
+from keras_cv.layers.preprocessing.mix_up import as_alpha
+from keras_cv.layers.preprocessing.posterization import posterize
+from keras_cv.layers.preprocessing.random_rotation import RandomRotation
+from keras_cv.layers.preprocessing.random_shear import RandomShear
+from keras_cv.layers.preprocessing.random_translation import RandomTranslation
+from keras_cv.layers.preprocessing.solarization import Solarization
+
+
+@serializable("kerascv")
+class AugMix(ColorAugmentation):
+    """Blends each image with several copies of it, each changed by a chain of layers.
+
+    The layers of a chain are drawn from auto contrast, equalization, posterization,
+    rotation, solarization, and shear and translation along x and y. The shares of the
+    copies are drawn from a Dirichlet distribution, the image's own from a beta
+    distribution. Labels stay: a blend of places has no boxes, masks or keypoints, which
+    are refused.
+
+    Args:
+        value_range: see `ColorAugmentation`.
+        severity: how strong each layer is: `f` for [0.01, f], a pair in [0.01, 1], or a
+            `FactorSampler`.
+        num_chains: how many copies are made.
+        chain_depth: how many layers change a copy, or a pair (fewest, most).
+        alpha: parameter of both distributions, above 0.
+        seed: see `BaseImageAugmentationLayer`.
+        **kwargs: see `BaseImageAugmentationLayer`.
+
+    Raises:
+        ValueError: if an argument is out of range, or the sample has boxes, masks or
+            keypoints.
+
+    Example:
+        >>> import keras_cv, numpy as np
+        >>> augment = keras_cv.layers.AugMix(value_range=(0, 255), seed=0)
+        >>> augment(np.zeros((2, 32, 32, 3), "uint8")).shape
+        (2, 32, 32, 3)
+
+    Reference:
+        [Hendrycks et al., 2019](https://arxiv.org/abs/1912.02781)
+    """
+
+    def __init__(
+        self,
+        value_range: Sequence[float] = (0, 255),
+        severity: Factor = 0.3,
+        num_chains: int = 3,
+        chain_depth: int | Sequence[int] = (1, 3),
+        alpha: float = 1.0,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(value_range, seed, **kwargs)
+        self.severity = as_factor("severity", severity, 0.01, 1.0)
+        self.num_chains = as_positive_int("num_chains", num_chains)
+        self.chain_depth = _as_depths(chain_depth)
+        self.alpha = as_alpha(alpha)
+        self._layers_of_chains: list[BaseImageAugmentationLayer] = [
+            AutoContrast(value_range),
+            Equalization(value_range),
+            _Posterization(value_range),
+            RandomRotation(0.0),
+            Solarization(value_range),
+            RandomShear(0.0, 0.0),
+            RandomTranslation(0.0, 0.0),
+        ]
+
+    def sample(self, draws: Draws, batch: Batch) -> Parameters:
+        ops = draws.ops
+        fewest, most = self.chain_depth
+        own = draws.beta(self.alpha)
+        shares = draws.dirichlet(self.alpha, self.num_chains)
+        parameters: Parameters = {"own": own, "shares": (1.0 - own)[:, None] * shares}
+        for chain in range(self.num_chains):
+            depth = fewest + draws.integers(most - fewest + 1)
+            for step in range(most):
+                # Nine kinds: shear and translation have an axis each.
+                kind = draws.integers(9)
+                layer = ops.where(kind < 6, kind, (kind + 5) // 2)
+                severity = self.severity.draw(draws)
+                is_negative = draws.uniform() < 0.5
+                parameters[f"{chain}_{step}"] = {
+                    "layer": ops.where(step < depth, layer, -1),
+                    "is_y": kind % 2 == 0,
+                    "severity": ops.where(is_negative, -severity, severity),
+                }
+        return parameters
+
+    def augment(self, batch: Batch, parameters: Parameters) -> Batch:
+        engine = batch.engine
+        images = engine.add_weighted(None, batch.images, parameters["own"])
+        bare = batch.replace(labels=None)
+        for chain in range(self.num_chains):
+            copies = bare
+            for step in range(self.chain_depth[1]):
+                drawn = parameters[f"{chain}_{step}"]
+                copies = apply_chosen(
+                    copies,
+                    self._layers_of_chains,
+                    drawn["layer"],
+                    _parameters_of_layers(drawn, engine.ops),
+                )
+            share = parameters["shares"][:, chain]
+            images = engine.add_weighted(images, copies.images, share)
+        return batch.replace(images=engine.as_dtype(images, batch.images[0].dtype))
+
+    def check(self, batch: Batch) -> None:
+        super().check(batch)
+        for kind in ("boxes", "masks", "keypoints"):
+            if getattr(batch, kind) is not None:
+                raise ValueError(
+                    f"AugMix blends copies that are moved apart, so it cannot tell "
+                    f"where {kind} belong. Take them out of the dict, or use "
+                    "RandAugment."
+                )
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "severity": self.severity,
+            "num_chains": self.num_chains,
+            "chain_depth": self.chain_depth,
+            "alpha": self.alpha,
+        }
+
+
+class _Posterization(ValueAugmentation):
+    """Posterization with a number of levels for each image."""
+
+    def change_values(
+        self, values: Any, parameters: Parameters, statistics: Statistics, ops: Any
+    ) -> Any:
+        return posterize(values, parameters["step"], self.value_range, ops)
+
+
+def _parameters_of_layers(drawn: Parameters, ops: Any) -> list[Parameters]:
+    """Returns what each layer of a chain is told, from how strong it shall be."""
+    signed = drawn["severity"]
+    severity = ops.abs(signed)
+    nothing = 0.0 * signed
+    along_x = ops.where(drawn["is_y"], nothing, signed)
+    along_y = ops.where(drawn["is_y"], signed, nothing)
+    return [
+        {},
+        {},
+        # Two to five bits are dropped, the more the stronger.
+        {"step": 2.0 ** (2.0 + ops.floor(3.0 * severity))},
+        {"angle": signed * math.radians(30)},
+        {"addition": nothing, "threshold": 255.0 * (1.0 - severity)},
+        {"x": 0.3 * along_x, "y": 0.3 * along_y},
+        {"width": along_x / 3.0, "height": along_y / 3.0},
+    ]
+
+
+def _as_depths(chain_depth: Any) -> tuple[int, int]:
+    """Returns the fewest and the most layers of a chain.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    if isinstance(chain_depth, int):
+        chain_depth = (chain_depth, chain_depth)
+    if not isinstance(chain_depth, list | tuple) or len(chain_depth) != 2:
+        raise ValueError(
+            "Expected `chain_depth` to be a positive integer or a pair (fewest, most), "
+            f"received {chain_depth!r}."
+        )
+    fewest, most = (as_positive_int("chain_depth", depth) for depth in chain_depth)
+    if fewest > most:
+        raise ValueError(
+            f"Expected the smaller `chain_depth` first, received {chain_depth!r}."
+        )
+    return fewest, most
