@@ -20,9 +20,9 @@ def apply_chosen(
 ) -> Batch:
     """Applies to each sample the layer that was chosen for it.
 
-    On the host and in a graph of TensorFlow each layer sees its own samples only. Where
-    shapes have to be static, every layer is applied to all, but that those that move
-    images choose among their matrices, and resample once.
+    Each layer sees its own samples only. Where shapes have to be static, every layer is
+    applied to all, but that those that move images choose among their matrices, and
+    resample once.
 
     Args:
         batch: the samples.
@@ -30,13 +30,13 @@ def apply_chosen(
         choice: int32 `(B,)`, index of a layer; -1 leaves the sample as it is.
         parameters: of each layer, for all samples.
     """
-    if batch.engine.name == "keras":
+    if batch.engine.has_static_shapes:
         return _select(batch, layers, choice, parameters)
     engine, ops = batch.engine, batch.engine.ops
     chosen = engine.unstacked(batch)
     for number, (layer, drawn) in enumerate(zip(layers, parameters, strict=True)):
         indices = engine.places_of(choice, number)
-        if engine.name == "numpy" and not len(indices):
+        if engine.name != "tensorflow" and not len(indices):
             continue
         mine = map_leaves(functools.partial(ops.take, indices=indices, axis=0), drawn)
         part = layer.augment(chosen.take(indices), mine)

@@ -9,6 +9,9 @@ import numpy as np
 
 from keras_cv.augmentation.beta import beta_quantile
 
+# Of a draw that is made ahead: as many as the counter gives at a time.
+_COLUMNS = 4
+
 
 class Draws:
     """Random numbers of one call of a layer, one row for each sample.
@@ -20,23 +23,44 @@ class Draws:
         ops: functions of the arrays that are returned.
         uniform: returns float32 `(batch, columns)` in `[0, 1)` for a number of columns
             and the number of the draw.
+        ahead: how many draws of few columns to make at once, which costs hardly more
+            than one.
 
     Attributes:
         batch: number of samples, an int or a scalar tensor.
         ops: functions of the arrays.
     """
 
-    def __init__(self, batch: Any, ops: Any, uniform: Callable[[int, int], Any]):
+    def __init__(
+        self,
+        batch: Any,
+        ops: Any,
+        uniform: Callable[[int, int], Any],
+        ahead: int = 4,
+    ) -> None:
         self.batch = batch
         self.ops = ops
         self._uniform = uniform
         self._draws = 0
+        self._width = _COLUMNS * ahead
+        self._next = self._width
+        self._made: Any = None
 
     def uniform(self, columns: int | None = None) -> Any:
         """Returns numbers in `[0, 1)`, `(batch,)` or `(batch, columns)`."""
+        if columns is not None and columns > _COLUMNS:
+            return self._draw(columns)
+        if self._next == self._width:
+            self._made, self._next = self._draw(self._width), 0
+        first = self._next
+        self._next += _COLUMNS
+        if columns is None:
+            return self._made[:, first]
+        return self._made[:, first : first + columns]
+
+    def _draw(self, columns: int) -> Any:
         self._draws += 1
-        numbers = self._uniform(columns or 1, self._draws - 1)
-        return numbers[:, 0] if columns is None else numbers
+        return self._uniform(columns, self._draws - 1)
 
     def between(self, low: float, high: float) -> Any:
         """Returns numbers in `[low, high)`, `(batch,)`."""

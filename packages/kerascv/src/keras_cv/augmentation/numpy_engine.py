@@ -25,6 +25,7 @@ class NumpyEngine:
 
     ops = array_ops.NUMPY
     name = "numpy"
+    has_static_shapes = False
 
     def each(self, function: Callable[[int], np.ndarray], count: int) -> Any:
         """Returns the images that a function makes of each index.

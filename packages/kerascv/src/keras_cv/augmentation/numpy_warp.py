@@ -162,6 +162,11 @@ def _warp_points(
     source = image if image.shape[-1] <= CHANNELS else np.ascontiguousarray(image)
     if source.dtype not in (np.uint8, np.float32):
         source = source.astype("float32")
+    if source.shape[-1] == 3:
+        # Four channels take OpenCV two thirds of the time of three.
+        warped = function(cv2.cvtColor(source, cv2.COLOR_RGB2RGBA), matrix, **arguments)
+        warped = cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB)
+        return warped.astype(image.dtype, copy=False)
     parts: list[Any] = [
         function(source[..., start : start + CHANNELS], matrix, **arguments)
         for start in range(0, image.shape[-1], CHANNELS)

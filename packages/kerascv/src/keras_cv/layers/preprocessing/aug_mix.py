@@ -65,6 +65,8 @@ class AugMix(ColorAugmentation):
         [Hendrycks et al., 2019](https://arxiv.org/abs/1912.02781)
     """
 
+    _draws_ahead = 32
+
     def __init__(
         self,
         value_range: Sequence[float] = (0, 255),

@@ -84,6 +84,8 @@ class BaseImageAugmentationLayer(keras.layers.Layer):
 
     is_random = True
     makes_sizes_differ = False
+    # How many draws are made at once.
+    _draws_ahead = 4
 
     def __init__(
         self, seed: int | None = None, *, graph: bool = False, **kwargs: Any
@@ -232,6 +234,7 @@ class BaseImageAugmentationLayer(keras.layers.Layer):
                 lambda columns, _: keras.random.uniform(
                     (count, columns), seed=self._generator
                 ),
+                self._draws_ahead,
             )
         in_graph = engine.name == "tensorflow"
         arrays: Any = tensorflow_arrays() if in_graph else NUMPY_ARRAYS
@@ -250,6 +253,7 @@ class BaseImageAugmentationLayer(keras.layers.Layer):
             lambda columns, draw: self._stream.uniform(
                 call, rows, columns, draw + _DRAWS * step, arrays
             ),
+            self._draws_ahead,
         )
 
     def _call_on_host(self, inputs: Any, index: Any, arguments: Any) -> Any:

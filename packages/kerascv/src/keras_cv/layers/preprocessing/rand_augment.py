@@ -61,6 +61,8 @@ class RandAugment(RandomAugmentationPipeline):
         [Cubuk et al., 2019](https://arxiv.org/abs/1909.13719)
     """
 
+    _draws_ahead = 32
+
     def __init__(
         self,
         value_range: Sequence[float] = (0, 255),
@@ -142,9 +144,15 @@ class RandAugment(RandomAugmentationPipeline):
             ]
         return layers
 
-    def layer_draws(self, number: int, batch: Batch, index: Any, step: int) -> Draws:
-        # All from the one seed.
-        return self.draws(batch, index, 1 + step * len(self.layers) + number)
+    def draws_of(
+        self,
+        layer: BaseImageAugmentationLayer,
+        draws: Draws,
+        batch: Batch,
+        index: Any,
+        step: int,
+    ) -> Draws:
+        return draws  # all from the one seed
 
     def check(self, batch: Batch) -> None:
         super().check(batch)

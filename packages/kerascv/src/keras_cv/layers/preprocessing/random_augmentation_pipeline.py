@@ -61,15 +61,22 @@ class RandomAugmentationPipeline(LayerContainer):
             # The layers draw anew at every step.
             parameters[str(step)] = {
                 str(number): layer.sample(
-                    self.layer_draws(number, batch, index, step), batch
+                    self.draws_of(layer, draws, batch, index, step), batch
                 )
                 for number, layer in enumerate(self.layers)
             }
         return self.augment(batch, parameters), parameters
 
-    def layer_draws(self, number: int, batch: Batch, index: Any, step: int) -> Draws:
-        """Returns the random numbers of a layer at a step."""
-        return self.layers[number].draws(batch, index, step)
+    def draws_of(
+        self,
+        layer: BaseImageAugmentationLayer,
+        draws: Draws,
+        batch: Batch,
+        index: Any,
+        step: int,
+    ) -> Draws:
+        """Returns the random numbers of a layer at a step; `draws` are this one's."""
+        return layer.draws(batch, index, step)
 
     def augment(self, batch: Batch, parameters: Parameters) -> Batch:
         for step in range(self.augmentations_per_image if self.layers else 0):

@@ -26,6 +26,8 @@ class RandomRotation(FillingAugmentation):
         seed: see `BaseImageAugmentationLayer`.
         fill_value: see `FillingAugmentation`.
         bounding_box_format: see `GeometricAugmentation`.
+        segmentation_classes: number of classes of masks. Takes no effect, for
+            upstream's sake: masks take the nearest pixel, one-hot or not.
         **kwargs: see `BaseImageAugmentationLayer`.
 
     Raises:
@@ -40,12 +42,14 @@ class RandomRotation(FillingAugmentation):
         seed: int | None = None,
         fill_value: float = 0.0,
         bounding_box_format: str | None = None,
+        segmentation_classes: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
             fill_mode, interpolation, fill_value, bounding_box_format, seed, **kwargs
         )
         self.factor = as_signed_factor("factor", factor)
+        self.segmentation_classes = segmentation_classes
 
     def sample(self, draws: Draws, batch: Batch) -> Parameters:
         return {"angle": self.factor.draw(draws) * (2 * math.pi)}
@@ -57,4 +61,8 @@ class RandomRotation(FillingAugmentation):
         return self.filled(about(matrix, sizes[:, 1] / 2, sizes[:, 0] / 2, ops))
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "factor": self.factor}
+        return {
+            **super().get_config(),
+            "factor": self.factor,
+            "segmentation_classes": self.segmentation_classes,
+        }
