@@ -78,7 +78,7 @@ def can_fuse(first: Transform, second: Transform) -> bool:
         return False
     if first.interpolation != second.interpolation and not exact:
         return False
-    if second.window is not None and not first.is_exact:
+    if second.window is not None and not (first.is_exact or second.stays_inside):
         return False
     if first.stays_inside or second.stays_inside:
         return True
@@ -88,7 +88,9 @@ def can_fuse(first: Transform, second: Transform) -> bool:
 def fuse(first: Transform, second: Transform, ops: Any) -> Transform:
     """Returns the transform that does both, if `can_fuse`."""
     window = first.window
-    if second.window is not None:
+    # Where the first one resamples, what lies beyond the second's window takes part in
+    # the pixels at its edge.
+    if second.window is not None and first.is_exact:
         back = inverse(first.matrix, ops)
         window = ops.round(move_boxes(second.window[:, None], back, ops)[:, 0])
         if first.window is not None:

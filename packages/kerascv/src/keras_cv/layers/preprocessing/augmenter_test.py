@@ -9,6 +9,7 @@ from keras_cv.layers.preprocessing import (
     Augmenter,
     MixUp,
     RandomBrightness,
+    RandomCropAndResize,
     RandomFlip,
     RandomRotation,
 )
@@ -58,6 +59,25 @@ def test_one_resampling_is_sharper():
     inner = (slice(None), slice(8, 24), slice(8, 24))
     error = [np.abs(x[inner] - image[inner]).mean() for x in (fused, apart)]
     assert error[0] < 0.01 < 10 < error[1]
+
+
+def test_a_crop_joins_what_is_before_it(warps):
+    layers = [
+        turn(0.03),
+        RandomCropAndResize((40, 44), (0.4, 0.9), (0.8, 1.2), **BOXES),
+    ]
+    inputs, index = sample(), np.arange(4)
+    fused = Augmenter(layers)(inputs, index=index)
+    assert warps == ["bilinear", "nearest"]
+    apart = Augmenter(layers, fuse=False)(inputs, index=index)
+    inner = (slice(None), slice(3, -3), slice(3, -3))
+    difference = np.abs(fused["images"][inner].astype(int) - apart["images"][inner])
+    assert difference.mean() < 1
+    for key in ("boxes", "classes"):
+        np.testing.assert_allclose(
+            fused["bounding_boxes"][key], apart["bounding_boxes"][key], atol=1e-2
+        )
+    np.testing.assert_allclose(fused["keypoints"], apart["keypoints"], atol=1e-2)
 
 
 def test_exact_transforms_are_the_same_fused():

@@ -78,7 +78,7 @@ def test_the_value_range_is_that_of_the_images():
     images = IMAGES.astype("float32")
     expected, parameters = RandAugment(seed=0)(images, return_parameters=True)
     found = RandAugment((0, 1))(images / 255, parameters=parameters)
-    # Equalization and posterization have levels, between which floats fall.
+    # Equalization has levels, between which floats fall.
     np.testing.assert_allclose(found * 255, expected, atol=1.5)
 
 
