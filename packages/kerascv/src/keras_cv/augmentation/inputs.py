@@ -10,7 +10,7 @@ import numpy as np
 
 from domain_core.pipeline.samples import as_numpy
 from keras_cv.augmentation.batch import PADDING, Batch
-from keras_cv.augmentation.tensor_engine import is_uint8
+from keras_cv.augmentation.tensor_engine import is_float, is_uint8
 
 IMAGES, LABELS, BOXES = "images", "labels", "bounding_boxes"
 MASKS, KEYPOINTS, TARGETS = "segmentation_masks", "keypoints", "targets"
@@ -75,7 +75,7 @@ def read(inputs: Any, engine: Any) -> tuple[Batch, Form]:
     reader: Any = _HostReader if engine.name == "numpy" else _TensorReader
     images, is_single = reader.images(samples.pop(IMAGES), IMAGES)
     labels_name = TARGETS if TARGETS in samples else LABELS
-    read = reader(engine, is_single, len(images) if engine.name == "numpy" else None)
+    read = reader(engine, is_single, images)
     labels = samples.pop(labels_name, None)
     keypoints = samples.pop(KEYPOINTS, None)
     masks = samples.pop(MASKS, None)
@@ -104,12 +104,12 @@ class _HostReader:
     Args:
         engine: not used.
         is_single: whether there is no axis of the batch.
-        count: number of images.
+        images: of the batch.
     """
 
-    def __init__(self, engine: Any, is_single: bool, count: int) -> None:
+    def __init__(self, engine: Any, is_single: bool, images: Any) -> None:
         self._is_single = is_single
-        self._count = count
+        self._count = len(images)
 
     @staticmethod
     def images(images: Any, name: str) -> tuple[Any, bool]:
@@ -129,10 +129,7 @@ class _HostReader:
             return arrays, False
         array = as_numpy(images)
         check_shape(array.shape, name)
-        if not array.size:
-            raise ValueError(
-                f'"{name}" has no pixels: its shape is {array.shape}. Drop it.'
-            )
+        _check_pixels(array.shape, name)
         array = _numbers(array, f'"{name}"')
         return (array[None], True) if array.ndim == 3 else (array, False)
 
@@ -233,15 +230,18 @@ class _HostReader:
 class _TensorReader:
     """Reads tensors, which are batched already or not at all.
 
+    Shapes are checked as far as they are known.
+
     Args:
         engine: of the tensors.
         is_single: whether there is no axis of the batch.
-        count: not used.
+        images: of the batch.
     """
 
-    def __init__(self, engine: Any, is_single: bool, count: None) -> None:
+    def __init__(self, engine: Any, is_single: bool, images: Any) -> None:
         self._ops = engine.ops
         self._is_single = is_single
+        self._shape = tuple(images.shape)
 
     @staticmethod
     def images(images: Any, name: str) -> tuple[Any, bool]:
@@ -252,26 +252,59 @@ class _TensorReader:
                 "outside of models and graphs: pass a list of NumPy arrays."
             )
         check_shape(tuple(images.shape), name)
+        _check_pixels(tuple(images.shape), name)
+        if not (is_uint8(images.dtype) or is_float(images.dtype)):
+            raise _bad_dtype(f'"{name}"', images.dtype)
         return (images[None], True) if len(images.shape) == 3 else (images, False)
 
     def labels(self, labels: Any, name: str) -> Any:
-        return self._batched(labels)
+        labels = self._batched(labels)
+        self._check(labels, name, *([None] * (len(labels.shape) == 2)))
+        return labels
 
     def boxes(self, boxes: Any) -> tuple[Any, dict[str, Any]]:
         boxes = _box_dict(boxes)
-        return self._floats(boxes["boxes"]), {
-            name: self._floats(boxes[name]) for name in boxes if name != "boxes"
-        }
+        rows = self._floats(boxes.pop("boxes"), "boxes")
+        self._check(rows, "boxes", None, 4)
+        labels = {name: self._floats(value, name) for name, value in boxes.items()}
+        for name, values in labels.items():
+            one_hot = [None] * (len(values.shape) == 3)
+            self._check(values, name, rows.shape[1], *one_hot)
+        return rows, labels
 
     def points(self, points: Any) -> Any:
-        return self._floats(points)
+        points = self._floats(points, KEYPOINTS)
+        self._check(points, KEYPOINTS, None, None)
+        return points
 
     def masks(self, masks: Any, images: Any) -> Any:
-        return self._batched(masks)
+        masks = self._batched(masks)
+        self._check(masks, MASKS, *self._shape[1:3], None)
+        return masks
 
-    def _floats(self, value: Any) -> Any:
+    def _check(self, value: Any, name: str, *axes: int | None) -> None:
+        """Raises ValueError unless axes after that of the batch are as expected."""
+        shape, expected = tuple(value.shape), (self._shape[0], *axes)
+        if len(shape) != len(expected) or any(
+            None not in pair and pair[0] != pair[1]
+            for pair in zip(shape, expected, strict=True)
+        ):
+            lead = int(self._is_single)
+            wanted = ", ".join("any" if x is None else str(x) for x in expected[lead:])
+            raise ValueError(
+                f'Expected "{name}" of the shape ({wanted}) for images of the shape '
+                f"{self._shape[lead:]}, received {shape[lead:]}."
+            )
+
+    def _floats(self, value: Any, name: str) -> Any:
         if hasattr(value, "to_tensor") and hasattr(value, "row_lengths"):
             value = value.to_tensor(default_value=PADDING)
+        if isinstance(value, list | tuple) and not self._is_single:
+            if len({tuple(getattr(row, "shape", ())) for row in value}) > 1:
+                raise ValueError(
+                    f'Expected "{name}" as one tensor, received a list of rows for '
+                    "each image. Pad them: `keras_cv.bounding_box.to_dense`."
+                )
         return self._ops.cast(self._batched(value), "float32")
 
     def _batched(self, value: Any) -> Any:
@@ -304,12 +337,21 @@ def _numbers(array: np.ndarray, name: str) -> np.ndarray:
     """Returns uint8 as it is and floats as float32."""
     if is_uint8(array.dtype):
         return array
-    if array.dtype.kind != "f" and "float" not in array.dtype.name:
-        raise ValueError(
-            f"Expected {name} to be uint8 or float, received {array.dtype}. Convert it "
-            "with `astype`, scaled to the range of values you use."
-        )
+    if not is_float(array.dtype):
+        raise _bad_dtype(name, array.dtype)
     return array.astype("float32", copy=False)
+
+
+def _check_pixels(shape: tuple[int | None, ...], name: str) -> None:
+    if 0 in shape:
+        raise ValueError(f'"{name}" has no pixels: its shape is {shape}. Drop it.')
+
+
+def _bad_dtype(name: str, dtype: Any) -> ValueError:
+    return ValueError(
+        f"Expected {name} to be uint8 or float, received {dtype}. Convert it with "
+        "`astype`, scaled to the range of values you use."
+    )
 
 
 def _box_dict(boxes: Any) -> dict[str, Any]:

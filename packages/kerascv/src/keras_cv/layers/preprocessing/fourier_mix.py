@@ -130,8 +130,8 @@ def _amplitudes(decay_power: float) -> np.ndarray:
 
     Of the vertical frequencies -F to F and the horizontal ones 0 to F.
     """
-    y = np.arange(-_WAVES, _WAVES + 1)[:, None]
-    x = np.arange(_WAVES + 1)
+    y = np.arange(-_WAVES, _WAVES + 1.0)[:, None]
+    x = np.arange(_WAVES + 1.0)
     frequency = np.hypot(y, x)
     amplitudes = np.where(frequency > 0, np.maximum(frequency, 1) ** -decay_power, 0.0)
     return amplitudes.astype("float32")
