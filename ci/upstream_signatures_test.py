@@ -72,9 +72,11 @@ def literal(text):
 
 
 def same(name, ours, theirs):
-    """Returns whether two defaults of an argument do the same."""
+    """Returns whether code that relies on their default, if any, may on ours."""
     allowed = EQUIVALENT.get(name, ())
-    return ours == theirs or (ours in allowed and theirs in allowed)
+    return (
+        theirs is REQUIRED or ours == theirs or (ours in allowed and theirs in allowed)
+    )
 
 
 def differences(theirs, ours):
@@ -133,6 +135,7 @@ def described(signature):
     [
         ("(a, b=1)", "(a, b=1)", 0),
         ("(a, b=[0])", "(a, b=(0,))", 0),
+        ("(a, b)", "(a, b=1)", 0),
         ("(a, b=1)", "(a, b=1, c=2, *, d=3)", 0),
         ("(a, *, b=1)", "(a, b=1)", 0),
         ("(a, b=1)", "(b=1, a=2)", 2),

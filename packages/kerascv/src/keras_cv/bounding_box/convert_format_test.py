@@ -260,7 +260,7 @@ class TestTensorFlow:
         )
 
 
-def test_is_relative_ignores_capitals():
+def test_defect_30_is_relative_ignores_capitals():
     """Upstream's defect 30: "REL_XYXY" was said to be no relative format."""
     assert is_relative("REL_XYXY")
     assert [is_relative(name) for name in FORMATS] == [
@@ -269,7 +269,7 @@ def test_is_relative_ignores_capitals():
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_as_relative_gives_formats_there_are(name):
+def test_defect_30_as_relative_gives_formats_there_are(name):
     """Upstream's defect 30: it made up names that no function took."""
     assert as_relative(name) in FORMATS
     assert is_relative(as_relative(name))
@@ -278,7 +278,7 @@ def test_as_relative_gives_formats_there_are(name):
 
 @pytest.mark.parametrize("function", [is_relative, as_relative])
 @pytest.mark.parametrize("name", ["rel", "xyzw", None])
-def test_unknown_formats(function, name):
+def test_defect_30_unknown_formats_are_named(function, name):
     with pytest.raises(ValueError, match=f"one of xyxy.*{name!r}"):
         function(name)
 

@@ -14,7 +14,15 @@ from keras_cv.augmentation.draws import Draws
 
 
 class FactorSampler:
-    """A distribution, to be subclassed: write `draw`, `bounds` and `get_config`."""
+    """A distribution, to be subclassed: write `draw`, `bounds` and `get_config`.
+
+    Args:
+        seed: of calls of the sampler itself. What layers draw depends on their seeds.
+    """
+
+    def __init__(self, seed: int | None = None) -> None:
+        self.seed = seed
+        self._drawn = 0
 
     def draw(self, draws: Draws) -> Any:
         """Returns float32 numbers `(batch,)`."""
@@ -26,13 +34,15 @@ class FactorSampler:
         return -math.inf, math.inf
 
     def __call__(self, shape: Sequence[int] = (), dtype: Any = "float32") -> Any:
-        """Returns numbers as a tensor of the backend, drawn by its global generator."""
+        """Returns numbers as a tensor of the backend."""
         size = math.prod(shape)
-        draws = Draws(
-            size,
-            keras.ops,
-            lambda columns, _: keras.random.uniform((size, columns)),
-        )
+
+        def uniform(columns: int, draw: int) -> Any:
+            seed = None if self.seed is None else self.seed + self._drawn
+            self._drawn += 1
+            return keras.random.uniform((size, columns), seed=seed)
+
+        draws = Draws(size, keras.ops, uniform)
         return keras.ops.cast(keras.ops.reshape(self.draw(draws), shape), dtype)
 
     def get_config(self) -> dict[str, Any]:
@@ -68,6 +78,7 @@ class ConstantFactorSampler(FactorSampler):
     """
 
     def __init__(self, value: float) -> None:
+        super().__init__()
         self.value = _as_number("value", value)
 
     def draw(self, draws: Draws) -> Any:
@@ -88,6 +99,7 @@ class UniformFactorSampler(FactorSampler):
     Args:
         lower: smallest number.
         upper: largest number.
+        seed: see `FactorSampler`.
 
     Example:
         >>> import keras_cv
@@ -95,7 +107,8 @@ class UniformFactorSampler(FactorSampler):
         (0.0, 0.5)
     """
 
-    def __init__(self, lower: float, upper: float) -> None:
+    def __init__(self, lower: float, upper: float, seed: int | None = None) -> None:
+        super().__init__(seed)
         self.lower, self.upper = _as_number("lower", lower), _as_number("upper", upper)
         _check_order(self.lower, self.upper)
 
@@ -107,7 +120,7 @@ class UniformFactorSampler(FactorSampler):
         return self.lower, self.upper
 
     def get_config(self) -> dict[str, Any]:
-        return {"lower": self.lower, "upper": self.upper}
+        return {"lower": self.lower, "upper": self.upper, "seed": self.seed}
 
 
 @serializable("kerascv")
@@ -119,6 +132,7 @@ class NormalFactorSampler(FactorSampler):
         stddev: standard deviation before it is clipped.
         min_value: smallest number.
         max_value: largest number.
+        seed: see `FactorSampler`.
 
     Example:
         >>> import keras_cv
@@ -132,7 +146,9 @@ class NormalFactorSampler(FactorSampler):
         stddev: float,
         min_value: float = -math.inf,
         max_value: float = math.inf,
+        seed: int | None = None,
     ) -> None:
+        super().__init__(seed)
         self.mean = _as_number("mean", mean)
         self.stddev = _as_number("stddev", stddev)
         self.min_value, self.max_value = float(min_value), float(max_value)
@@ -154,6 +170,7 @@ class NormalFactorSampler(FactorSampler):
             "stddev": self.stddev,
             "min_value": self.min_value,
             "max_value": self.max_value,
+            "seed": self.seed,
         }
 
 

@@ -244,7 +244,7 @@ def test_refuses_to_plot(arguments, message):
 # plot_bounding_box_gallery
 
 
-def test_images_from_0_to_1_are_not_blackened():
+def test_defect_29_images_from_0_to_1_are_not_blackened():
     """KerasCV casts them to uint8 before it draws (facts 7.4, 29)."""
     images = np.full((2, 60, 80, 3), 0.6, "float32")
     figure = plot_bounding_box_gallery(images, (0, 1), "xyxy", boxes())
@@ -321,7 +321,7 @@ def masks(kind):
 
 
 @pytest.mark.parametrize("kind", ["rank 3", "rank 4", "one-hot", "list", "backend"])
-def test_masks_of_any_rank(kind):
+def test_defect_29_masks_of_any_rank(kind):
     """KerasCV fails on rank 3 and on one-hot, and drops the figure (7.4, 29)."""
     figure = plot_segmentation_mask_gallery(
         grey(), (0, 255), 3, masks(kind), masks(kind), rows=1, cols=2

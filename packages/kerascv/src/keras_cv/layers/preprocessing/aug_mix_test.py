@@ -35,7 +35,7 @@ def one_chain(*arguments, **options):
     return layer(IMAGES, parameters=told(*arguments, **options))
 
 
-def test_draws():
+def test_defect_8_every_kind_of_layer_is_drawn():
     layer = AugMix(severity=0.8, num_chains=3, chain_depth=(1, 3), alpha=2.0, seed=0)
     parameters = layer(FLAT, return_parameters=True)[1]
     own, shares = parameters["own"], parameters["shares"]

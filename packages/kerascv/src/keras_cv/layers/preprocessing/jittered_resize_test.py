@@ -49,7 +49,7 @@ def test_without_training_the_scale_is_one():
     assert (found[27:] == 0).all()
 
 
-def test_interpolation_is_not_ignored():
+def test_defect_12_interpolation_is_not_ignored():
     """Upstream resized bilinearly whatever it was told (defect 12)."""
     images = np.random.default_rng(0).integers(0, 2, (1, 20, 20, 3)) * 255
     images = images.astype("uint8")
@@ -57,7 +57,7 @@ def test_interpolation_is_not_ignored():
     assert len(np.unique(jitter(1.0)(images))) > 2
 
 
-def test_config_holds_a_string_and_the_seed_counts():
+def test_defect_12_config_holds_a_string_and_the_seed_counts():
     """Upstream stored TensorFlow's enum, and dropped the seed (defect 12)."""
     layer = JitteredResize((40, 40), (0.5, 2.0), interpolation="nearest", seed=5)
     config = layer.get_config()

@@ -175,7 +175,7 @@ def test_in_a_dataset(name, route):
 
 
 @each_case
-def test_single_image(name):
+def test_defect_17_single_image(name):
     case, layer = CASES[name], make(name)
     inputs = inputs_of(name)
     one = keras.tree.map_structure(lambda x: x[:1], inputs)
@@ -219,7 +219,7 @@ def test_label_types_that_are_impossible(name):
 
 @each_case
 @each_dtype
-def test_leaves_its_input_alone(name, dtype):
+def test_defect_16_leaves_its_input_alone(name, dtype):
     layer, inputs = make(name), inputs_of(name, dtype)
     before = pickle.dumps(inputs)
     layer(inputs)
@@ -242,7 +242,7 @@ def test_training(name):
 
 
 @each_case
-def test_seeds(name):
+def test_defect_15_seeds(name):
     inputs = inputs_of(name)
     first, same = (make(name, seed=0)(inputs) for _ in range(2))
     for a, b in zip(first["images"], same["images"], strict=True):
@@ -264,7 +264,7 @@ def test_seeds(name):
 
 
 @each_case
-def test_copies(name):
+def test_defect_28_copies(name):
     layer, inputs = make(name), inputs_of(name)
     layer(inputs)
     stored = from_json(to_json(layer))
@@ -280,7 +280,7 @@ def test_copies(name):
 
 
 @each_case
-def test_mixed_precision(name):
+def test_defect_33_mixed_precision(name):
     case = CASES[name]
     layer = make(name)
     inputs = inputs_of(name, "float32")

@@ -27,8 +27,8 @@ class Mosaic(MixingAugmentation):
     Args:
         offset: where the images meet, (smallest, largest) as a fraction of height and
             of width.
-        seed: see `BaseImageAugmentationLayer`.
         bounding_box_format: of the boxes; needed if there are any.
+        seed: see `BaseImageAugmentationLayer`.
         **kwargs: see `BaseImageAugmentationLayer`.
 
     Raises:
@@ -41,8 +41,8 @@ class Mosaic(MixingAugmentation):
     def __init__(
         self,
         offset: Sequence[float] = (0.25, 0.75),
-        seed: int | None = None,
         bounding_box_format: str | None = None,
+        seed: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(seed, **kwargs)
@@ -83,7 +83,8 @@ class Mosaic(MixingAugmentation):
             (join(none, y, ops), join(x, height, ops), join(x - width, y, ops)),
             (middle, scale, middle),
         ]
-        parts = [batch.take(sources[:, number]) for number in range(4)]
+        labelled = batch.replace(images=None, masks=None)
+        parts = [labelled.take(sources[:, number]) for number in range(4)]
         if batch.labels is not None:
             labels = 0.0
             for part, (first, last, _) in zip(parts, quarters, strict=True):

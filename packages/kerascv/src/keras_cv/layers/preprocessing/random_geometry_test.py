@@ -65,7 +65,7 @@ def test_zoom_into_nothing_stays_finite():
     assert np.isfinite(RandomZoom(Constant(-1.0))(images)).all()
 
 
-def test_boxes_turn_about_the_point_that_pixels_turn_about():
+def test_defect_18_boxes_turn_about_the_point_that_pixels_turn_about():
     """Upstream's differ by half a pixel (defect 18)."""
     images = np.zeros((1, 21, 21, 1), "uint8")
     images[0, 4:7, 12:18] = 255

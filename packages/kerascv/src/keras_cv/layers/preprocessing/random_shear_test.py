@@ -33,7 +33,7 @@ def inputs_with_a_box():
         ({"y": 0.1}, [[20.5, 6.5, 30.5, 13.5], [20.5, 1.5, 30.5, 8.5]]),
     ],
 )
-def test_boxes_of_wide_images(factors, expected):
+def test_defect_7_boxes_of_wide_images(factors, expected):
     """Upstream moved boxes as if images were square (defect 7)."""
     outputs = shear(**factors, seed=1, **BOXES)(inputs_with_a_box())
     found = np.unique(outputs["bounding_boxes"]["boxes"][:, 0].round(3), axis=0)

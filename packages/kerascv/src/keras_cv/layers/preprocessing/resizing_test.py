@@ -71,7 +71,7 @@ def test_boxes_follow_in_every_mode(mode):
     np.testing.assert_allclose(outputs["bounding_boxes"]["boxes"][0, 0], expected[mode])
 
 
-def test_nothing_is_added_to_the_dict():
+def test_defect_19_nothing_is_added_to_the_dict():
     """Upstream put `segmentation_masks=None` there (defect 19)."""
     images = sample()["images"]
     assert set(Resizing(8, 8)({"images": images})) == {"images"}
