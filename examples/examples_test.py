@@ -43,3 +43,18 @@ def test_masked_lm():
     program = [sys.executable, EXAMPLES / "masked_lm.py"]
     options = ["--data", DATA / "text" / "tinyshakespeare.txt"]
     subprocess.run([*program, *options], check=True)
+
+
+def test_custom_augmentation():
+    subprocess.run([sys.executable, EXAMPLES / "custom_augmentation.py"], check=True)
+
+
+@pytest.mark.parametrize("data", ["drawn", "bccd"])
+def test_detection_pipeline(tmp_path, data):
+    if data == "bccd" and not (DATA / data).is_dir():
+        pytest.skip("needs the photographs of blood cells")
+    picture = tmp_path / "detection.png"
+    program = [sys.executable, EXAMPLES / "detection_pipeline.py", "--png", picture]
+    options = [] if data == "drawn" else ["--data", DATA / data]
+    subprocess.run([*program, *options], check=True)
+    assert picture.is_file()

@@ -20,6 +20,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import keras
+
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = {"domain_core": "domain_core", "keras_cv": "kerascv", "keras_nlp": "kerasnlp"}
 # Methods that Keras calls. Their meaning and their arguments are Keras', not ours.
@@ -66,6 +68,7 @@ def listing(package: str) -> Path:
 def public_api(package: str) -> list[str]:
     """Returns one line for each public name, class and method, sorted by name."""
     full_names = names_in_full("domain_core") | names_in_full(package)
+    full_names |= {id(v): f"keras.layers.{k}" for k, v in vars(keras.layers).items()}
     lines = []
     for name, value in public_names(package):
         full_name = full_names.get(id(value), name)
