@@ -13,7 +13,7 @@ import numpy as np
 
 from domain_core.images.parallel import for_each
 from keras_cv import array_ops
-from keras_cv.augmentation.numpy_warp import warp
+from keras_cv.augmentation.numpy_warp import FLIPS, warp
 from keras_cv.augmentation.statistics import Statistics
 from keras_cv.augmentation.transform import Transform, inverse
 
@@ -61,16 +61,25 @@ class NumpyEngine:
         """
         if not len(images):
             raise ValueError("Expected at least one image, received an empty batch.")
+        return self._fill([image.shape for image in images], images[0].dtype, function)
+
+    def _fill(
+        self,
+        shapes: Sequence[tuple[int, ...]],
+        dtype: Any,
+        function: Callable[[int, np.ndarray], object],
+    ) -> Any:
+        """Returns images of some shapes, one array if they are alike, filled."""
         filled: Any = (
-            [np.empty(image.shape, image.dtype) for image in images]
-            if isinstance(images, list)
-            else np.empty(images.shape, images.dtype)
+            np.empty((len(shapes), *shapes[0]), dtype)
+            if len(set(shapes)) == 1
+            else [np.empty(shape, dtype) for shape in shapes]
         )
 
         def run(i: int) -> None:
             function(i, filled[i])
 
-        for_each(run, len(images))
+        for_each(run, len(shapes))
         return filled
 
     def sizes(self, images: Any) -> np.ndarray:
@@ -140,6 +149,8 @@ class NumpyEngine:
 
     def warp(self, images: Any, transform: Transform, interpolation: str) -> Any:
         """Moves and resamples images; see `Transform`."""
+        if transform.is_flip:
+            return self._flip(images, transform)
         back = inverse(np.asarray(transform.matrix, "float64"), self.ops)
         windows, sizes, inners = (
             None if rows is None else rows.astype(int).tolist()
@@ -150,25 +161,39 @@ class NumpyEngine:
             back[:, 0] -= back[:, 2] * corner[:, 0, None]
             back[:, 1] -= back[:, 2] * corner[:, 1, None]
 
-        def run(i: int) -> np.ndarray:
+        if sizes is None:
+            sizes = [transform.size or image.shape[:2] for image in images]
+        shapes = [
+            (*size, image.shape[-1]) for size, image in zip(sizes, images, strict=True)
+        ]
+
+        def run(i: int, out: np.ndarray) -> None:
             image = images[i]
-            size = transform.size or image.shape[:2]
-            if sizes is not None:
-                size = tuple(sizes[i])
             if windows is not None:
                 left, top, right, bottom = windows[i]
                 image = image[top:bottom, left:right]
-            if inners is None:
-                return warp(image, back[i], size, transform, interpolation)
-            height, width = inners[i]
-            padded = np.empty((*size, image.shape[-1]), image.dtype)
-            padded[height:] = padded[:height, width:] = transform.fill_value
-            padded[:height, :width] = warp(
-                image, back[i], (height, width), transform, interpolation
-            )
-            return padded
+            if inners is not None:
+                height, width = inners[i]
+                out[height:] = out[:height, width:] = transform.fill_value
+                out = out[:height, :width]
+            warp(image, back[i], out, transform, interpolation)
 
-        return self.each(run, len(images))
+        return self._fill(shapes, images[0].dtype, run)
+
+    def _flip(self, images: Any, transform: Transform) -> Any:
+        import cv2
+
+        directions = np.sign(transform.matrix[:, [1, 0], [1, 0]]).astype(int).tolist()
+        codes = [FLIPS.get((rows, columns)) for rows, columns in directions]
+
+        def run(i: int, out: np.ndarray) -> None:
+            code = codes[i]
+            if code is None:
+                out[:] = images[i]
+            else:
+                cv2.flip(images[i], code, dst=out)
+
+        return self.each_like(images, run)
 
     def mix_channels(self, images: Any, matrices: np.ndarray) -> Any:
         """Makes each channel of the output a weighted sum of channels.

@@ -19,6 +19,22 @@ class TensorColors:
     def __init__(self, ops: Any) -> None:
         self.ops = ops
 
+    def each(
+        self, function: Callable[..., Any], images: Any, rows: Any, dtype: Any = None
+    ) -> Any:
+        """Calls a function for few images at a time where that is faster.
+
+        What one operation leaves is then still in the cache for the next, and what is
+        in between takes little memory.
+
+        Args:
+            function: takes images and rows of a part of the batch; gives images.
+            images: of the batch, or anything else with a row for each image.
+            rows: a dict or tuple of tensors with a row for each image.
+            dtype: of what the function gives; None for that of the images.
+        """
+        return function(images, rows)
+
     def map_values(
         self,
         images: Any,
@@ -28,6 +44,20 @@ class TensorColors:
         dtype: str | None = None,
     ) -> Any:
         """Changes each value by itself; see `NumpyEngine.map_values`."""
+        return self.each(
+            lambda images, rows: self._map_values(images, function, rows, dtype),
+            images,
+            parameters,
+            dtype,
+        )
+
+    def _map_values(
+        self,
+        images: Any,
+        function: Callable[..., Any],
+        parameters: dict[str, Any],
+        dtype: str | None,
+    ) -> Any:
         ops = self.ops
         batch, height, width, channels = ops.shape(images)
         values = ops.cast(ops.reshape(images, (batch, -1, channels)), "float32")
@@ -62,13 +92,22 @@ class TensorColors:
         parameters: dict[str, Any] | None = None,
     ) -> Any:
         """Turns hues and scales saturations; see `NumpyEngine.adjust_hsv`."""
-        ops = self.ops
-        low = value_range[0]
-        dtype = images.dtype
-        if function is not None:
-            images = self.map_values(
-                images, function, parameters or {}, dtype="float32"
+        rows = {"hue": hue, "saturation": saturation, "parameters": parameters or {}}
+
+        def change(images: Any, rows: Any) -> Any:
+            dtype = images.dtype
+            if function is not None:
+                values = rows["parameters"]
+                images = self._map_values(images, function, values, "float32")
+            changed = self._change_hsv(
+                images, value_range[0], rows["hue"], rows["saturation"]
             )
+            return self.as_dtype(changed, dtype)
+
+        return self.each(change, images, rows)
+
+    def _change_hsv(self, images: Any, low: float, hue: Any, saturation: Any) -> Any:
+        ops = self.ops
         red, green, blue = (
             ops.cast(images[..., channel], "float32") - low for channel in range(3)
         )
@@ -91,7 +130,7 @@ class TensorColors:
         ]
         value = value + low
         channels = [value - chroma * ops.clip(share, 0.0, 1.0) for share in shares]
-        return self.as_dtype(ops.stack(channels, axis=-1), dtype)
+        return ops.stack(channels, axis=-1)
 
     def blur(
         self,
@@ -101,28 +140,33 @@ class TensorColors:
         fill_mode: str = "constant",
     ) -> Any:
         """Convolves rows and columns; see `NumpyEngine.blur`."""
+        ops = self.ops
+        values = ops.cast(images, "float32")
         reaches = y_kernels.shape[1] // 2, x_kernels.shape[1] // 2
-        blurred = self.convolve(
-            self.pad(images, reaches, fill_mode), x_kernels, y_kernels
-        )
+        if fill_mode != "constant":
+            for axis, reach in enumerate(reaches, 1):
+                length = ops.shape(images)[axis]
+                places = ops.arange(-reach, length + reach)
+                index = fill_indices(places, length, fill_mode, ops)
+                values = ops.take(values, index, axis=axis)
+            reaches = 0, 0
+        blurred = self.convolve(values, x_kernels, y_kernels, reaches)
         return self.as_dtype(blurred, images.dtype)
 
-    def pad(self, images: Any, reaches: tuple[int, int], fill_mode: str) -> Any:
-        """Returns float32 images with more rows and columns on each side."""
-        ops = self.ops
-        padded = ops.cast(images, "float32")
-        if fill_mode == "constant":
-            y, x = reaches
-            return ops.pad(padded, [[0, 0], [y, y], [x, x], [0, 0]])
-        for axis, reach in enumerate(reaches, 1):
-            length = ops.shape(images)[axis]
-            places = ops.arange(-reach, length + reach)
-            index = fill_indices(places, length, fill_mode, ops)
-            padded = ops.take(padded, index, axis=axis)
-        return padded
+    def convolve(
+        self, values: Any, x_kernels: Any, y_kernels: Any, reaches: tuple[int, int]
+    ) -> Any:
+        """Convolves rows and columns.
 
-    def convolve(self, values: Any, x_kernels: Any, y_kernels: Any) -> Any:
-        """Convolves rows and columns of float32 values, which lose their edges."""
+        Args:
+            values: float32 `(B, H, W, C)`.
+            x_kernels: see `NumpyEngine.blur`.
+            y_kernels: likewise.
+            reaches: how many zeros to put beside the columns and beside the rows; less
+                than half a kernel makes the result smaller.
+        """
+        y, x = reaches
+        values = self.ops.pad(values, [[0, 0], [y, y], [x, x], [0, 0]])
         for axis, kernels in ((1, y_kernels), (2, x_kernels)):
             size = kernels.shape[1]
             length = self.ops.shape(values)[axis] - size + 1

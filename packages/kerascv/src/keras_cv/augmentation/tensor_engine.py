@@ -7,7 +7,9 @@ their type and are computed as float32.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -28,6 +30,8 @@ from keras_cv.augmentation.transform import Transform, about, inverse
 # What PyTorch calls our fill modes, and what TensorFlow's warp takes.
 _TORCH_PADDING = {"reflect": "reflection", "constant": "zeros", "nearest": "border"}
 _TENSORFLOW_WARPS = ("uint8", "int32", "int64", "float32")
+# In how many parts torch handles a batch, but of no fewer values each.
+_PARTS, _CACHED = 8, 2**19
 
 
 class TensorEngine(TensorColors):
@@ -53,11 +57,15 @@ class TensorEngine(TensorColors):
         """Returns samples of a tensor."""
         return self.ops.take(values, indices, axis=0)
 
+    def take_rows(self, values: Any, indices: Any) -> Any:
+        """Returns rows of `(N, M)` at int32 `(n,)`, none of them negative."""
+        return self.ops.take(values, indices, axis=0)
+
     def warp(self, images: Any, transform: Transform, interpolation: str) -> Any:
         """Moves and resamples images; see `Transform`."""
-        ops = self.ops
         if transform.sizes is not None:
             raise ValueError("Images of different sizes have no place in one tensor.")
+        ops = self.ops
         source = tuple(ops.shape(images)[1:3])
         size = tuple(transform.size or source)
         if transform.is_exact and (transform.keeps_size or _is_within(size, source)):
@@ -71,7 +79,7 @@ class TensorEngine(TensorColors):
         else:
             warped = self.warp_points(images, transform, size, interpolation)
         if transform.inner is not None:
-            height, width = (transform.inner[:, axis, None] for axis in range(2))
+            height, width = (transform.inner[:, axis][:, None] for axis in range(2))
             rows = ops.cast(ops.arange(size[0]), "float32")[None] < height
             columns = ops.cast(ops.arange(size[1]), "float32")[None] < width
             is_inner = rows[:, :, None, None] & columns[:, None, :, None]
@@ -129,7 +137,7 @@ class TensorEngine(TensorColors):
         taken, pair = ops.cast(left, "int32"), []
         for step in (0, 1):
             inner = inner_indices(taken + step, transform, axis, length, ops)
-            line = ops.take(lines, ops.reshape(first + inner, (-1,)), axis=0)
+            line = self.take_rows(lines, ops.reshape(first + inner, (-1,)))
             line = ops.cast(ops.reshape(line, (-1, size, breadth)), "float32")
             if transform.fill_mode == "constant" and not transform.stays_inside:
                 line = ops.where(inner == taken + step, line, transform.fill_value)
@@ -152,7 +160,7 @@ class TensorEngine(TensorColors):
         first = ops.cast(ops.arange(batch), "int32")[:, None] * height
         rows = (first + picked[0])[:, :, None] * width  # (B, h, 1)
         index = ops.reshape(rows + picked[1][:, None], (-1,))
-        values = ops.take(ops.reshape(images, (-1, channels)), index, axis=0)
+        values = self.take_rows(ops.reshape(images, (-1, channels)), index)
         values = ops.reshape(values, (batch, *size, channels))
         if transform.fill_mode == "constant" and not transform.stays_inside:
             is_inside = inside[0][:, :, None, None] & inside[1][:, None, :, None]
@@ -189,8 +197,10 @@ class TensorEngine(TensorColors):
         """
         ops = self.ops
         height, width = size
-        centers = self.source_points(transform, height, width)
-        x, y = centers[..., 0], centers[..., 1]  # (B, h * w), in pixels of the input
+        x, y = (
+            ops.reshape(axis, (-1, height * width))
+            for axis in self.source_points(inverse(transform.matrix, ops), size)
+        )
         if interpolation == "nearest":
             x, y = (ops.cast(ops.floor(axis), "int32") for axis in (x, y))
             sampled = self._pixels(images, x, y, transform)
@@ -208,24 +218,25 @@ class TensorEngine(TensorColors):
             sampled = rows[0] + (rows[1] - rows[0]) * low_share
         return ops.reshape(sampled, (-1, height, width, ops.shape(images)[-1]))
 
-    def source_points(self, transform: Transform, height: Any, width: Any) -> Any:
+    def source_points(self, back: Any, size: tuple[Any, Any]) -> tuple[Any, Any]:
         """Returns where the centres of the output's pixels come from.
 
+        Args:
+            back: float32 `(B, 3, 3)`, from the output to the input.
+            size: height and width of the output.
+
         Returns:
-            Float32 `(B, height * width, 2)`, x and y in pixels of the input.
+            x and y, float32 `(B, height, width)`.
         """
         ops = self.ops
-        back = inverse(transform.matrix, ops)
-        x = ops.cast(ops.arange(width), "float32")[None, None, :] + 0.5
-        y = ops.cast(ops.arange(height), "float32")[None, :, None] + 0.5
+        y, x = (ops.cast(ops.arange(length), "float32") + 0.5 for length in size)
+        # Few sums over all pixels: what is small is added first.
         column = [
             back[:, row, 0, None, None] * x
-            + back[:, row, 1, None, None] * y
-            + back[:, row, 2, None, None]
+            + (back[:, row, 1, None, None] * y[:, None] + back[:, row, 2, None, None])
             for row in range(3)
         ]
-        points = ops.stack([column[0] / column[2], column[1] / column[2]], axis=-1)
-        return ops.reshape(points, (-1, height * width, 2))
+        return column[0] / column[2], column[1] / column[2]
 
     def _pixels(self, images: Any, x: Any, y: Any, transform: Transform) -> Any:
         """Returns the values `(B, N, C)` of pixels `(B, N)`."""
@@ -238,7 +249,7 @@ class TensorEngine(TensorColors):
         )
         first = ops.cast(ops.arange(batch), "int32")[:, None] * (height * width)
         index = ops.reshape(first + inner_y * width + inner_x, (-1,))
-        values = ops.take(ops.reshape(images, (-1, channels)), index, axis=0)
+        values = self.take_rows(ops.reshape(images, (-1, channels)), index)
         values = ops.reshape(values, (batch, -1, channels))
         if mode == "constant" and not transform.stays_inside:
             inside = (inner_x == x) & (inner_y == y)
@@ -257,10 +268,15 @@ class TensorEngine(TensorColors):
     def blend(self, first: Any, second: Any, share: Any) -> Any:
         """Returns `first + share * (second - first)`; share is float32 `(B,)`."""
         ops = self.ops
-        share = share[:, None, None, None]
-        values = ops.cast(first, "float32")
-        values = values + share * (ops.cast(second, "float32") - values)
-        return self.as_dtype(values, first.dtype)
+
+        def blend(first: Any, rows: Any) -> Any:
+            second, share = rows
+            values = ops.cast(first, "float32")
+            difference = ops.cast(second, "float32") - values
+            values = values + share[:, None, None, None] * difference
+            return self.as_dtype(values, first.dtype)
+
+        return self.each(blend, first, (second, share))
 
     def add_weighted(self, total: Any, images: Any, weights: Any) -> Any:
         """Returns float32 `total + weights * images`; None adds to nothing."""
@@ -314,7 +330,7 @@ class TensorEngine(TensorColors):
         _, height, width, _ = ops.shape(images)
         x = ops.cast(ops.arange(width), "float32")[None]
         y = ops.cast(ops.arange(height), "float32")[None]
-        left, top, right, bottom = (rectangle[:, side, None] for side in range(4))
+        left, top, right, bottom = (rectangle[:, side][:, None] for side in range(4))
         columns, rows = (x >= left) & (x < right), (y >= top) & (y < bottom)
         return (rows[:, :, None] & columns[:, None])[..., None]
 
@@ -328,11 +344,12 @@ class TensorEngine(TensorColors):
             center: float32 `(B, 2)`, y and x where they meet, whole pixels.
         """
         ops = self.ops
-        batch, height, width, channels = ops.shape(images)
+        batch = ops.shape(sources)[0]
+        _, height, width, channels = ops.shape(images)
         center = ops.cast(center, "int32")
         y = ops.cast(ops.arange(height), "int32")[None, :, None]
         x = ops.cast(ops.arange(width), "int32")[None, None, :]
-        middle_y, middle_x = center[:, 0, None, None], center[:, 1, None, None]
+        middle_y, middle_x = (center[:, i][:, None, None] for i in range(2))
         is_low, is_right = y >= middle_y, x >= middle_x
         quarter = 2 * ops.cast(is_low, "int32") + ops.cast(is_right, "int32")
         quarter = ops.reshape(quarter, (batch, -1))
@@ -341,7 +358,7 @@ class TensorEngine(TensorColors):
         )
         row, column = ops.mod(y - middle_y, height), ops.mod(x - middle_x, width)
         index = ops.reshape((source * height + row) * width + column, (-1,))
-        pixels = ops.take(ops.reshape(images, (-1, channels)), index, axis=0)
+        pixels = self.take_rows(ops.reshape(images, (-1, channels)), index)
         return ops.reshape(pixels, (batch, height, width, channels))
 
 
@@ -392,6 +409,45 @@ class KerasEngine(TensorEngine):
         )
         return self.as_dtype(mixed, images.dtype)
 
+    def each(
+        self, function: Callable[..., Any], images: Any, rows: Any, dtype: Any = None
+    ) -> Any:
+        if self.has_static_shapes or not len(images):
+            return function(images, rows)
+        count, results = len(images), None
+        size = max(-(-count // _PARTS), _CACHED // images[0].numel())
+        if size >= count:
+            return function(images, rows)
+        for start in range(0, count, size):
+            take = operator.itemgetter(slice(start, start + size))
+            result = function(*keras.tree.map_structure(take, (images, rows)))
+            if results is None:
+                results = result.new_empty((count, *result.shape[1:]))
+            results[start : start + size] = result
+        return results
+
+    def tile(self, images: Any, sources: Any, center: Any) -> Any:
+        tile = super().tile
+        return self.each(lambda _, rows: tile(images, *rows), images, (sources, center))
+
+    def blend(self, first: Any, second: Any, share: Any) -> Any:
+        if not self._is_torch:
+            return super().blend(first, second, share)
+        values, others = (self.ops.cast(x, "float32") for x in (first, second))
+        mixed = values.lerp(others, share[:, None, None, None])
+        return self.as_dtype(mixed, first.dtype)
+
+    def add_weighted(self, total: Any, images: Any, weights: Any) -> Any:
+        if not self._is_torch or total is None:
+            return super().add_weighted(total, images, weights)
+        values = self.ops.cast(images, "float32")
+        return total.addcmul(values, weights[:, None, None, None])
+
+    def take_rows(self, values: Any, indices: Any) -> Any:
+        if not self._is_torch:
+            return super().take_rows(values, indices)
+        return values.index_select(0, indices)  # Keras looks for negative ones
+
     def warp_points(
         self,
         images: Any,
@@ -403,49 +459,115 @@ class KerasEngine(TensorEngine):
         is_bilinear = self._is_torch and interpolation == "bilinear"
         if not is_bilinear or padding is None or transform.window is not None:
             return super().warp_points(images, transform, size, interpolation)
+        back, ops = inverse(transform.matrix, self.ops), self.ops
+        # Torch counts from -1 to 1.
+        rows = [
+            back[:, row] * (2.0 / length) - back[:, 2]
+            for row, length in enumerate((images.shape[2], images.shape[1]))
+        ]
+        back = ops.stack([*rows, back[:, 2]], axis=1)
+        return self._sample(images, self.source_points(back, size), transform)
+
+    def _warp_axes(
+        self,
+        images: Any,
+        transform: Transform,
+        size: tuple[Any, Any],
+        interpolation: str,
+    ) -> Any:
+        is_bilinear = self._is_torch and interpolation == "bilinear"
+        mode, window = transform.fill_mode, transform.window
+        is_known = mode == "nearest" if window is not None else mode in _TORCH_PADDING
+        if not is_bilinear or not is_known:
+            return super()._warp_axes(images, transform, size, interpolation)
+        points = []
+        for axis, length in ((1, images.shape[2]), (0, images.shape[1])):
+            _, centers = source_axis(transform, axis, size[axis], self.ops)
+            if window is not None:
+                low, high = (
+                    window[:, side][:, None, None] for side in (1 - axis, 3 - axis)
+                )
+                centers = centers.clamp(low + 0.5, high - 0.5)
+            points.append(centers * (2.0 / length) - 1.0)
+        x, y = points[0].transpose(1, 2), points[1]
+        shape = (len(images), *size)
+        points = [x.expand(shape), y.expand(shape)]
+        return self._sample(images, points, transform)
+
+    def _sample(self, images: Any, points: Any, transform: Transform) -> Any:
+        """Looks up points of images of torch, x and y in [-1, 1], `(B, h, w)` each."""
         from torch.nn.functional import grid_sample
 
-        _, height, width, _ = images.shape
-        points = self.source_points(transform, *size)
-        scale = self.ops.convert_to_tensor([2.0 / width, 2.0 / height], "float32")
-        points = (points * scale - 1.0).reshape(-1, *size, 2)
         fill = transform.fill_value if transform.fill_mode == "constant" else 0.0
-        values = self.ops.cast(images, "float32") - fill
+        values = self.ops.cast(images, "float32")
+        values = (values - fill if fill else values).permute(0, 3, 1, 2)
         sampled = grid_sample(
-            values.permute(0, 3, 1, 2),
-            points,
+            values,
+            self.ops.stack(points, axis=-1),
             "bilinear",
-            padding,
+            _TORCH_PADDING[transform.fill_mode],
             align_corners=False,
-        )
-        return sampled.permute(0, 2, 3, 1) + fill
+        ).permute(0, 2, 3, 1)
+        return sampled + fill if fill else sampled
 
-    def pad(self, images: Any, reaches: tuple[int, int], fill_mode: str) -> Any:
-        if not self._is_torch or fill_mode != "constant":
-            return super().pad(images, reaches, fill_mode)
-        # Plane by plane, as `convolve` wants it.
-        batch, height, width, channels = images.shape
-        y, x = reaches
-        size = height + 2 * y, width + 2 * x
-        planes = self.ops.zeros((batch, channels, *size), "float32")
-        inner = planes[:, :, y : y + height, x : x + width]
-        inner.copy_(images.permute(0, 3, 1, 2))
-        return planes.permute(0, 2, 3, 1)
-
-    def convolve(self, values: Any, x_kernels: Any, y_kernels: Any) -> Any:
+    def convolve(
+        self, values: Any, x_kernels: Any, y_kernels: Any, reaches: tuple[int, int]
+    ) -> Any:
         if not self._is_torch:
-            return super().convolve(values, x_kernels, y_kernels)
+            return super().convolve(values, x_kernels, y_kernels, reaches)
+        is_eager = not (self.has_static_shapes or values.requires_grad)
+        if is_eager and values.device.type == "cpu":
+            return _convolve_each(values, x_kernels, y_kernels, reaches)
         from torch.nn.functional import conv2d
 
+        # Rows hold the channels of a pixel side by side, a kernel jumps over them.
         batch, height, width, channels = values.shape
-        groups = batch * channels
-        # One name: what is not needed any more is memory for the next.
-        values = values.permute(0, 3, 1, 2).reshape(1, groups, height, width)
-        for kernels, shape in ((y_kernels, (-1, 1)), (x_kernels, (1, -1))):
-            weights = kernels.repeat_interleave(channels, 0)
-            values = conv2d(values, weights.reshape(groups, 1, *shape), groups=groups)
-        values = values.reshape(batch, channels, *values.shape[2:])
-        return values.permute(0, 2, 3, 1)
+        y, x = reaches
+        values = values.reshape(1, batch, height, width * channels)
+        values = conv2d(values, y_kernels[:, None, :, None], None, 1, (y, 0), 1, batch)
+        values = conv2d(
+            values,
+            x_kernels[:, None, None],
+            None,
+            1,
+            (0, x * channels),
+            (1, channels),
+            batch,
+        )
+        return values.reshape(batch, values.shape[2], -1, channels)
+
+
+def _convolve_each(
+    values: Any, x_kernels: Any, y_kernels: Any, reaches: tuple[int, int]
+) -> Any:
+    """Convolves one image of torch after another, which a cache holds.
+
+    It takes half the time of torch's convolutions, which are made for many channels.
+    """
+    import torch
+
+    batch, height, width, channels = values.shape
+    y, x = reaches
+    padded = values.new_zeros(height + 2 * y, (width + 2 * x) * channels)
+    inner = padded[y : y + height, x * channels : (x + width) * channels]
+    rows = len(padded) - y_kernels.shape[1] + 1
+    columns = width + 2 * x - x_kernels.shape[1] + 1
+    results = values.new_empty(batch, rows, columns * channels)
+    between = values.new_empty(rows, padded.shape[1])
+    images = values.reshape(batch, height, -1)
+    kernels = x_kernels.tolist(), y_kernels.tolist()
+    for image, out, x_kernel, y_kernel in zip(images, results, *kernels, strict=True):
+        inner.copy_(image)
+        for axis, step, kernel, source, total in (
+            (0, 1, y_kernel, padded, between),
+            (1, channels, x_kernel, between, out),
+        ):
+            length = total.shape[axis]
+            torch.mul(source.narrow(axis, 0, length), kernel[0], out=total)
+            for tap, weight in enumerate(kernel[1:], 1):
+                part = source.narrow(axis, tap * step, length)
+                total.add_(part, alpha=weight)
+    return results.reshape(batch, rows, columns, channels)
 
 
 class TensorFlowEngine(TensorEngine):
@@ -456,6 +578,34 @@ class TensorFlowEngine(TensorEngine):
 
     def __init__(self) -> None:
         super().__init__(array_ops.tensorflow_ops())
+
+    def each(
+        self, function: Callable[..., Any], images: Any, rows: Any, dtype: Any = None
+    ) -> Any:
+        ops = self.ops
+
+        def run(sample: Any) -> Any:
+            one = ops.nest.map_structure(lambda value: value[None], sample)
+            return function(*one)[0]
+
+        return ops.map_fn(
+            run, (images, rows), fn_output_signature=dtype or images.dtype
+        )
+
+    def warp(self, images: Any, transform: Transform, interpolation: str) -> Any:
+        warp = super().warp
+        rows = {
+            name: value
+            for name in ("matrix", "sizes", "window", "inner")
+            if (value := getattr(transform, name)) is not None
+        }
+        return self.each(
+            lambda images, rows: warp(
+                images, dataclasses.replace(transform, **rows), interpolation
+            ),
+            images,
+            rows,
+        )
 
     def warp_points(
         self,
@@ -482,6 +632,25 @@ class TensorFlowEngine(TensorEngine):
             fill_mode=mode.upper(),
             fill_value=transform.fill_value,
         )
+
+    def convolve(
+        self, values: Any, x_kernels: Any, y_kernels: Any, reaches: tuple[int, int]
+    ) -> Any:
+        ops = self.ops
+        batch, height, width, channels = ops.shape(values)
+        # The images become channels of one, each with kernels of its own.
+        values = ops.transpose(ops.reshape(values, (batch, -1)))
+        values = ops.reshape(values, (1, height, width, channels * batch))
+        for axis, kernels in ((1, y_kernels), (2, x_kernels)):
+            reach = reaches[axis - 1]
+            pads = [[0, 0]] * 4
+            pads[axis] = [reach, reach]
+            weights = ops.tile(ops.transpose(kernels), (1, channels))
+            weights = ops.expand_dims(weights[:, :, None], 2 - axis)
+            values = ops.nn.depthwise_conv2d(values, weights, [1, 1, 1, 1], pads)
+        _, height, width, _ = ops.shape(values)
+        values = ops.transpose(ops.reshape(values, (-1, batch)))
+        return ops.reshape(values, (batch, height, width, channels))
 
     def compress(
         self, images: Any, value_range: tuple[float, float], quality: Any
