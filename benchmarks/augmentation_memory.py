@@ -7,7 +7,8 @@ The contenders are those of `augmentation.py`, each in a process of its own. Eve
 is called twice; before the third call free memory is given back to the system, and the
 figure is how far the resident memory of the process rises above that during the call,
 its result included, in units of the batch in float32. The inputs are there before.
-Linux only.
+TensorFlow keeps memory for later calls, so its figures, jitted ones above all, are too
+low. Linux only.
 """
 
 import argparse
@@ -79,6 +80,8 @@ def main() -> None:
             continue
         environment = {**os.environ, **harness.SINGLE_THREAD, **harness.QUIET}
         environment |= {**harness.CPU_ONLY, **contender.environment}
+        # Large arrays go back to the system as soon as they are free.
+        environment["MALLOC_MMAP_THRESHOLD_"] = "65536"
         command = [python, *sys.argv, "--serve", contender.name]
         answer = subprocess.run(
             command, env=environment, stdout=subprocess.PIPE, text=True, check=False
