@@ -73,11 +73,6 @@ class Batch:
         take = self.engine.take_samples
         return self.map(lambda values: take(values, indices)).replace(others={})
 
-    def put(self, indices: Any, part: Self) -> Self:
-        """Returns the batch with the samples of a part at some indices."""
-        put = self.engine.put_samples
-        return self.map(lambda values, new: put(values, indices, new), part)
-
     def where(self, mask: Any, other: Self) -> Self:
         """Returns the batch with the samples of another where a mask `(B,)` is True."""
         ops = self.engine.ops

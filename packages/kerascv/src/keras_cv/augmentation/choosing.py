@@ -33,15 +33,15 @@ def apply_chosen(
     if batch.engine.has_static_shapes:
         return _select(batch, layers, choice, parameters)
     engine, ops = batch.engine, batch.engine.ops
-    chosen = engine.unstacked(batch)
+    places, parts = [], []
     for number, (layer, drawn) in enumerate(zip(layers, parameters, strict=True)):
         indices = engine.places_of(choice, number)
         if engine.name != "tensorflow" and not len(indices):
             continue
         mine = map_leaves(functools.partial(ops.take, indices=indices, axis=0), drawn)
-        part = layer.augment(chosen.take(indices), mine)
-        chosen = chosen.put(indices, part)
-    return engine.stacked(chosen)
+        places.append(indices)
+        parts.append(layer.augment(batch.take(indices), mine))
+    return engine.combined(batch, choice, places, parts)
 
 
 def _select(

@@ -92,32 +92,36 @@ class NumpyEngine:
             return [values[i] for i in indices]
         return values[indices]
 
-    def put_samples(self, values: Any, indices: Any, new: Any) -> Any:
-        """Returns values with others at some indices."""
-        if isinstance(values, list):
-            samples = list(values)
-            for place, sample in zip(indices, new, strict=True):
-                samples[place] = sample
-            return samples
-        values = values.copy()
-        values[indices] = new
-        return values
-
     def places_of(self, choice: Any, number: int) -> np.ndarray:
         """Returns the indices at which a number was chosen, `(n,)`."""
         return np.flatnonzero(choice == number)
 
-    def unstacked(self, batch: Any) -> Any:
-        """Returns a batch with lists of images and masks, which cost nothing to put."""
-        masks = None if batch.masks is None else list(batch.masks)
-        return batch.replace(images=list(batch.images), masks=masks)
+    def combined(
+        self,
+        batch: Any,
+        choice: np.ndarray,
+        places: Sequence[np.ndarray],
+        parts: Sequence[Any],
+    ) -> Any:
+        """Returns a batch with samples of others in its places.
 
-    def stacked(self, batch: Any) -> Any:
-        """Returns a batch with arrays of images and masks, if they are of one size."""
-        return batch.replace(
-            images=_stacked(batch.images),
-            masks=None if batch.masks is None else _stacked(batch.masks),
-        )
+        Args:
+            batch: the samples.
+            choice: int32 `(B,)`, which part a sample is in; -1 for none.
+            places: indices of the samples of each part, `(n,)`.
+            parts: batches of as many samples.
+        """
+
+        def put(values: Any, *others: Any) -> Any:
+            # Lists of images cost nothing to put.
+            is_list = isinstance(values, list) or values.ndim == 4
+            samples = list(values) if is_list else values.copy()
+            for indices, other in zip(places, others, strict=True):
+                for place, sample in zip(indices, other, strict=True):
+                    samples[place] = sample
+            return _stacked(samples) if is_list else samples
+
+        return batch.map(put, *parts)
 
     def map_values(
         self,

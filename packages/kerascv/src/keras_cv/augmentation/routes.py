@@ -168,3 +168,10 @@ def spec_of(tensor: Any) -> Spec:
             return Spec(tensor.dtype.name, tuple(tensor.shape), ragged=True)
         return Spec("float32", (tensor.shape[0], None, *tensor.shape[2:]))
     return Spec(tensor.dtype.name, tuple(tensor.shape))
+
+
+def as_written(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Keeps TensorFlow from rewriting a function, which it would with warnings."""
+    import tensorflow as tf
+
+    return tf.autograph.experimental.do_not_convert(function)

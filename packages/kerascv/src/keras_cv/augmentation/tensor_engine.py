@@ -386,17 +386,16 @@ class KerasEngine(TensorEngine):
         """Returns the indices at which a number was chosen, int64 `(n,)`, on torch."""
         return (choice == number).nonzero()[:, 0]
 
-    def unstacked(self, batch: Any) -> Any:
-        """Returns a copy of the batch, which `put_samples` writes to, on torch."""
-        return batch.map(lambda values: values.clone())
+    def combined(self, batch: Any, choice: Any, places: Any, parts: Any) -> Any:
+        """Returns a batch with samples of others in its places, on torch."""
 
-    def stacked(self, batch: Any) -> Any:
-        """Returns the batch, which is tensors already."""
-        return batch
+        def put(values: Any, *others: Any) -> Any:
+            values = values.clone()
+            for indices, other in zip(places, others, strict=True):
+                values.index_copy_(0, indices, other)
+            return values
 
-    def put_samples(self, values: Any, indices: Any, new: Any) -> Any:
-        """Puts others at some indices of a tensor of torch."""
-        return values.index_copy_(0, indices, new)
+        return batch.map(put, *parts)
 
     def mix_channels(self, images: Any, matrices: Any) -> Any:
         if not self._is_jax:
@@ -678,15 +677,17 @@ class TensorFlowEngine(TensorEngine):
         """Returns the indices at which a number was chosen, int32 `(n,)`."""
         return self.ops.cast(self.ops.where(choice == number)[:, 0], "int32")
 
-    def unstacked(self, batch: Any) -> Any:
-        """Returns the batch, which is tensors already."""
-        return batch
+    def combined(self, batch: Any, choice: Any, places: Any, parts: Any) -> Any:
+        """Returns a batch with samples of others in its places."""
+        ops = self.ops
+        rest = self.places_of(choice, -1)
 
-    stacked = unstacked
+        def put(values: Any, *others: Any) -> Any:
+            samples = [*others, self.take_samples(values, rest)]
+            together = ops.dynamic_stitch([*places, rest], samples)
+            return ops.ensure_shape(together, values.shape)
 
-    def put_samples(self, values: Any, indices: Any, new: Any) -> Any:
-        """Returns values with others at some indices."""
-        return self.ops.tensor_scatter_nd_update(values, indices[:, None], new)
+        return batch.map(put, *parts)
 
 
 def _is_within(size: tuple[Any, ...], source: tuple[Any, ...]) -> bool:

@@ -26,7 +26,13 @@ from keras_cv.augmentation.inputs import (
     TARGETS,
     read,
 )
-from keras_cv.augmentation.routes import call_on_host, ragged_to_list, route, spec_of
+from keras_cv.augmentation.routes import (
+    as_written,
+    call_on_host,
+    ragged_to_list,
+    route,
+    spec_of,
+)
 from keras_cv.augmentation.tensor_engine import keras_engine, tensorflow_engine
 
 # More than a layer draws in one call.
@@ -156,10 +162,10 @@ class BaseImageAugmentationLayer(keras.layers.Layer):
             return super().__call__(inputs, **arguments)
         arguments["training"] = True if training is None else training
         if where == "graph":
-            engine = tensorflow_engine()
-            return self._run(inputs, engine, index=index, **arguments)
+            run = as_written(self._run)
+            return run(inputs, tensorflow_engine(), index=index, **arguments)
         if where == "host call":
-            return self._call_on_host(inputs, index, arguments)
+            return as_written(self._call_on_host)(inputs, index, arguments)
         if _is_dict(inputs):
             inputs = {key: ragged_to_list(value) for key, value in inputs.items()}
         inputs, index = to_host(ragged_to_list(inputs)), to_host(index)
