@@ -10,11 +10,25 @@ import numpy as np
 
 from domain_core.pipeline.samples import as_numpy
 from keras_cv.augmentation.batch import PADDING, Batch
-from keras_cv.augmentation.tensor_engine import is_float, is_uint8
+from keras_cv.augmentation.shapes import (
+    BOXES,
+    IMAGES,
+    KEYPOINTS,
+    LABELS,
+    MASKS,
+    TARGETS,
+    SampleShapes,
+    box_dict,
+    check_dtype,
+    check_images,
+    check_names,
+    check_numbers,
+    shape_of,
+)
+from keras_cv.augmentation.tensor_engine import is_uint8
 
-IMAGES, LABELS, BOXES = "images", "labels", "bounding_boxes"
-MASKS, KEYPOINTS, TARGETS = "segmentation_masks", "keypoints", "targets"
-_BOX_LABELS = ("classes", "confidence")
+# OpenCV moves no integers of 64 bits.
+_INT32 = np.iinfo(np.int32)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,11 +39,13 @@ class Form:
         is_dict: whether in a dict; else as images alone.
         is_single: whether without the axis of the batch.
         labels_name: "labels" or "targets".
+        masks_dtype: of masks that were read as another one, else None.
     """
 
     is_dict: bool
     is_single: bool
     labels_name: str = LABELS
+    masks_dtype: Any = None
 
     def restore(self, batch: Batch) -> Any:
         """Returns a batch in this form."""
@@ -39,13 +55,16 @@ class Form:
 
         if not self.is_dict:
             return one(batch.images)
+        masks = batch.masks
+        if self.masks_dtype is not None:
+            masks = batch.engine.as_dtype(masks, self.masks_dtype)
         outputs: dict[str, Any] = {**batch.others, IMAGES: one(batch.images)}
         if batch.boxes is not None:
             labels = {name: one(value) for name, value in batch.box_labels.items()}
             outputs[BOXES] = {"boxes": one(batch.boxes), **labels}
         for name, value in (
             (self.labels_name, batch.labels),
-            (MASKS, batch.masks),
+            (MASKS, masks),
             (KEYPOINTS, batch.keypoints),
         ):
             if value is not None:
@@ -66,12 +85,7 @@ def read(inputs: Any, engine: Any) -> tuple[Batch, Form]:
     """
     is_dict = isinstance(inputs, Mapping)
     samples = dict(inputs) if is_dict else {IMAGES: inputs}
-    if IMAGES not in samples:
-        raise ValueError(
-            f'Expected a dict with "{IMAGES}", received one with {sorted(samples)}.'
-        )
-    if LABELS in samples and TARGETS in samples:
-        raise ValueError(f'Expected one of "{LABELS}" and "{TARGETS}", received both.')
+    check_names(samples)
     reader: Any = _HostReader if engine.name == "numpy" else _TensorReader
     images, is_single = reader.images(samples.pop(IMAGES), IMAGES)
     labels_name = TARGETS if TARGETS in samples else LABELS
@@ -83,6 +97,10 @@ def read(inputs: Any, engine: Any) -> tuple[Batch, Form]:
     box_labels: dict[str, Any] = {}
     if boxes is not None:
         boxes, box_labels = read.boxes(boxes)
+    if masks is not None:
+        masks, masks_dtype = read.masks(masks, images)
+    else:
+        masks_dtype = None
     batch = Batch(
         engine,
         images,
@@ -91,11 +109,33 @@ def read(inputs: Any, engine: Any) -> tuple[Batch, Form]:
         boxes,
         box_labels,
         None if keypoints is None else read.points(keypoints),
-        None if masks is None else read.masks(masks, images),
+        masks,
         samples,
         is_single,
     )
-    return batch, Form(is_dict, is_single, labels_name)
+    return batch, Form(is_dict, is_single, labels_name, masks_dtype)
+
+
+def read_index(index: Any, batch: Batch) -> Any:
+    """Returns the number of the samples in their data set, one or an array of them.
+
+    Raises:
+        ValueError: if it is no integer, nor as many as there are images.
+    """
+    if index is None:
+        return None
+    if batch.engine.name == "numpy" or isinstance(index, list | tuple):
+        index = np.asarray(index)
+    shape = tuple(getattr(index, "shape", ()))
+    count = batch.images.shape[0] if hasattr(batch.images, "shape") else len(batch)
+    dtype = getattr(index, "dtype", type(index).__name__)
+    does_fit = not shape or None in (shape[0], count) or shape[0] == count
+    if "int" not in str(dtype) or len(shape) > 1 or not does_fit:
+        raise ValueError(
+            f"Expected `index` to be an integer, or one for each of {count} images; "
+            f"received {dtype} of the shape {shape}."
+        )
+    return int(index) if isinstance(index, np.ndarray) and not shape else index
 
 
 class _HostReader:
@@ -128,14 +168,21 @@ class _HostReader:
                 )
             return arrays, False
         array = as_numpy(images)
-        check_shape(array.shape, name)
-        _check_pixels(array.shape, name)
-        array = _numbers(array, f'"{name}"')
+        check_images(array.shape, array.dtype, name)
+        array = _as_float32(array)
         return (array[None], True) if array.ndim == 3 else (array, False)
 
     def labels(self, labels: Any, name: str) -> np.ndarray:
-        array = self._batched(labels)
-        if array.ndim > 2:
+        try:
+            array = as_numpy(labels) if not isinstance(labels, list) else labels
+            array = np.asarray(array)
+        except ValueError:
+            raise ValueError(
+                f'Expected "{name}" to be one number or one row per image, received '
+                "rows of different lengths."
+            ) from None
+        array = array[None] if self._is_single else array
+        if array.ndim not in (1, 2):
             raise ValueError(
                 f'Expected "{name}" to be one number or one row per image, received '
                 f"the shape {array.shape}."
@@ -144,11 +191,9 @@ class _HostReader:
         return array
 
     def boxes(self, boxes: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        boxes = _box_dict(boxes)
-        rows = self._rows(boxes["boxes"], "boxes", width=4)
-        labels = {
-            name: self._rows(boxes[name], name) for name in boxes if name != "boxes"
-        }
+        boxes = box_dict(boxes)
+        rows = self._rows(boxes.pop("boxes"), "boxes", 1, width=4)
+        labels = {name: self._rows(boxes[name], name, 0, 1) for name in boxes}
         for name, values in labels.items():
             counts, expected = [len(x) for x in values], [len(x) for x in rows]
             if counts != expected:
@@ -156,21 +201,18 @@ class _HostReader:
                     f'Expected as many "{name}" as "boxes" in "{BOXES}", received '
                     f"{counts[:8]} and {expected[:8]} per image."
                 )
-        return _padded(rows, (4,)), {
-            name: _padded(values, values[0].shape[1:])
-            for name, values in labels.items()
-        }
+        return _padded(rows), {name: _padded(values) for name, values in labels.items()}
 
     def points(self, points: Any) -> np.ndarray:
-        rows = self._rows(points, KEYPOINTS, width=None)
-        if rows[0].ndim != 2 or rows[0].shape[-1] < 2:
+        rows = self._rows(points, KEYPOINTS, 1)
+        if rows[0].shape[-1] < 2:
             raise ValueError(
                 f'Expected "{KEYPOINTS}" as (x, y) per point, received the shape '
-                f"{rows[0].shape}."
+                f"{rows[0].shape} for an image."
             )
-        return _padded(rows, rows[0].shape[1:])
+        return _padded(rows)
 
-    def masks(self, masks: Any, images: Any) -> Any:
+    def masks(self, masks: Any, images: Any) -> tuple[Any, Any]:
         if self._is_single:
             masks = as_numpy(masks)[None]
         elif isinstance(masks, list | tuple):
@@ -178,7 +220,9 @@ class _HostReader:
         else:
             masks = as_numpy(masks)
         self._check_count(masks, MASKS)
-        without_channels = masks[0].ndim == 2
+        dtype, without_channels = masks[0].dtype, masks[0].ndim == 2
+        if dtype.kind not in "buif":
+            raise ValueError(f'Expected "{MASKS}" to be numbers, received {dtype}.')
         for mask, image in zip(masks, images, strict=True):
             if mask.ndim not in (2, 3) or mask.shape[:2] != image.shape[:2]:
                 raise ValueError(
@@ -190,14 +234,26 @@ class _HostReader:
                 f'Expected "{MASKS}" with an axis of channels, received the shape '
                 f"{masks[0].shape} for an image: `mask[..., None]`."
             )
-        return masks
+        if not masks[0].shape[-1]:
+            raise ValueError(
+                f'"{MASKS}" have no channels: their shape is {masks[0].shape}.'
+            )
+        if dtype.kind in "ui" and dtype.itemsize == 8:
+            is_array = isinstance(masks, np.ndarray)
+            return _as_int32(masks) if is_array else list(map(_as_int32, masks)), dtype
+        return masks, None
 
-    def _batched(self, value: Any) -> np.ndarray:
-        array = as_numpy(value) if not isinstance(value, list) else np.asarray(value)
-        return array[None] if self._is_single else array
+    def _rows(
+        self, value: Any, name: str, *axes: int, width: int | None = None
+    ) -> list[np.ndarray]:
+        """Splits what belongs to boxes or points by image.
 
-    def _rows(self, value: Any, name: str, width: int | None = 0) -> list[np.ndarray]:
-        """Splits what belongs to boxes or points by image."""
+        Args:
+            value: of all images.
+            name: for errors.
+            *axes: how many may follow that of the boxes or points.
+            width: how many numbers there are of each.
+        """
         if self._is_single:
             value = [value]
         try:
@@ -210,15 +266,29 @@ class _HostReader:
         except (TypeError, ValueError) as error:
             raise ValueError(f'Expected "{name}" to be numbers: {error}') from None
         self._check_count(rows, name)
-        if width:
-            rows = [row.reshape(0, width) if not row.size else row for row in rows]
-            for row in rows:
-                if row.ndim != 2 or row.shape[-1] != width:
-                    raise ValueError(
-                        f'Expected "{name}" as {width} numbers each, received the '
-                        f"shape {row.shape} for an image."
-                    )
-        return rows
+        # Where an image has none, an empty list will do.
+        shapes = {row.shape[1:] for row in rows if row.size} or {
+            max(
+                (row.shape[1:] for row in rows if row.ndim - 1 in axes),
+                key=len,
+                default=(width or 2,) * max(axes),
+            )
+        }
+        shape = shapes.pop()
+        if (
+            shapes
+            or len(shape) not in axes
+            or (width and shape != (width,))
+            or not all(row.ndim for row in rows)
+        ):
+            found = next((x.shape for x in rows if x.shape[1:] != shape), rows[0].shape)
+            row = "numbers (x, y)" if axes == (1,) else "a number or a row"
+            numbers = f"{width} numbers" if width else row
+            raise ValueError(
+                f'Expected "{name}" as {numbers} each, received the shape {found} for '
+                "an image."
+            )
+        return [row if row.size else row.reshape(0, *shape) for row in rows]
 
     def _check_count(self, values: Any, name: str) -> None:
         if len(values) != self._count:
@@ -241,7 +311,8 @@ class _TensorReader:
     def __init__(self, engine: Any, is_single: bool, images: Any) -> None:
         self._ops = engine.ops
         self._is_single = is_single
-        self._shape = tuple(images.shape)
+        shape = tuple(images.shape)
+        self._shapes = SampleShapes(shape[1:] if is_single else shape)
 
     @staticmethod
     def images(images: Any, name: str) -> tuple[Any, bool]:
@@ -251,50 +322,32 @@ class _TensorReader:
                 f"{type(images).__name__}. Images of different sizes are for calls "
                 "outside of models and graphs: pass a list of NumPy arrays."
             )
-        check_shape(tuple(images.shape), name)
-        _check_pixels(tuple(images.shape), name)
-        if not (is_uint8(images.dtype) or is_float(images.dtype)):
-            raise _bad_dtype(f'"{name}"', images.dtype)
-        return (images[None], True) if len(images.shape) == 3 else (images, False)
+        shape = shape_of(images, name)
+        check_images(shape, images.dtype, name)
+        return (images[None], True) if len(shape) == 3 else (images, False)
 
     def labels(self, labels: Any, name: str) -> Any:
-        labels = self._batched(labels)
-        self._check(labels, name, *([None] * (len(labels.shape) == 2)))
-        return labels
+        labels = self._ops.convert_to_tensor(labels)
+        self._shapes.check(name, labels)
+        return self._batched(labels)
 
     def boxes(self, boxes: Any) -> tuple[Any, dict[str, Any]]:
-        boxes = _box_dict(boxes)
-        rows = self._floats(boxes.pop("boxes"), "boxes")
-        self._check(rows, "boxes", None, 4)
-        labels = {name: self._floats(value, name) for name, value in boxes.items()}
-        for name, values in labels.items():
-            one_hot = [None] * (len(values.shape) == 3)
-            self._check(values, name, rows.shape[1], *one_hot)
-        return rows, labels
+        boxes = {
+            name: self._floats(value, name) for name, value in box_dict(boxes).items()
+        }
+        self._shapes.check(BOXES, boxes)
+        boxes = {name: self._batched(value) for name, value in boxes.items()}
+        return boxes.pop("boxes"), boxes
 
     def points(self, points: Any) -> Any:
         points = self._floats(points, KEYPOINTS)
-        self._check(points, KEYPOINTS, None, None)
-        return points
+        self._shapes.check(KEYPOINTS, points)
+        return self._batched(points)
 
-    def masks(self, masks: Any, images: Any) -> Any:
-        masks = self._batched(masks)
-        self._check(masks, MASKS, *self._shape[1:3], None)
-        return masks
-
-    def _check(self, value: Any, name: str, *axes: int | None) -> None:
-        """Raises ValueError unless axes after that of the batch are as expected."""
-        shape, expected = tuple(value.shape), (self._shape[0], *axes)
-        if len(shape) != len(expected) or any(
-            None not in pair and pair[0] != pair[1]
-            for pair in zip(shape, expected, strict=True)
-        ):
-            lead = int(self._is_single)
-            wanted = ", ".join("any" if x is None else str(x) for x in expected[lead:])
-            raise ValueError(
-                f'Expected "{name}" of the shape ({wanted}) for images of the shape '
-                f"{self._shape[lead:]}, received {shape[lead:]}."
-            )
+    def masks(self, masks: Any, images: Any) -> tuple[Any, Any]:
+        masks = self._ops.convert_to_tensor(masks)
+        self._shapes.check(MASKS, masks)
+        return self._batched(masks), None
 
     def _floats(self, value: Any, name: str) -> Any:
         if hasattr(value, "to_tensor") and hasattr(value, "row_lengths"):
@@ -305,23 +358,12 @@ class _TensorReader:
                     f'Expected "{name}" as one tensor, received a list of rows for '
                     "each image. Pad them: `keras_cv.bounding_box.to_dense`."
                 )
-        return self._ops.cast(self._batched(value), "float32")
+        value = self._ops.convert_to_tensor(value)
+        check_numbers(value, name)
+        return self._ops.cast(value, "float32")
 
     def _batched(self, value: Any) -> Any:
-        value = self._ops.convert_to_tensor(value)
         return value[None] if self._is_single else value
-
-
-def check_shape(shape: tuple[int | None, ...], name: str) -> None:
-    """Raises ValueError unless a shape is that of an image or of a batch."""
-    if len(shape) not in (3, 4):
-        advice = (
-            "Add the axis of channels: `image[..., None]`." if len(shape) == 2 else ""
-        )
-        raise ValueError(
-            f'Expected "{name}" to have the shape (height, width, channels) or '
-            f"(batch, height, width, channels), received {tuple(shape)}. {advice}"
-        )
 
 
 def _image(array: np.ndarray, name: str) -> np.ndarray:
@@ -330,44 +372,28 @@ def _image(array: np.ndarray, name: str) -> np.ndarray:
             f"Expected {name} to have the shape (height, width, channels), received "
             f"{array.shape}."
         )
-    return _numbers(array, name)
+    check_dtype(array.dtype, name)
+    return _as_float32(array)
 
 
-def _numbers(array: np.ndarray, name: str) -> np.ndarray:
+def _as_float32(array: np.ndarray) -> np.ndarray:
     """Returns uint8 as it is and floats as float32."""
-    if is_uint8(array.dtype):
-        return array
-    if not is_float(array.dtype):
-        raise _bad_dtype(name, array.dtype)
-    return array.astype("float32", copy=False)
+    return array if is_uint8(array.dtype) else array.astype("float32", copy=False)
 
 
-def _check_pixels(shape: tuple[int | None, ...], name: str) -> None:
-    if 0 in shape:
-        raise ValueError(f'"{name}" has no pixels: its shape is {shape}. Drop it.')
-
-
-def _bad_dtype(name: str, dtype: Any) -> ValueError:
-    return ValueError(
-        f"Expected {name} to be uint8 or float, received {dtype}. Convert it with "
-        "`astype`, scaled to the range of values you use."
-    )
-
-
-def _box_dict(boxes: Any) -> dict[str, Any]:
-    if not isinstance(boxes, Mapping) or not {"boxes", "classes"} <= set(boxes):
-        found = sorted(boxes) if isinstance(boxes, Mapping) else type(boxes).__name__
+def _as_int32(mask: np.ndarray) -> np.ndarray:
+    if mask.size and not _INT32.min <= mask.min() <= mask.max() <= _INT32.max:
         raise ValueError(
-            f'Expected "{BOXES}" to be a dict with "boxes" and "classes", received '
-            f"{found}."
+            f'Expected "{MASKS}" to hold numbers of 32 bits, received {mask.min()} to '
+            f"{mask.max()}."
         )
-    return dict(boxes)
+    return mask.astype("int32")
 
 
-def _padded(rows: Sequence[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
+def _padded(rows: Sequence[np.ndarray]) -> np.ndarray:
     """Stacks rows of any length, with -1 where they end."""
     width = max(len(row) for row in rows)
-    dense = np.full((len(rows), width, *shape), PADDING, "float32")
+    dense = np.full((len(rows), width, *rows[0].shape[1:]), PADDING, "float32")
     for place, row in zip(dense, rows, strict=True):
         place[: len(row)] = row
     return dense

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Self, TypeGuard
 
 import keras
 
@@ -79,7 +79,7 @@ class ConstantFactorSampler(FactorSampler):
 
     def __init__(self, value: float) -> None:
         super().__init__()
-        self.value = _as_number("value", value)
+        self.value = as_finite("value", value)
 
     def draw(self, draws: Draws) -> Any:
         return draws.ops.zeros((draws.batch,), "float32") + self.value
@@ -109,7 +109,7 @@ class UniformFactorSampler(FactorSampler):
 
     def __init__(self, lower: float, upper: float, seed: int | None = None) -> None:
         super().__init__(seed)
-        self.lower, self.upper = _as_number("lower", lower), _as_number("upper", upper)
+        self.lower, self.upper = as_finite("lower", lower), as_finite("upper", upper)
         _check_order(self.lower, self.upper)
 
     def draw(self, draws: Draws) -> Any:
@@ -149,8 +149,8 @@ class NormalFactorSampler(FactorSampler):
         seed: int | None = None,
     ) -> None:
         super().__init__(seed)
-        self.mean = _as_number("mean", mean)
-        self.stddev = _as_number("stddev", stddev)
+        self.mean = as_finite("mean", mean)
+        self.stddev = as_finite("stddev", stddev)
         self.min_value, self.max_value = float(min_value), float(max_value)
         if self.stddev < 0:
             raise ValueError(f"Expected `stddev` to be 0 or more, received {stddev!r}.")
@@ -202,10 +202,10 @@ def as_factor(
             factor = (low, float(factor))
         if not isinstance(factor, Sequence) or isinstance(factor, str):
             raise _bad_factor(name, factor, low, high)
-        if len(factor) != 2 or not all(isinstance(f, numbers.Real) for f in factor):
+        if len(factor) != 2 or not all(map(_is_finite, factor)):
             raise _bad_factor(name, factor, low, high)
         first, last = map(float, factor)
-        if not first <= last:
+        if first > last:
             raise _bad_factor(name, factor, low, high)
         factor = (
             ConstantFactorSampler(first)
@@ -222,7 +222,7 @@ def as_signed_factor(
     name: str, factor: Factor, low: float = -1.0, high: float = 1.0
 ) -> FactorSampler:
     """The same where a single number `f` stands for `[-f, f]`."""
-    if not isinstance(factor, numbers.Real):
+    if not _is_finite(factor):
         return as_factor(name, factor, low, high)
     size = abs(float(factor))
     return as_factor(name, (-size, size), low, high)
@@ -249,10 +249,20 @@ def as_interval(name: str, factor: Factor, high: float) -> FactorSampler:
     )
 
 
-def _as_number(name: str, value: Any) -> float:
-    if not isinstance(value, numbers.Real) or not math.isfinite(value):
+def as_finite(name: str, value: Any) -> float:
+    """Returns a number as a float.
+
+    Raises:
+        ValueError: if it is none, or infinite.
+    """
+    if not _is_finite(value):
         raise ValueError(f"Expected `{name}` to be a number, received {value!r}.")
     return float(value)
+
+
+def _is_finite(value: Any) -> TypeGuard[float]:
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return is_number and math.isfinite(value)
 
 
 def _check_order(low: float, high: float) -> None:

@@ -1,6 +1,7 @@
 """What no layer can use, or has to take all the same."""
 
 import inspect
+import numbers
 
 import keras
 import numpy as np
@@ -57,6 +58,26 @@ BAD_LABELS = {
     "keypoints without an axis": {"keypoints": SAMPLE["keypoints"][:, 0]},
     "masks of another size": {"segmentation_masks": MASKS[:, ::2]},
     "masks without channels": {"segmentation_masks": MASKS[..., 0]},
+    "one label for all": {"labels": np.float32(1)},
+    "labels of rank 3": {"labels": SAMPLE["labels"][:, None]},
+    "classes of rank 4": {
+        "bounding_boxes": {**ROWS, "classes": ROWS["classes"][..., None, None]}
+    },
+    "a number of boxes": {"bounding_boxes": {**ROWS, "num_detections": np.arange(4)}},
+    "keypoints of one number": {"keypoints": SAMPLE["keypoints"][..., :1]},
+    "keypoints in groups": {"keypoints": SAMPLE["keypoints"][:, None]},
+    "masks of no channel": {"segmentation_masks": MASKS[..., :0]},
+}
+# Of these there are no tensors.
+BAD_LISTS = {
+    "labels of different lengths": {"labels": [[1.0, 0.0], [1.0], [0.0], [0.0]]},
+    "words for boxes": {"bounding_boxes": {**ROWS, "boxes": ["a", "b", "c", "d"]}},
+    "words for classes": {
+        "bounding_boxes": {**ROWS, "classes": np.full((4, 3), "cat")}
+    },
+    "words for keypoints": {"keypoints": ["a", "b", "c", "d"]},
+    "words for masks": {"segmentation_masks": np.full(MASKS.shape, "a")},
+    "masks of large numbers": {"segmentation_masks": MASKS.astype("int64") + 2**40},
 }
 # On tensors one layer of each kind: they share what reads the samples.
 OF_EACH_KIND = ("RandomFlip", "RandomBrightness", "MixUp", "RandAugment")
@@ -81,17 +102,83 @@ def test_tensors(name, bad):
 
 @on_host
 @each_case
-@pytest.mark.parametrize("bad", BAD_LABELS)
+@pytest.mark.parametrize("bad", [*BAD_LABELS, *BAD_LISTS])
 def test_labels(name, bad):
-    with pytest.raises(ValueError, match="[Ee]xpected"):
-        make(name)({"images": IMAGES, **BAD_LABELS[bad]})
+    with pytest.raises(ValueError, match="[Ee]xpected|have no channels"):
+        make(name)({"images": IMAGES, **{**BAD_LABELS, **BAD_LISTS}[bad]})
 
 
 @pytest.mark.parametrize("name", OF_EACH_KIND)
 @pytest.mark.parametrize("bad", BAD_LABELS)
 def test_labels_as_tensors(name, bad):
-    with pytest.raises(ValueError, match="[Ee]xpected"):
+    with pytest.raises(ValueError, match="[Ee]xpected|have no channels"):
         make(name)(to_tensors({"images": IMAGES, **BAD_LABELS[bad]}))
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="of tf.data")
+@pytest.mark.parametrize("graph", [False, True])
+@pytest.mark.parametrize("name", ["RandomFlip", "MixUp"])
+@pytest.mark.parametrize(
+    "bad", [*BAD_IMAGES, *BAD_LABELS, "unknown shape", "words", "no images"]
+)
+def test_datasets_fail_before_they_run(name, bad, graph):
+    import tensorflow as tf
+
+    message = "[Ee]xpected|have no channels"
+    inputs = {"images": IMAGES, **BAD_LABELS.get(bad, {})}
+    if bad in BAD_IMAGES:
+        inputs["images"], message = BAD_IMAGES[bad]
+    elif bad == "words":
+        inputs |= BAD_LISTS["words for classes"]
+    elif bad == "no images":
+        inputs = {"labels": SAMPLE["labels"]}
+    dataset = tf.data.Dataset.from_tensors(inputs)
+    if bad == "unknown shape":
+        dataset = tf.data.Dataset.from_generator(
+            lambda: [IMAGES], output_signature=tf.TensorSpec(None, "uint8")
+        )
+        message = "set_shape"
+    layer = make(name, graph=graph)
+    with pytest.raises(ValueError, match=message):
+        dataset.map(lambda x: layer(x))
+
+
+@on_host
+@each_case
+@pytest.mark.parametrize("dtype", ["int64", "uint64", "int32", "bool"])
+def test_masks_of_any_integers(name, dtype):
+    if "segmentation_masks" in CASES[name].impossible:
+        return
+    layer = make(name)
+    masks = (MASKS > 1).astype("uint8")
+    found, expected = (
+        layer({"images": IMAGES, "segmentation_masks": x}, index=1)
+        for x in (masks.astype(dtype), masks)
+    )
+    for a, b in zip(
+        found["segmentation_masks"], expected["segmentation_masks"], strict=True
+    ):
+        assert a.dtype == dtype
+        np.testing.assert_array_equal(a, b.astype(dtype))
+
+
+@on_host
+def test_images_without_boxes_or_keypoints_in_lists():
+    rows = [[], [[1, 2, 30, 20]], [], []]
+    one_hot = [[], [[0, 1]], [], []]
+    points = [[], [[3, 4], [5, 6]], [], []]
+    inputs = {
+        "images": IMAGES,
+        "bounding_boxes": {"boxes": rows, "classes": one_hot},
+        "keypoints": points,
+    }
+    found = P.RandomFlip(rate=1.0, **BOXES)(inputs)
+    boxes = found["bounding_boxes"]
+    np.testing.assert_array_equal(boxes["boxes"][1], [[10, 2, 39, 20]])
+    np.testing.assert_array_equal(boxes["classes"][1], [[0, 1]])
+    np.testing.assert_array_equal(found["keypoints"][1], [[37, 4], [35, 6]])
+    for values in (boxes["boxes"], boxes["classes"], found["keypoints"]):
+        assert (values[[0, 2, 3]] == -1).all()
 
 
 @on_host
@@ -102,6 +189,14 @@ def test_one_pixel(name, dtype):
     found = make(name)(images)
     for image in found:
         assert np.isfinite(np.asarray(image, "float64")).all()
+
+
+@pytest.mark.parametrize("name", [*OF_EACH_KIND, "RandomRotation", "Resizing"])
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_one_pixel_as_a_tensor(name, dtype):
+    images = RNG.integers(0, 255, (2, 1, 1, 3)).astype(dtype)
+    found = to_numpy(make(name)(keras.ops.convert_to_tensor(images)))
+    assert np.isfinite(found.astype("float64")).all()
 
 
 @on_host
@@ -135,6 +230,17 @@ def test_what_is_no_number_stays_in_its_image(name):
         np.testing.assert_array_equal(found[i], expected[i])
 
 
+@pytest.mark.parametrize(
+    "name", ["RandomFlip", "RandomBrightness", "RandomRotation", "RandomGaussianBlur"]
+)
+def test_what_is_no_number_stays_in_its_image_as_a_tensor(name):
+    broken = IMAGES.astype("float32")
+    broken[1] = np.nan
+    found = to_numpy(make(name)(keras.ops.convert_to_tensor(broken)))
+    assert np.isnan(found[1]).any()
+    assert np.isfinite(found[[0, 2, 3]]).all()
+
+
 @on_host
 @each_case
 def test_boxes_need_a_format(name):
@@ -146,6 +252,9 @@ def test_boxes_need_a_format(name):
     inputs = {"images": IMAGES, "bounding_boxes": ROWS, "labels": SAMPLE["labels"]}
     with pytest.raises(ValueError, match="does not know their format"):
         without(inputs)
+    if name in ("RandomFlip", "CutMix", "RandAugment"):
+        with pytest.raises(ValueError, match="does not know their format"):
+            without(to_tensors(inputs))
     with pytest.raises(ValueError, match="abc"):
         type(layer).from_config({**config, "bounding_box_format": "abc"})
 
@@ -177,7 +286,13 @@ def factors():
 
 @on_host
 @pytest.mark.parametrize(("name", "argument"), list(factors()))
-@pytest.mark.parametrize("value", [(0.9, 0.1), "strong", (0.1, 0.2, 0.3), np.nan])
+@pytest.mark.parametrize(
+    "value",
+    [
+        *((0.9, 0.1), "strong", (0.1, 0.2, 0.3), (0.1, np.nan)),
+        *(np.nan, np.inf, (-2.0, -1.5), {}),
+    ],
+)
 def test_factors(name, argument, value):
     if "contrast" in f"{name}{argument}".lower() and value == (0.9, 0.1):
         return  # how much to lower and how much to raise
@@ -185,6 +300,79 @@ def test_factors(name, argument, value):
     config = {**layer.get_config(), argument: value}
     with pytest.raises(ValueError, match=argument):
         type(layer).from_config(config)
+
+
+def arguments(is_wanted):
+    """Every argument whose value is of a kind, with the layer that has it."""
+    for name, case in CASES.items():
+        config = case.make().get_config()
+        for argument in inspect.signature(getattr(P, name.split()[0])).parameters:
+            if is_wanted(argument, config.get(argument)):
+                yield name, argument
+
+
+def is_number(argument, value):
+    is_flag = isinstance(value, bool) or argument == "seed"
+    return isinstance(value, numbers.Real) and not is_flag
+
+
+def is_size(argument, value):
+    return argument in ("height", "width", "target_size", "crop_size")
+
+
+@on_host
+@pytest.mark.parametrize(("name", "argument"), list(arguments(is_number)))
+@pytest.mark.parametrize("value", ["abc", None, np.nan, {}, [None, 1]])
+def test_numbers(name, argument, value):
+    layer = make(name)
+    with pytest.raises(ValueError, match=argument):
+        type(layer).from_config({**layer.get_config(), argument: value})
+
+
+@on_host
+@pytest.mark.parametrize(("name", "argument"), list(arguments(is_size)))
+@pytest.mark.parametrize("value", [0, -3, 1.5, "abc", np.nan, (0, 5), (5, -1), ()])
+def test_sizes(name, argument, value):
+    layer = make(name)
+    with pytest.raises(ValueError, match=argument):
+        type(layer).from_config({**layer.get_config(), argument: value})
+
+
+@on_host
+@pytest.mark.parametrize(
+    ("name", "argument"), list(arguments(lambda name, value: name == "value_range"))
+)
+@pytest.mark.parametrize("value", [(255, 0), (1, 1), 255, (0, np.inf), "abc", None])
+def test_value_ranges(name, argument, value):
+    layer = make(name)
+    with pytest.raises(ValueError, match=argument):
+        type(layer).from_config({**layer.get_config(), argument: value})
+
+
+@on_host
+@pytest.mark.parametrize("name", OF_EACH_KIND)
+@pytest.mark.parametrize(
+    "index",
+    [np.arange(3), np.arange(5), np.zeros((4, 1), int), 1.5, np.ones(4), "a", True],
+)
+def test_indices(name, index):
+    with pytest.raises(ValueError, match="`index`"):
+        make(name)(IMAGES, index=index)
+
+
+@pytest.mark.parametrize("name", OF_EACH_KIND)
+def test_indices_of_tensors(name):
+    with pytest.raises(ValueError, match="Expected no `index`"):
+        make(name)(keras.ops.convert_to_tensor(IMAGES), index=3)
+
+
+@on_host
+@pytest.mark.parametrize("name", OF_EACH_KIND)
+def test_indices_in_a_list(name):
+    found, expected = (
+        make(name)(IMAGES, index=index) for index in ([4, 5, 6, 7], np.arange(4, 8))
+    )
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_too_many_things_are_named():

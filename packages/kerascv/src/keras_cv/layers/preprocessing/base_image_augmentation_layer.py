@@ -17,21 +17,22 @@ from keras_cv.array_ops import map_leaves
 from keras_cv.augmentation import numpy_engine
 from keras_cv.augmentation.batch import Batch
 from keras_cv.augmentation.draws import Draws
-from keras_cv.augmentation.inputs import (
-    BOXES,
-    IMAGES,
-    KEYPOINTS,
-    LABELS,
-    MASKS,
-    TARGETS,
-    read,
-)
+from keras_cv.augmentation.inputs import read, read_index
 from keras_cv.augmentation.routes import (
     as_written,
     call_on_host,
     ragged_to_list,
     route,
     spec_of,
+)
+from keras_cv.augmentation.shapes import (
+    BOXES,
+    IMAGES,
+    KEYPOINTS,
+    LABELS,
+    MASKS,
+    TARGETS,
+    check_tensors,
 )
 from keras_cv.augmentation.tensor_engine import keras_engine, tensorflow_engine
 
@@ -69,7 +70,8 @@ class BaseImageAugmentationLayer(keras.layers.Layer):
             closest without chance.
         index: number of the samples in their data set, an int or `(B,)`. Draws then
             depend on the seed and on it alone, so that neither the number of workers
-            nor their order matters. Without it, calls are counted.
+            nor their order matters. Without it, calls are counted. Not for tensors of
+            the backend, which draw from its generator.
         parameters: what `return_parameters` gave, to do the same again.
         return_parameters: whether to return `(outputs, parameters)`.
 
@@ -157,6 +159,11 @@ class BaseImageAugmentationLayer(keras.layers.Layer):
             "return_parameters": return_parameters,
         }
         if where == "backend":
+            if index is not None:
+                raise ValueError(
+                    "Expected no `index` for tensors of the backend, which draw from "
+                    "its generator. Call the layer on NumPy arrays, or in `tf.data`."
+                )
             if training is not None:
                 arguments["training"] = training
             return super().__call__(inputs, **arguments)
@@ -211,6 +218,7 @@ class BaseImageAugmentationLayer(keras.layers.Layer):
         elif self.is_random and not training:
             outputs, parameters = self.without_chance(batch), {}
         else:
+            index = read_index(index, batch)
             outputs, parameters = self.sample_and_augment(batch, index)
         restored = form.restore(outputs)
         return (restored, parameters) if return_parameters else restored
@@ -275,6 +283,7 @@ class BaseImageAugmentationLayer(keras.layers.Layer):
             if key in (IMAGES, LABELS, TARGETS, BOXES, MASKS, KEYPOINTS)
         }
         self.check_others(set(samples) - set(known))
+        check_tensors(known)
         specs = self._specs(known)
         run = _HostRun(self, arguments, specs[IMAGES].ragged)
         outputs = call_on_host(run, known, index, specs)

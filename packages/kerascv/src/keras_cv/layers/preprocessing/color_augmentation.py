@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -118,7 +119,7 @@ def as_range(value_range: Any) -> tuple[float, float]:
         low, high = map(float, value_range)
     except (TypeError, ValueError):
         low = high = 0.0
-    if not low < high:
+    if not -math.inf < low < high < math.inf:
         raise ValueError(
             "Expected `value_range` to be (smallest, largest), such as (0, 255); "
             f"received {value_range!r}."

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import numbers
 from collections.abc import Sequence
 from typing import Any
 
 from domain_core.arguments import check_choices
 from keras_cv.augmentation.batch import Batch
 from keras_cv.augmentation.draws import Draws
+from keras_cv.core.factor_sampler import as_finite
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import Parameters
 from keras_cv.layers.preprocessing.color_augmentation import ColorAugmentation
 
@@ -49,12 +49,8 @@ class CoveringAugmentation(ColorAugmentation):
     ) -> None:
         super().__init__(value_range, seed, **kwargs)
         check_choices(fill_mode=(fill_mode, _FILL_MODES))
-        if not isinstance(fill_value, numbers.Real) or not math.isfinite(fill_value):
-            raise ValueError(
-                f"Expected `fill_value` to be a number, received {fill_value!r}."
-            )
         self.fill_mode: str = fill_mode
-        self.fill_value: float = float(fill_value)
+        self.fill_value: float = as_finite("fill_value", fill_value)
 
     def sample_cover(self, draws: Draws, batch: Batch) -> Parameters:
         """Draws what is covered, as `sample` does."""

@@ -10,6 +10,7 @@ import numpy as np
 from domain_core.serialization import serializable
 from keras_cv.augmentation.batch import Batch
 from keras_cv.augmentation.draws import Draws
+from keras_cv.core.factor_sampler import as_finite
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import Parameters
 from keras_cv.layers.preprocessing.mix_up import as_alpha
 from keras_cv.layers.preprocessing.mixing_augmentation import (
@@ -58,11 +59,11 @@ class FourierMix(MixingAugmentation):
     ) -> None:
         super().__init__(seed, **kwargs)
         self.alpha = as_alpha(alpha)
-        if not 0 < decay_power < 100:
+        self.decay_power = as_finite("decay_power", decay_power)
+        if not 0 < self.decay_power < 100:
             raise ValueError(
                 f"Expected `decay_power` in (0, 100), received {decay_power!r}."
             )
-        self.decay_power = float(decay_power)
 
     def sample(self, draws: Draws, batch: Batch) -> Parameters:
         rows, columns = _amplitudes(self.decay_power).shape

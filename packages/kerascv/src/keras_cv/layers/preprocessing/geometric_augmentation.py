@@ -9,6 +9,7 @@ from keras_cv.augmentation.batch import Batch
 from keras_cv.augmentation.moving import move
 from keras_cv.augmentation.transform import FILL_MODES, INTERPOLATIONS, Transform
 from keras_cv.bounding_box.formats import parse
+from keras_cv.core.factor_sampler import as_finite
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import (
     BaseImageAugmentationLayer,
     Parameters,
@@ -74,7 +75,7 @@ class FillingAugmentation(GeometricAugmentation):
         **kwargs: see `BaseImageAugmentationLayer`.
 
     Raises:
-        ValueError: if an argument is none of its choices.
+        ValueError: if an argument is none of its choices, or no number.
     """
 
     def __init__(
@@ -93,7 +94,7 @@ class FillingAugmentation(GeometricAugmentation):
         )
         self.fill_mode = fill_mode
         self.interpolation = interpolation
-        self.fill_value = float(fill_value)
+        self.fill_value = as_finite("fill_value", fill_value)
 
     def filled(self, matrix: Any, **attributes: Any) -> Transform:
         """Returns the transform of a matrix that fills as told."""

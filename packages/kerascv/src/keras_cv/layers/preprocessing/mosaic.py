@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Sequence
 from typing import Any
 
@@ -46,7 +47,12 @@ class Mosaic(MixingAugmentation):
         **kwargs: Any,
     ) -> None:
         super().__init__(seed, **kwargs)
-        self.offset = as_factor("offset", tuple(offset)).bounds
+        if isinstance(offset, numbers.Real):
+            raise ValueError(
+                "Expected `offset` to be a pair (smallest, largest), received "
+                f"{offset!r}."
+            )
+        self.offset = as_factor("offset", offset).bounds
         if bounding_box_format is not None:
             box_format(bounding_box_format, type(self).__name__)
         self.bounding_box_format = bounding_box_format

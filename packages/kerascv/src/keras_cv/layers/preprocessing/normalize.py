@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from domain_core.serialization import serializable
 from keras_cv.augmentation.batch import Batch
 from keras_cv.augmentation.statistics import Statistics
+from keras_cv.core.factor_sampler import as_finite
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import Parameters
 from keras_cv.layers.preprocessing.color_augmentation import ValueAugmentation
 
@@ -48,11 +48,9 @@ class Normalize(ValueAugmentation):
         self.mean, self.std = _as_numbers("mean", mean), _as_numbers("std", std)
         if not np.all(np.asarray(self.std) > 0):
             raise ValueError(f"Expected `std` to be above 0, received {std!r}.")
-        if not 0 < scale < math.inf:
-            raise ValueError(
-                f"Expected `scale` to be a number above 0, received {scale!r}."
-            )
-        self.scale = float(scale)
+        self.scale = as_finite("scale", scale)
+        if self.scale <= 0:
+            raise ValueError(f"Expected `scale` to be above 0, received {scale!r}.")
 
     def change_values(
         self, values: Any, parameters: Parameters, statistics: Statistics, ops: Any
@@ -79,7 +77,10 @@ class Normalize(ValueAugmentation):
 
 
 def _as_numbers(name: str, numbers: Any) -> float | tuple[float, ...]:
-    array = np.asarray(numbers, "float64")
+    try:
+        array = np.asarray(numbers, "float64")
+    except (TypeError, ValueError):
+        array = np.zeros(0)
     if array.ndim > 1 or not array.size or not np.isfinite(array).all():
         raise ValueError(
             f"Expected `{name}` to be a number, or one per channel; received "

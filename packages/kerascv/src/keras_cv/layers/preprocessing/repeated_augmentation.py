@@ -12,7 +12,7 @@ from keras_cv.layers.preprocessing.base_image_augmentation_layer import (
     Parameters,
     Shape,
 )
-from keras_cv.layers.preprocessing.layer_container import LayerContainer
+from keras_cv.layers.preprocessing.layer_container import LayerContainer, as_layers
 
 
 @serializable("kerascv")
@@ -40,7 +40,7 @@ class RepeatedAugmentation(LayerContainer):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(augmenters, seed, **kwargs)
+        super().__init__(as_layers("augmenters", augmenters), seed, **kwargs)
         if not self.layers:
             raise ValueError(
                 "Expected `augmenters` to hold a layer at least, received none."

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from domain_core.serialization import serializable
 from keras_cv.augmentation.batch import Batch
 from keras_cv.augmentation.statistics import Statistics
+from keras_cv.core.factor_sampler import as_finite
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import Parameters
 from keras_cv.layers.preprocessing.color_augmentation import ValueAugmentation
 
@@ -30,11 +30,8 @@ class Rescaling(ValueAugmentation):
 
     def __init__(self, scale: float, offset: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        for name, value in (("scale", scale), ("offset", offset)):
-            if not math.isfinite(value):
-                raise ValueError(f"Expected `{name}` to be finite, received {value!r}.")
-        self.scale = float(scale)
-        self.offset = float(offset)
+        self.scale = as_finite("scale", scale)
+        self.offset = as_finite("offset", offset)
 
     def change_values(
         self, values: Any, parameters: Parameters, statistics: Statistics, ops: Any
