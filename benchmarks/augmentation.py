@@ -79,7 +79,14 @@ def our_layers(size: int, graph: bool) -> dict[str, Any]:
     from keras_cv import layers
 
     fixed: dict[str, Any] = {"seed": 1, "graph": graph}
+    moves = [
+        layers.RandomRotation(0.1, **fixed),
+        layers.RandomShear(0.2, 0.2, **fixed),
+        layers.RandomZoom(0.2, **fixed),
+    ]
     return {
+        "three moves": layers.Augmenter(moves, graph=graph),
+        "three moves apart": layers.Augmenter(moves, fuse=False, graph=graph),
         "flip": layers.RandomFlip(**fixed),
         "rotation": layers.RandomRotation(0.1, **fixed),
         "crop and resize": layers.RandomCropAndResize(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 from collections.abc import Collection
-from typing import Any
+from typing import Any, TypeGuard
 
 
 def is_positive_int(value: Any) -> bool:
@@ -31,6 +32,23 @@ def as_positive_int(name: str, value: Any, at_most: int | None = None) -> int:
             f"{value!r:.200}."
         )
     return int(value)
+
+
+def is_finite(value: Any) -> TypeGuard[float]:
+    """Whether a value is a finite number, of Python or NumPy, and no bool."""
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return is_number and math.isfinite(value)
+
+
+def as_finite(name: str, value: Any) -> float:
+    """Returns a finite number as a float.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    if not is_finite(value):
+        raise ValueError(f"Expected `{name}` to be a number, received {value!r:.200}.")
+    return float(value)
 
 
 def as_rate(name: str, value: Any) -> float:

@@ -132,3 +132,13 @@ def map_leaves(function: Callable[[Any], Any], structure: Any) -> Any:
     if isinstance(structure, dict):
         return {key: map_leaves(function, value) for key, value in structure.items()}
     return function(structure)
+
+
+def is_float(dtype: Any) -> bool:
+    """Whether a dtype of any library is of floating point."""
+    return "float" in str(getattr(dtype, "name", dtype))
+
+
+def is_uint8(dtype: Any) -> bool:
+    """Whether a dtype of any library is uint8."""
+    return str(getattr(dtype, "name", dtype)).rpartition(".")[2] == "uint8"

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from domain_core.pipeline.samples import as_numpy
+from keras_cv.array_ops import is_uint8
 from keras_cv.augmentation.batch import PADDING, Batch
 from keras_cv.augmentation.shapes import (
     BOXES,
@@ -25,7 +26,6 @@ from keras_cv.augmentation.shapes import (
     check_numbers,
     shape_of,
 )
-from keras_cv.augmentation.tensor_engine import is_uint8
 
 # OpenCV moves no integers of 64 bits.
 _INT32 = np.iinfo(np.int32)

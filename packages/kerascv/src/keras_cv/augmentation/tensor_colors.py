@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from keras_cv.array_ops import is_uint8
 from keras_cv.augmentation.resampling import fill_indices
 from keras_cv.augmentation.statistics import Statistics
 
@@ -198,13 +199,3 @@ class TensorColors:
         if is_uint8(dtype) and not is_uint8(values.dtype):
             values = ops.clip(ops.round(values), 0.0, 255.0)
         return ops.cast(values, dtype)
-
-
-def is_float(dtype: Any) -> bool:
-    """Whether a dtype of any library is of floating point."""
-    return "float" in str(getattr(dtype, "name", dtype))
-
-
-def is_uint8(dtype: Any) -> bool:
-    """Whether a dtype of any library is uint8."""
-    return str(getattr(dtype, "name", dtype)).rpartition(".")[2] == "uint8"

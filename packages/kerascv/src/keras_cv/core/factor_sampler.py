@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Mapping, Sequence
-from typing import Any, Self, TypeGuard
+from typing import Any, Self
 
 import keras
 
+from domain_core.arguments import as_finite, is_finite
 from domain_core.serialization import revive, serializable
 from keras_cv.augmentation.draws import Draws
 
@@ -202,7 +203,7 @@ def as_factor(
             factor = (low, float(factor))
         if not isinstance(factor, Sequence) or isinstance(factor, str):
             raise _bad_factor(name, factor, low, high)
-        if len(factor) != 2 or not all(map(_is_finite, factor)):
+        if len(factor) != 2 or not all(map(is_finite, factor)):
             raise _bad_factor(name, factor, low, high)
         first, last = map(float, factor)
         if first > last:
@@ -222,7 +223,7 @@ def as_signed_factor(
     name: str, factor: Factor, low: float = -1.0, high: float = 1.0
 ) -> FactorSampler:
     """The same where a single number `f` stands for `[-f, f]`."""
-    if not _is_finite(factor):
+    if not is_finite(factor):
         return as_factor(name, factor, low, high)
     size = abs(float(factor))
     return as_factor(name, (-size, size), low, high)
@@ -247,22 +248,6 @@ def as_interval(name: str, factor: Factor, high: float) -> FactorSampler:
         f"Expected `{name}` to be a pair (smallest, largest) or a FactorSampler, all "
         f"above 0 and at most {high:g}; received {factor!r}."
     )
-
-
-def as_finite(name: str, value: Any) -> float:
-    """Returns a number as a float.
-
-    Raises:
-        ValueError: if it is none, or infinite.
-    """
-    if not _is_finite(value):
-        raise ValueError(f"Expected `{name}` to be a number, received {value!r}.")
-    return float(value)
-
-
-def _is_finite(value: Any) -> TypeGuard[float]:
-    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    return is_number and math.isfinite(value)
 
 
 def _check_order(low: float, high: float) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from domain_core.arguments import as_positive_int
+from domain_core.arguments import as_positive_int, is_finite
 from keras_cv.visualization.drawing import Boxes, as_color, as_names, draw, label_of
 from keras_cv.visualization.samples import boxes_of, take_samples, to_uint8
 
@@ -86,7 +85,7 @@ def as_style(
     Raises:
         ValueError: if one of these is no positive number.
     """
-    if not isinstance(font_scale, numbers.Real) or not 0 < float(font_scale) < 100:
+    if not is_finite(font_scale) or not 0 < font_scale < 100:
         raise ValueError(
             f"Expected `font_scale` to be a number above 0, received {font_scale!r}."
         )

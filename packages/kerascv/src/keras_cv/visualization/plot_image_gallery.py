@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from domain_core.arguments import as_positive_int
-from keras_cv.visualization.samples import as_value_range, take_samples, to_uint8
+from keras_cv.value_range import as_value_range
+from keras_cv.visualization.samples import take_samples, to_uint8
 
 _FONT = 10  # points
 _GAP = 0.04  # inches

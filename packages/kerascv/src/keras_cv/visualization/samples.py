@@ -11,6 +11,7 @@ from domain_core.pipeline.samples import as_numpy
 from keras_cv.bounding_box import rows
 from keras_cv.bounding_box.convert_format import convert_format
 from keras_cv.bounding_box.validate_format import validate_format
+from keras_cv.value_range import as_value_range
 
 _KEYS = ("images", "image")
 
@@ -134,24 +135,6 @@ def to_uint8(image: np.ndarray, value_range: Sequence[float]) -> np.ndarray:
         image = np.rint(np.clip(np.nan_to_num(scaled), 0, 255)).astype("uint8")
     channels = image.shape[-1]
     return np.repeat(image, 3, axis=-1) if channels == 1 else image[..., :3]
-
-
-def as_value_range(value_range: Any) -> tuple[float, float]:
-    """Returns the lowest and the highest value.
-
-    Raises:
-        ValueError: if it is none.
-    """
-    try:
-        low, high = (float(value) for value in value_range)
-    except (TypeError, ValueError):
-        low = high = 0.0
-    if not low < high:
-        raise ValueError(
-            "Expected `value_range` as (lowest, highest), such as (0, 255); received "
-            f"{value_range!r:.200}."
-        )
-    return low, high
 
 
 def boxes_of(

@@ -75,9 +75,9 @@ def test_a_crop_joins_what_is_before_it(warps):
     assert difference.mean() < 1
     for key in ("boxes", "classes"):
         np.testing.assert_allclose(
-            fused["bounding_boxes"][key], apart["bounding_boxes"][key], atol=1e-2
+            fused["bounding_boxes"][key], apart["bounding_boxes"][key], atol=1e-4
         )
-    np.testing.assert_allclose(fused["keypoints"], apart["keypoints"], atol=1e-2)
+    np.testing.assert_allclose(fused["keypoints"], apart["keypoints"], atol=1e-4)
 
 
 def test_exact_transforms_are_the_same_fused():

@@ -18,6 +18,7 @@ from keras_cv.augmentation import numpy_engine
 from keras_cv.augmentation.batch import Batch
 from keras_cv.augmentation.draws import Draws
 from keras_cv.augmentation.inputs import read, read_index
+from keras_cv.augmentation.keras_engine import keras_engine
 from keras_cv.augmentation.routes import (
     as_written,
     call_on_host,
@@ -34,7 +35,7 @@ from keras_cv.augmentation.shapes import (
     TARGETS,
     check_tensors,
 )
-from keras_cv.augmentation.tensor_engine import keras_engine, tensorflow_engine
+from keras_cv.augmentation.tensorflow_engine import tensorflow_engine
 
 # More than a layer draws in one call.
 _DRAWS = 1000

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
+from keras_cv.array_ops import is_uint8
 from keras_cv.augmentation.batch import Batch
 from keras_cv.augmentation.statistics import Statistics
-from keras_cv.augmentation.tensor_engine import is_uint8
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import (
     BaseImageAugmentationLayer,
     Parameters,
 )
+from keras_cv.value_range import as_value_range
 
 
 class ColorAugmentation(BaseImageAugmentationLayer):
@@ -37,7 +37,7 @@ class ColorAugmentation(BaseImageAugmentationLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(seed, **kwargs)
-        self.value_range = as_range(value_range)
+        self.value_range = as_value_range(value_range)
 
     def augment_images(self, batch: Batch, parameters: Parameters) -> Any:
         """Returns changed images."""
@@ -107,21 +107,3 @@ def by_channel(parameters: Parameters, ops: Any) -> Parameters:
         name: value[:, None, None] if len(value.shape) == 1 else value[:, None, :]
         for name, value in parameters.items()
     }
-
-
-def as_range(value_range: Any) -> tuple[float, float]:
-    """Returns a range of values.
-
-    Raises:
-        ValueError: if it is none.
-    """
-    try:
-        low, high = map(float, value_range)
-    except (TypeError, ValueError):
-        low = high = 0.0
-    if not -math.inf < low < high < math.inf:
-        raise ValueError(
-            "Expected `value_range` to be (smallest, largest), such as (0, 255); "
-            f"received {value_range!r}."
-        )
-    return low, high

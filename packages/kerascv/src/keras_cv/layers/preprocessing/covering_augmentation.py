@@ -6,10 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from domain_core.arguments import check_choices
+from domain_core.arguments import as_finite, check_choices
 from keras_cv.augmentation.batch import Batch
 from keras_cv.augmentation.draws import Draws
-from keras_cv.core.factor_sampler import as_finite
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import Parameters
 from keras_cv.layers.preprocessing.color_augmentation import ColorAugmentation
 

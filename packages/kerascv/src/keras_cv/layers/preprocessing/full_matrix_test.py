@@ -22,7 +22,19 @@ from keras_cv.layers.preprocessing.matrix_test import (
 pytestmark = pytest.mark.large
 each_case = pytest.mark.parametrize("name", CASES)
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)
-each_form = pytest.mark.parametrize("form", ["single", "batch"])
+
+
+def each_form(*forms):
+    """Of each layer those that are possible: `matrix_test.py` sees the errors."""
+    cells = [
+        (name, form)
+        for name, case in CASES.items()
+        for form in forms
+        if form not in case.impossible
+    ]
+    return pytest.mark.parametrize(("name", "form"), cells)
+
+
 INDEX = 5
 
 
@@ -35,15 +47,12 @@ def case_inputs(name, dtype, form):
     return inputs, expected, parameters
 
 
-@each_case
+@each_form("single", "batch", "compiled")
 @each_dtype
-@pytest.mark.parametrize("form", ["single", "batch", "compiled"])
 # Of dynamo, about functions of Keras.
 @pytest.mark.filterwarnings("ignore:Dynamo detected a call:UserWarning")
 def test_backend(name, dtype, form):
     case = CASES[name]
-    if form == "single" and "single" in case.impossible:
-        return  # `matrix_test.py` sees the error
     inputs, expected, parameters = case_inputs(name, dtype, form)
     layer = make(name)
     layer.build()
@@ -74,16 +83,13 @@ def compiled(layer):
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="tf.data is the same on all")
-@each_case
+@each_form("single", "batch")
 @each_dtype
-@each_form
 @pytest.mark.parametrize("graph", [False, True])
 def test_dataset(name, dtype, form, graph):
     import tensorflow as tf
 
     case = CASES[name]
-    if form == "single" and "single" in case.impossible:
-        return  # `matrix_test.py` sees the error
     inputs, expected, _ = case_inputs(name, dtype, form)
     layer = make(name, graph=graph)
     with expecting(case, "graph" if graph else form):

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from domain_core.arguments import check_choices
+from domain_core.arguments import as_finite, check_choices
 from keras_cv.augmentation.batch import Batch
 from keras_cv.augmentation.moving import move
 from keras_cv.augmentation.transform import FILL_MODES, INTERPOLATIONS, Transform
 from keras_cv.bounding_box.formats import parse
-from keras_cv.core.factor_sampler import as_finite
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import (
     BaseImageAugmentationLayer,
     Parameters,

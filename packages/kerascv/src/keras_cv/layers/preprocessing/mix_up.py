@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import numbers
 from typing import Any
 
+from domain_core.arguments import is_finite
 from domain_core.serialization import serializable
+from keras_cv.array_ops import is_float
 from keras_cv.augmentation.batch import Batch
 from keras_cv.augmentation.draws import Draws
-from keras_cv.augmentation.tensor_engine import is_float
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import Parameters
 from keras_cv.layers.preprocessing.mixing_augmentation import (
     MixingAugmentation,
@@ -85,8 +85,7 @@ def as_alpha(alpha: Any) -> float:
     Raises:
         ValueError: if it is none.
     """
-    is_number = isinstance(alpha, numbers.Real) and not isinstance(alpha, bool)
-    if not is_number or not 0 < float(alpha) < 1e4:
+    if not is_finite(alpha) or not 0 < alpha < 1e4:
         raise ValueError(
             f"Expected `alpha` to be a number in (0, 10000), received {alpha!r}."
         )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from keras_cv.array_ops import is_float
 from keras_cv.augmentation.batch import Batch
-from keras_cv.augmentation.tensor_engine import is_float
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import (
     BaseImageAugmentationLayer,
 )

@@ -42,7 +42,7 @@ def test_mix_up_blends_images_labels_and_masks():
     for key, values in inputs.items():
         part = share.reshape(-1, *[1] * (values.ndim - 1))
         expected = part * values + (1 - part) * values[other]
-        np.testing.assert_allclose(outputs[key], expected, rtol=1e-4, atol=1e-3)
+        np.testing.assert_allclose(outputs[key], expected, rtol=1e-6, atol=1e-5)
 
 
 @pytest.mark.parametrize("alpha", [0.2, 1.0, 4.0])
@@ -86,7 +86,7 @@ def test_defect_11_boxes_of_what_was_pasted(seed):
             is_seen = (cut[2:] > cut[:2]).all() and classes[other, j] >= 0
             expected = cut if is_seen else np.full(4, -1.0)
             np.testing.assert_allclose(
-                found["boxes"][i, count + j], expected, atol=1e-3
+                found["boxes"][i, count + j], expected, atol=1e-5
             )
             assert (found["classes"][i, count + j] >= 0) == is_seen
             mine = boxes[i, j]
@@ -169,7 +169,7 @@ def test_mosaic_moves_boxes_with_their_images():
                 left + columns[-1] + 1,
                 top + rows[-1] + 1,
             ]
-            np.testing.assert_allclose(box, expected, atol=1e-3)
+            np.testing.assert_allclose(box, expected, atol=1e-5)
             assert outputs["bounding_boxes"]["classes"][i, j] == value - 1
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from domain_core.arguments import as_finite
 from domain_core.serialization import serializable
 from keras_cv.augmentation.batch import Batch
 from keras_cv.augmentation.statistics import Statistics
-from keras_cv.core.factor_sampler import as_finite
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import Parameters
 from keras_cv.layers.preprocessing.color_augmentation import ValueAugmentation
 

@@ -8,7 +8,6 @@ from typing import Any
 from domain_core.arguments import as_fraction
 from domain_core.serialization import serializable
 from keras_cv.augmentation.batch import Batch
-from keras_cv.augmentation.draws import Draws
 from keras_cv.augmentation.moving import box_format
 from keras_cv.core.factor_sampler import NormalFactorSampler
 from keras_cv.layers.preprocessing.auto_contrast import AutoContrast
@@ -62,6 +61,7 @@ class RandAugment(RandomAugmentationPipeline):
     """
 
     _draws_ahead = 32
+    _layers_have_seeds = False
 
     def __init__(
         self,
@@ -143,16 +143,6 @@ class RandAugment(RandomAugmentationPipeline):
                 RandomTranslation(strength, 0.0, **moves),
             ]
         return layers
-
-    def draws_of(
-        self,
-        layer: BaseImageAugmentationLayer,
-        draws: Draws,
-        batch: Batch,
-        index: Any,
-        step: int,
-    ) -> Draws:
-        return draws  # all from the one seed
 
     def check(self, batch: Batch) -> None:
         super().check(batch)

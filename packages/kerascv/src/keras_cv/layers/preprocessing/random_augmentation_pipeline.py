@@ -9,7 +9,6 @@ from domain_core.arguments import as_fraction, as_positive_int
 from domain_core.serialization import serializable
 from keras_cv.augmentation.batch import Batch
 from keras_cv.augmentation.choosing import apply_chosen
-from keras_cv.augmentation.draws import Draws
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import (
     BaseImageAugmentationLayer,
     Parameters,
@@ -33,6 +32,9 @@ class RandomAugmentationPipeline(LayerContainer):
     Raises:
         ValueError: if an argument is out of range.
     """
+
+    # Whether layers draw by their own seeds, or all by that of the pipeline.
+    _layers_have_seeds = True
 
     def __init__(
         self,
@@ -61,22 +63,14 @@ class RandomAugmentationPipeline(LayerContainer):
             # The layers draw anew at every step.
             parameters[str(step)] = {
                 str(number): layer.sample(
-                    self.draws_of(layer, draws, batch, index, step), batch
+                    layer.draws(batch, index, step)
+                    if self._layers_have_seeds
+                    else draws,
+                    batch,
                 )
                 for number, layer in enumerate(self.layers)
             }
         return self.augment(batch, parameters), parameters
-
-    def draws_of(
-        self,
-        layer: BaseImageAugmentationLayer,
-        draws: Draws,
-        batch: Batch,
-        index: Any,
-        step: int,
-    ) -> Draws:
-        """Returns the random numbers of a layer at a step; `draws` are this one's."""
-        return layer.draws(batch, index, step)
 
     def augment(self, batch: Batch, parameters: Parameters) -> Batch:
         for step in range(self.augmentations_per_image if self.layers else 0):

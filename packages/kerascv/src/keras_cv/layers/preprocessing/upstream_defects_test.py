@@ -90,12 +90,12 @@ def test_defect_17_one_image_in_a_dataset(name, graph):
 
 
 @pytest.mark.skipif(BACKEND != "torch", reason="NumPy's engine is the same on all")
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name", [name for name in CASES if "keypoints" not in CASES[name].impossible]
+)
 def test_defect_18_boxes_of_images_of_different_sizes(name):
     """Upstream moved boxes and keypoints of a batch as if all were of the largest."""
     case, layer = CASES[name], make(name)
-    if "keypoints" in case.impossible:
-        return
     keys = ("images", "bounding_boxes", "keypoints")
     wholes = [inputs_of(name), inputs_of(name, size=(24, 52))]
     samples = [

@@ -1,0 +1,143 @@
+"""Images as TensorFlow tensors, in graphs that run without Python."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from keras_cv import array_ops
+from keras_cv.array_ops import is_uint8
+from keras_cv.augmentation.tensor_engine import TensorEngine
+from keras_cv.augmentation.transform import Transform, about, inverse
+
+# What TensorFlow's warp takes.
+_WARPS = ("uint8", "int32", "int64", "float32")
+
+
+class TensorFlowEngine(TensorEngine):
+    """On TensorFlow tensors, whatever the backend of Keras is."""
+
+    name = "tensorflow"
+    has_static_shapes = False
+
+    def __init__(self) -> None:
+        super().__init__(array_ops.tensorflow_ops())
+
+    def each(
+        self, function: Callable[..., Any], images: Any, rows: Any, dtype: Any = None
+    ) -> Any:
+        ops = self.ops
+
+        def run(sample: Any) -> Any:
+            one = ops.nest.map_structure(lambda value: value[None], sample)
+            return function(*one)[0]
+
+        return ops.map_fn(
+            run, (images, rows), fn_output_signature=dtype or images.dtype
+        )
+
+    def warp(self, images: Any, transform: Transform, interpolation: str) -> Any:
+        warp = super().warp
+        rows = {
+            name: value
+            for name in ("matrix", "sizes", "window", "inner")
+            if (value := getattr(transform, name)) is not None
+        }
+        return self.each(
+            lambda images, rows: warp(
+                images, dataclasses.replace(transform, **rows), interpolation
+            ),
+            images,
+            rows,
+        )
+
+    def warp_points(
+        self,
+        images: Any,
+        transform: Transform,
+        size: tuple[Any, Any],
+        interpolation: str,
+    ) -> Any:
+        mode, ops = transform.fill_mode, self.ops
+        if interpolation == "bilinear":
+            images = ops.cast(images, "float32")
+        is_known = images.dtype.name in _WARPS
+        if transform.window is not None or mode == "wrap" or not is_known:
+            return super().warp_points(images, transform, size, interpolation)
+        # TensorFlow counts from the centre of the first pixel.
+        half = transform.matrix[:, 0, 0] * 0.0 + 0.5
+        back = about(inverse(transform.matrix, ops), -half, -half, ops)
+        entries = ops.reshape(back, (-1, 9))
+        return ops.raw_ops.ImageProjectiveTransformV3(
+            images=images,
+            transforms=entries[:, :8] / entries[:, 8:],
+            output_shape=ops.stack(size),
+            interpolation=interpolation.upper(),
+            fill_mode=mode.upper(),
+            fill_value=transform.fill_value,
+        )
+
+    def convolve(
+        self, values: Any, x_kernels: Any, y_kernels: Any, reaches: tuple[int, int]
+    ) -> Any:
+        ops = self.ops
+        batch, height, width, channels = ops.shape(values)
+        # The images become channels of one, each with kernels of its own.
+        values = ops.transpose(ops.reshape(values, (batch, -1)))
+        values = ops.reshape(values, (1, height, width, channels * batch))
+        for axis, kernels in ((1, y_kernels), (2, x_kernels)):
+            reach = reaches[axis - 1]
+            pads = [[0, 0]] * 4
+            pads[axis] = [reach, reach]
+            weights = ops.tile(ops.transpose(kernels), (1, channels))
+            weights = ops.expand_dims(weights[:, :, None], 2 - axis)
+            values = ops.nn.depthwise_conv2d(values, weights, [1, 1, 1, 1], pads)
+        _, height, width, _ = ops.shape(values)
+        values = ops.transpose(ops.reshape(values, (-1, batch)))
+        return ops.reshape(values, (batch, height, width, channels))
+
+    def compress(
+        self, images: Any, value_range: tuple[float, float], quality: Any
+    ) -> Any:
+        """Returns what is left after JPEG; see `NumpyEngine.compress`."""
+        ops = self.ops
+        low, high = value_range
+        levels = images
+        if not is_uint8(images.dtype):
+            scaled = (ops.cast(images, "float32") - low) * (255 / (high - low))
+            levels = self.as_dtype(scaled, "uint8")
+
+        def run(sample: tuple[Any, Any]) -> Any:
+            # Not the fast and rougher way that is the default here.
+            return ops.image.adjust_jpeg_quality(*sample, dct_method="INTEGER_ACCURATE")
+
+        decoded = ops.map_fn(run, (levels, quality), fn_output_signature=levels.dtype)
+        decoded = ops.reshape(decoded, ops.shape(images))
+        if is_uint8(images.dtype):
+            return decoded
+        values = ops.cast(decoded, "float32") * ((high - low) / 255) + low
+        return self.as_dtype(values, images.dtype)
+
+    def places_of(self, choice: Any, number: int) -> Any:
+        """Returns the indices at which a number was chosen, int32 `(n,)`."""
+        return self.ops.cast(self.ops.where(choice == number)[:, 0], "int32")
+
+    def combined(self, batch: Any, choice: Any, places: Any, parts: Any) -> Any:
+        """Returns a batch with samples of others in its places."""
+        ops = self.ops
+        rest = self.places_of(choice, -1)
+
+        def put(values: Any, *others: Any) -> Any:
+            samples = [*others, self.take_samples(values, rest)]
+            together = ops.dynamic_stitch([*places, rest], samples)
+            return ops.ensure_shape(together, values.shape)
+
+        return batch.map(put, *parts)
+
+
+@functools.cache
+def tensorflow_engine() -> TensorFlowEngine:
+    """Returns the engine of TensorFlow, which it imports."""
+    return TensorFlowEngine()
