@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Self
 
 PADDING = -1.0
@@ -67,6 +67,18 @@ class Batch:
             for name, value in self.box_labels.items()
         }
         return self.replace(**changes)
+
+    @property
+    def arrays(self) -> list[Any]:
+        """The arrays of each kind but `others`."""
+        arrays: list[Any] = []
+        self.map(arrays.append)
+        return arrays
+
+    def with_arrays(self, arrays: Iterable[Any]) -> Self:
+        """Returns a batch with other `arrays`."""
+        left = iter(arrays)
+        return self.map(lambda _: next(left))
 
     def take(self, indices: Any) -> Self:
         """Returns the samples at some indices, int32 `(n,)`, without `others`."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from keras_cv.augmentation.sample_loops import JaxLoops, TensorFlowLoops
 from keras_cv.augmentation.tensor_engine import TensorEngine
 
 
@@ -24,7 +25,7 @@ class KerasEngine(TensorEngine):
         return True
 
 
-class JaxEngine(KerasEngine):
+class JaxEngine(JaxLoops, KerasEngine):
     """On arrays of JAX, also while they are traced."""
 
     flips_by_reversing = True
@@ -39,6 +40,10 @@ class JaxEngine(KerasEngine):
         return self.as_dtype(mixed, images.dtype)
 
 
+class TensorFlowBackendEngine(TensorFlowLoops, KerasEngine):
+    """On tensors of the backend where that is TensorFlow, also compiled by XLA."""
+
+
 @functools.cache
 def keras_engine() -> KerasEngine:
     """Returns the engine of the backend."""
@@ -47,4 +52,4 @@ def keras_engine() -> KerasEngine:
         from keras_cv.augmentation.torch_engine import TorchEngine
 
         return TorchEngine()
-    return JaxEngine() if backend == "jax" else KerasEngine()
+    return JaxEngine() if backend == "jax" else TensorFlowBackendEngine()

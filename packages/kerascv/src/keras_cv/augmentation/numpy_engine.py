@@ -14,13 +14,16 @@ import numpy as np
 from domain_core.images.parallel import for_each
 from keras_cv import array_ops
 from keras_cv.augmentation.numpy_warp import FLIPS, warp
+from keras_cv.augmentation.sample_loops import SampleLoops, in_parts_of
 from keras_cv.augmentation.statistics import Statistics
 from keras_cv.augmentation.transform import Transform, inverse
 
+# How many samples go through several layers together.
+_PART = 16
 _LEVELS = np.arange(256, dtype="float32")[:, None]  # (256, 1)
 
 
-class NumpyEngine:
+class NumpyEngine(SampleLoops):
     """What layers do to images, on NumPy arrays."""
 
     ops = array_ops.NUMPY
@@ -122,6 +125,11 @@ class NumpyEngine:
             return _stacked(samples) if is_list else samples
 
         return batch.map(put, *parts)
+
+    def in_parts(
+        self, function: Callable[[Any, Any], Any], batch: Any, rows: Any
+    ) -> Any:
+        return in_parts_of(_PART, function, batch, rows, _joined)
 
     def map_values(
         self,
@@ -532,6 +540,13 @@ def _stacked(images: list[np.ndarray]) -> Any:
     if len({image.shape for image in images}) > 1:
         return images
     return np.stack(images)
+
+
+def _joined(parts: list[Any]) -> Any:
+    is_list = any(isinstance(part, list) for part in parts)
+    if is_list or len({part.shape[1:] for part in parts}) > 1:
+        return _stacked([sample for part in parts for sample in part])
+    return np.concatenate(parts)
 
 
 ENGINE = NumpyEngine()

@@ -18,11 +18,13 @@ class Statistics:
     Args:
         values: float `(B, N, C)`, of all pixels.
         ops: functions of the array.
+        height: of the images.
     """
 
-    def __init__(self, values: Any, ops: Any) -> None:
+    def __init__(self, values: Any, ops: Any, height: Any = 1) -> None:
         self._values = values
         self._ops = ops
+        self._height = height
 
     @classmethod
     def of_images(cls, images: Any) -> Statistics:
@@ -32,12 +34,12 @@ class Statistics:
     @property
     def minimum(self) -> Any:
         """Smallest values `(B, 1, C)`."""
-        return self._ops.min(self._values, axis=1, keepdims=True)
+        return self._reduced(self._values, self._ops.min)
 
     @property
     def maximum(self) -> Any:
         """Largest values `(B, 1, C)`."""
-        return self._ops.max(self._values, axis=1, keepdims=True)
+        return self._reduced(self._values, self._ops.max)
 
     @property
     def mean(self) -> Any:
@@ -46,7 +48,15 @@ class Statistics:
 
     def mean_of(self, function: Callable[[Any], Any]) -> Any:
         """Returns means `(B, 1, C)` of what a function makes of each value."""
-        return self._ops.mean(function(self._values), axis=1, keepdims=True)
+        return self._reduced(function(self._values), self._ops.mean)
+
+    def _reduced(self, values: Any, reduce: Callable[..., Any]) -> Any:
+        ops = self._ops
+        batch, _, channels = ops.shape(values)
+        # Whole rows first, which lie side by side in memory.
+        rows = ops.reshape(values, (batch, self._height, -1))
+        columns = ops.reshape(reduce(rows, axis=1), (batch, -1, channels))
+        return reduce(columns, axis=1, keepdims=True)
 
     def histogram(self, low: float, high: float, bins: int) -> Any:
         """Returns how many values lie in each bin, float32 `(B, bins, C)`.
@@ -56,8 +66,7 @@ class Statistics:
         ops = self._ops
         level = nearest_level(self._values, low, high, bins, ops)
         batch, _, channels = ops.shape(level)
-        groups = ops.reshape(ops.arange(batch * channels), (batch, 1, channels))
-        index = ops.reshape(ops.cast(groups, "int32") * bins + level, (-1,))
+        index = _entries(level, (batch, bins, channels), ops)
         counts = count(index, batch * channels * bins, ops)
         counts = ops.reshape(counts, (batch, channels, bins))
         return ops.transpose(counts, (0, 2, 1))
@@ -112,8 +121,10 @@ class _HistogramStatistics(Statistics):
 def nearest_level(values: Any, low: float, high: float, bins: int, ops: Any) -> Any:
     """Returns which of `bins` levels is nearest, int32; the lowest one for NaN."""
     level = ops.round((values - low) * ((bins - 1) / (high - low)))
-    level = ops.where(level > 0, ops.minimum(level, bins - 1.0), 0.0)
-    return ops.cast(level, "int32")
+    level = ops.clip(level, 0.0, bins - 1.0)
+    with np.errstate(invalid="ignore"):
+        level = ops.cast(level, "int32")
+    return ops.clip(level, 0, bins - 1)
 
 
 def count(index: Any, size: Any, ops: Any) -> Any:
@@ -130,8 +141,23 @@ def count(index: Any, size: Any, ops: Any) -> Any:
 
 
 def look_up(table: Any, index: Any, ops: Any) -> Any:
-    """Returns entries of tables `(B, bins, C)` at places, int32 `(B, N, C)`."""
+    """Returns entries of tables `(B, bins, C)` at places, int32 `(B, N, C or 1)`."""
+    places = _entries(index, ops.shape(table), ops)
+    entries = ops.reshape(ops.transpose(table, (0, 2, 1)), (-1,))
     if ops is keras.ops and keras.backend.backend() == "torch":
-        return table.gather(1, index.long())  # likewise
-    by_channel, places = (ops.transpose(x, (0, 2, 1)) for x in (table, index))
-    return ops.transpose(ops.take_along_axis(by_channel, places, axis=2), (0, 2, 1))
+        looked_up = entries.index_select(0, places)  # Keras looks for negative ones
+    else:
+        looked_up = ops.take(entries, places, axis=0)
+    batch, _, channels = ops.shape(table)
+    return ops.reshape(looked_up, (batch, -1, channels))
+
+
+def _entries(index: Any, shape: Any, ops: Any) -> Any:
+    """Returns places `(B, N, C or 1)` in tables `(B, bins, C)`, in all `(B, C, bins)`.
+
+    Returns:
+        int32 `(B * N * C,)`.
+    """
+    batch, bins, channels = shape
+    tables = ops.cast(ops.arange(batch * channels), "int32") * bins
+    return ops.reshape(ops.reshape(tables, (batch, 1, channels)) + index, (-1,))

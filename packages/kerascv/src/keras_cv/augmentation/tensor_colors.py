@@ -62,7 +62,7 @@ class TensorColors:
         ops = self.ops
         batch, height, width, channels = ops.shape(images)
         values = ops.cast(ops.reshape(images, (batch, -1, channels)), "float32")
-        changed = function(values, parameters, Statistics(values, ops), ops)
+        changed = function(values, parameters, Statistics(values, ops, height), ops)
         changed = ops.reshape(changed, (batch, height, width, channels))
         return self.as_dtype(changed, dtype or images.dtype)
 

@@ -13,14 +13,16 @@ from typing import Any
 from keras_cv.augmentation.resampling import (
     BETWEEN,
     axis_weights,
+    fill_indices,
     inner_indices,
     source_axis,
 )
+from keras_cv.augmentation.sample_loops import SampleLoops
 from keras_cv.augmentation.tensor_colors import TensorColors
 from keras_cv.augmentation.transform import Transform, inverse
 
 
-class TensorEngine(TensorColors):
+class TensorEngine(TensorColors, SampleLoops):
     """What layers do to images, on tensors.
 
     Args:
@@ -91,8 +93,11 @@ class TensorEngine(TensorColors):
             self._between_two if interpolation == "bilinear" else self._by_weights
         )
         values = ops.reshape(images, (-1, height, width * channels))
-        values = resample(values, transform, 0, size[0], interpolation)
+        if transform.along != 1:
+            values = resample(values, transform, 0, size[0], interpolation)
         values = ops.reshape(values, (-1, size[0], width, channels))
+        if transform.along == 0:
+            return values
         values = ops.reshape(
             ops.transpose(values, (0, 2, 1, 3)), (-1, width, size[0] * channels)
         )
@@ -183,6 +188,8 @@ class TensorEngine(TensorColors):
         """
         ops = self.ops
         height, width = size
+        if transform.along is not None and interpolation == "bilinear":
+            return self._warp_along(images, transform, transform.along)
         x, y = (
             ops.reshape(axis, (-1, height * width))
             for axis in self.source_points(inverse(transform.matrix, ops), size)
@@ -203,6 +210,32 @@ class TensorEngine(TensorColors):
                 rows.append(first + (second - first) * right_share)
             sampled = rows[0] + (rows[1] - rows[0]) * low_share
         return ops.reshape(sampled, (-1, height, width, ops.shape(images)[-1]))
+
+    def _warp_along(self, images: Any, transform: Transform, axis: int) -> Any:
+        """Resamples between two pixels that lie beside each other, or below."""
+        ops = self.ops
+        batch, height, width, channels = ops.shape(images)
+        length = (height, width)[axis]
+        y, x = (ops.cast(ops.arange(side), "int32") for side in (height, width))
+        back = inverse(transform.matrix, ops)[:, 1 - axis, :, None, None]
+        columns, rows = (ops.cast(side, "float32") + 0.5 for side in (x, y))
+        centers = back[:, 0] * columns + (back[:, 1] * rows[:, None] + back[:, 2])
+        left = ops.floor(centers - 0.5)
+        share = (centers - 0.5 - left)[..., None]
+        first = ops.cast(ops.arange(batch), "int32")[:, None, None] * (height * width)
+        first, step = (first + y[:, None] * width, 1) if axis else (first + x, width)
+        pixels = ops.reshape(images, (-1, channels))
+        taken, pair = ops.cast(left, "int32"), []
+        for index in (taken, taken + 1):
+            inner = fill_indices(index, length, transform.fill_mode, ops)
+            places = ops.reshape(first + inner * step, (-1,))
+            values = ops.cast(self.take_rows(pixels, places), "float32")
+            values = ops.reshape(values, (batch, height, width, channels))
+            if transform.fill_mode == "constant":
+                is_inside = (inner == index)[..., None]
+                values = ops.where(is_inside, values, transform.fill_value)
+            pair.append(values)
+        return pair[0] + (pair[1] - pair[0]) * share
 
     def source_points(self, back: Any, size: tuple[Any, Any]) -> tuple[Any, Any]:
         """Returns where the centres of the output's pixels come from.

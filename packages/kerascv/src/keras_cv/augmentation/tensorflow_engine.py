@@ -9,6 +9,7 @@ from typing import Any
 
 from keras_cv import array_ops
 from keras_cv.array_ops import is_uint8
+from keras_cv.augmentation.sample_loops import TensorFlowLoops
 from keras_cv.augmentation.tensor_engine import TensorEngine
 from keras_cv.augmentation.transform import Transform, about, inverse
 
@@ -16,7 +17,7 @@ from keras_cv.augmentation.transform import Transform, about, inverse
 _WARPS = ("uint8", "int32", "int64", "float32")
 
 
-class TensorFlowEngine(TensorEngine):
+class TensorFlowEngine(TensorFlowLoops, TensorEngine):
     """On TensorFlow tensors, whatever the backend of Keras is."""
 
     name = "tensorflow"
@@ -29,6 +30,8 @@ class TensorFlowEngine(TensorEngine):
         self, function: Callable[..., Any], images: Any, rows: Any, dtype: Any = None
     ) -> Any:
         ops = self.ops
+        if images.shape[0] == 1:
+            return function(images, rows)
 
         def run(sample: Any) -> Any:
             one = ops.nest.map_structure(lambda value: value[None], sample)
@@ -53,6 +56,26 @@ class TensorFlowEngine(TensorEngine):
             rows,
         )
 
+    def _warp_axes(
+        self,
+        images: Any,
+        transform: Transform,
+        size: tuple[Any, Any],
+        interpolation: str,
+    ) -> Any:
+        if not transform.is_stretch or interpolation != "bilinear":
+            return super()._warp_axes(images, transform, size, interpolation)
+        ops = self.ops
+        if transform.window is not None:
+            window = ops.unstack(ops.cast(transform.window[0], "int32"))
+            left, top, right, bottom = window
+            images = images[:, top:bottom, left:right]
+        return ops.raw_ops.ResizeBilinear(
+            images=ops.cast(images, "float32"),
+            size=ops.stack(size),
+            half_pixel_centers=True,
+        )
+
     def warp_points(
         self,
         images: Any,
@@ -64,7 +87,8 @@ class TensorFlowEngine(TensorEngine):
         if interpolation == "bilinear":
             images = ops.cast(images, "float32")
         is_known = images.dtype.name in _WARPS
-        if transform.window is not None or mode == "wrap" or not is_known:
+        is_slow = transform.along is not None and interpolation == "bilinear"
+        if transform.window is not None or mode == "wrap" or not is_known or is_slow:
             return super().warp_points(images, transform, size, interpolation)
         # TensorFlow counts from the centre of the first pixel.
         half = transform.matrix[:, 0, 0] * 0.0 + 0.5

@@ -14,12 +14,15 @@ import keras
 
 from keras_cv.augmentation.keras_engine import KerasEngine
 from keras_cv.augmentation.resampling import source_axis
+from keras_cv.augmentation.sample_loops import in_parts_of
 from keras_cv.augmentation.transform import Transform, inverse
 
 # What torch calls our fill modes.
 _PADDING = {"reflect": "reflection", "constant": "zeros", "nearest": "border"}
 # In how many parts a batch is handled, but of no fewer values each.
 _PARTS, _CACHED = 8, 2**19
+# How many samples go through several layers together.
+_TOGETHER = 16
 
 
 class TorchEngine(KerasEngine):
@@ -46,6 +49,13 @@ class TorchEngine(KerasEngine):
             return values
 
         return batch.map(put, *parts)
+
+    def in_parts(
+        self, function: Callable[[Any, Any], Any], batch: Any, rows: Any
+    ) -> Any:
+        if self.has_static_shapes:
+            return function(batch, rows)
+        return in_parts_of(_TOGETHER, function, batch, rows, self.ops.concatenate)
 
     def each(
         self, function: Callable[..., Any], images: Any, rows: Any, dtype: Any = None

@@ -41,6 +41,8 @@ class Transform:
         inner: float32 `(B, 2)` of whole numbers, height and width of the part of the
             outputs, from the top left, that holds something; the rest is `fill_value`,
             whatever `fill_mode` says about the part. None for all.
+        along: 1 if pixels move along x alone, 0 along y alone; None if it is not known.
+        is_stretch: whether the window just becomes the output, and is not flipped.
     """
 
     matrix: Any
@@ -54,6 +56,8 @@ class Transform:
     is_axis_aligned: bool = False
     stays_inside: bool = False
     inner: Any = None
+    along: int | None = None
+    is_stretch: bool = False
 
     @property
     def keeps_size(self) -> bool:
@@ -115,6 +119,7 @@ def fuse(first: Transform, second: Transform, ops: Any) -> Transform:
         first.is_axis_aligned and second.is_axis_aligned,
         first.stays_inside and second.stays_inside,
         second.inner,
+        first.along if first.along == second.along else None,
     )
 
 

@@ -40,6 +40,7 @@ def stretched(
         interpolation=interpolation,
         is_axis_aligned=True,
         stays_inside=True,
+        is_stretch=True,
         **attributes,
     )
 

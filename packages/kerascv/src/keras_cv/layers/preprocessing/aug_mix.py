@@ -88,8 +88,10 @@ class AugMix(ColorAugmentation):
             _Posterization(value_range),
             RandomRotation(0.0),
             Solarization(value_range),
-            RandomShear(0.0, 0.0),
-            RandomTranslation(0.0, 0.0),
+            RandomShear(x_factor=0.3),
+            RandomShear(y_factor=0.3),
+            RandomTranslation(height_factor=0.0, width_factor=0.3),
+            RandomTranslation(height_factor=0.3, width_factor=0.0),
         ]
 
     def sample(self, draws: Draws, batch: Batch) -> Parameters:
@@ -97,39 +99,48 @@ class AugMix(ColorAugmentation):
         fewest, most = self.chain_depth
         own = draws.beta(self.alpha)
         shares = draws.dirichlet(self.alpha, self.num_chains)
-        parameters: Parameters = {"own": own, "shares": (1.0 - own)[:, None] * shares}
-        for chain in range(self.num_chains):
-            depth = fewest + draws.integers(most - fewest + 1)
-            for step in range(most):
-                # Nine kinds: shear and translation have an axis each.
-                kind = draws.integers(9)
-                layer = ops.where(kind < 6, kind, (kind + 5) // 2)
-                severity = self.severity.draw(draws)
-                is_negative = draws.uniform() < 0.5
-                parameters[f"{chain}_{step}"] = {
-                    "layer": ops.where(step < depth, layer, -1),
-                    "is_y": kind % 2 == 0,
-                    "severity": ops.where(is_negative, -severity, severity),
-                }
-        return parameters
+        count = self.num_chains * most
+
+        def by_step(values: Any) -> Any:
+            return ops.reshape(values, (-1, self.num_chains, most))
+
+        depth = fewest + draws.integers(most - fewest + 1, self.num_chains)
+        layer = by_step(draws.integers(len(self._layers_of_chains), count))
+        is_negative = draws.uniform(count) < 0.5
+        severity = [self.severity.draw(draws) for _ in range(count)]
+        severity = ops.stack(severity, axis=1)
+
+        is_there = ops.cast(ops.arange(most), "int32") < depth[..., None]
+        return {
+            "own": own,
+            "share": (1.0 - own)[:, None] * shares,
+            "steps": {
+                "layer": ops.where(is_there, layer, -1),
+                "severity": by_step(ops.where(is_negative, -severity, severity)),
+            },
+        }
 
     def augment(self, batch: Batch, parameters: Parameters) -> Batch:
-        engine = batch.engine
-        images = engine.add_weighted(None, batch.images, parameters["own"])
         bare = batch.replace(labels=None)
-        for chain in range(self.num_chains):
-            copies = bare
-            for step in range(self.chain_depth[1]):
-                drawn = parameters[f"{chain}_{step}"]
-                copies = apply_chosen(
-                    copies,
-                    self._layers_of_chains,
-                    drawn["layer"],
-                    _parameters_of_layers(drawn, engine.ops),
-                )
-            share = parameters["shares"][:, chain]
-            images = engine.add_weighted(images, copies.images, share)
-        return batch.replace(images=engine.as_dtype(images, batch.images[0].dtype))
+        blended = batch.engine.in_parts(self._blend, bare, parameters)
+        return batch.replace(images=blended.images)
+
+    def _blend(self, batch: Batch, parameters: Parameters) -> Batch:
+        engine = batch.engine
+
+        def step(copies: Batch, drawn: Parameters) -> Batch:
+            told = _parameters_of_layers(drawn, engine.ops)
+            return apply_chosen(copies, self._layers_of_chains, drawn["layer"], told)
+
+        def chain(total: Any, row: Any) -> Any:
+            share, steps = row
+            copies = engine.repeat(step, batch, steps)
+            return engine.add_weighted(total, copies.images, share)
+
+        total = engine.add_weighted(None, batch.images, parameters["own"])
+        rows = parameters["share"], parameters["steps"]
+        total = engine.repeat(chain, total, rows)
+        return batch.replace(images=engine.as_dtype(total, batch.images[0].dtype))
 
     def check(self, batch: Batch) -> None:
         super().check(batch)
@@ -165,8 +176,6 @@ def _parameters_of_layers(drawn: Parameters, ops: Any) -> list[Parameters]:
     signed = drawn["severity"]
     severity = ops.abs(signed)
     nothing = 0.0 * signed
-    along_x = ops.where(drawn["is_y"], nothing, signed)
-    along_y = ops.where(drawn["is_y"], signed, nothing)
     return [
         {},
         {},
@@ -174,8 +183,10 @@ def _parameters_of_layers(drawn: Parameters, ops: Any) -> list[Parameters]:
         {"step": 2.0 ** (2.0 + ops.floor(3.0 * severity))},
         {"angle": signed * math.radians(30)},
         {"addition": nothing, "threshold": 255.0 * (1.0 - severity)},
-        {"x": 0.3 * along_x, "y": 0.3 * along_y},
-        {"width": along_x / 3.0, "height": along_y / 3.0},
+        {"x": 0.3 * signed, "y": nothing},
+        {"x": nothing, "y": 0.3 * signed},
+        {"width": signed / 3.0, "height": nothing},
+        {"width": nothing, "height": signed / 3.0},
     ]
 
 

@@ -16,16 +16,15 @@ IMAGES = sample()["images"]
 FLAT = np.full((3000, 1, 1, 3), 100, "uint8")
 
 
-def told(layer, severity, own=0.0, is_y=False):
+def told(layer, severity, own=0.0):
     """Returns parameters of one chain of one layer for all images."""
     count = len(IMAGES)
     return {
         "own": np.full(count, own, "float32"),
-        "shares": np.full((count, 1), 1.0 - own, "float32"),
-        "0_0": {
-            "layer": np.full(count, layer, "int32"),
-            "is_y": np.full(count, is_y),
-            "severity": np.full(count, severity, "float32"),
+        "share": np.full((count, 1), 1.0 - own, "float32"),
+        "steps": {
+            "layer": np.full((count, 1, 1), layer, "int32"),
+            "severity": np.full((count, 1, 1), severity, "float32"),
         },
     }
 
@@ -38,18 +37,17 @@ def one_chain(*arguments, **options):
 def test_defect_8_every_kind_of_layer_is_drawn():
     layer = AugMix(severity=0.8, num_chains=3, chain_depth=(1, 3), alpha=2.0, seed=0)
     parameters = layer(FLAT, return_parameters=True)[1]
-    own, shares = parameters["own"], parameters["shares"]
+    own, shares = parameters["own"], parameters["share"]
     np.testing.assert_allclose(own + shares.sum(axis=1), 1.0, atol=1e-5)
     assert abs(own.mean() - 0.5) < 0.02
     assert np.abs(shares.mean(axis=0) - 1 / 6).max() < 0.02
-    chain = np.stack([parameters[f"1_{step}"]["layer"] for step in range(3)], axis=1)
+    chain = parameters["steps"]["layer"][:, 1]
     depths = (chain >= 0).sum(axis=1)
     assert np.abs(np.bincount(depths, minlength=4)[1:] / 3000 - 1 / 3).max() < 0.04
     assert (chain[:, 0] >= 0).all()
-    # Nine kinds, equally likely: shear and translation along x and along y.
-    first = parameters["0_0"]
-    kinds = 2 * first["layer"] + (first["layer"] > 4) * first["is_y"]
-    shares = np.unique(kinds, return_counts=True)[1] / 3000
+    # Nine kinds, equally likely: shear and translation along x and along y are two.
+    first = {name: drawn[:, 0, 0] for name, drawn in parameters["steps"].items()}
+    shares = np.unique(first["layer"], return_counts=True)[1] / 3000
     assert len(shares) == 9
     assert np.abs(shares - 1 / 9).max() < 0.02
     severity = np.abs(first["severity"])
@@ -66,7 +64,7 @@ def test_a_chain_is_its_layers():
         np.testing.assert_array_equal(one_chain(2, severity), expected)
     shift = ConstantFactorSampler(0.9 / 3)
     moved = RandomTranslation(shift, 0.0)(IMAGES)
-    np.testing.assert_array_equal(one_chain(6, 0.9, is_y=True), moved)
+    np.testing.assert_array_equal(one_chain(8, 0.9), moved)
 
 
 def test_blends():

@@ -33,7 +33,7 @@ class AutoContrast(ValueAugmentation):
         low, high = self.value_range
         smallest, largest = statistics.minimum, statistics.maximum
         extent = largest - smallest
-        is_flat = extent <= 0
-        scale = (high - low) / ops.where(is_flat, ops.ones_like(extent), extent)
-        stretched = (values - smallest) * scale + low
-        return ops.where(is_flat, values, stretched)
+        is_flat = extent <= 0  # and stays as it is
+        scale = ops.where(is_flat, 1.0, (high - low) / ops.where(is_flat, 1.0, extent))
+        smallest = ops.where(is_flat, low, smallest)
+        return (values - smallest) * scale + low

@@ -89,10 +89,12 @@ class BaseImageAugmentationLayer(keras.layers.Layer):
     Attributes:
         is_random: whether it draws anything; if not, `training` does not matter.
         makes_sizes_differ: whether images come out of different sizes.
+        mixes_samples: whether what comes out depends on other images of the batch.
     """
 
     is_random = True
     makes_sizes_differ = False
+    mixes_samples = False
     # How many draws are made at once.
     _draws_ahead = 4
 

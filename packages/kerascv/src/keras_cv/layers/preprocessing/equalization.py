@@ -44,19 +44,19 @@ class Equalization(ValueAugmentation):
         total = ops.sum(counts, axis=1, keepdims=True)
         reached = ops.cumsum(counts, axis=1)
         # All pixels but those of the highest level there is, spread over the levels.
-        levels = ops.arange(self.bins)[None, :, None]
-        highest = ops.max(ops.where(counts > 0, levels, 0), axis=1, keepdims=True)
+        levels = ops.cast(ops.arange(self.bins), "float32")[None, :, None]
+        highest = ops.max(ops.where(counts > 0, levels, 0.0), axis=1, keepdims=True)
         of_highest = ops.sum(
             ops.where(levels == highest, counts, 0.0), 1, keepdims=True
         )
         step = ops.floor((total - of_highest) / last)
         safe = ops.maximum(step, 1.0)
         table = ops.floor((reached - counts + ops.floor(safe / 2)) / safe)
-        table = ops.clip(table, 0.0, float(last)) * ((high - low) / last) + low
+        # Where there is nothing to spread, levels stay.
+        table = ops.where(step > 0, ops.clip(table, 0.0, float(last)), levels)
+        table = table * ((high - low) / last) + low
         index = nearest_level(values, low, high, self.bins, ops)
-        index = index + ops.zeros_like(table[:, :1], dtype="int32")  # all channels
-        looked_up = look_up(table, index, ops)
-        return ops.where(step > 0, looked_up, values)
+        return look_up(table, index, ops)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "bins": self.bins}

@@ -9,6 +9,7 @@ from keras_cv.augmentation.batch import Batch
 from keras_cv.augmentation.moving import move
 from keras_cv.augmentation.transform import FILL_MODES, INTERPOLATIONS, Transform
 from keras_cv.bounding_box.formats import parse
+from keras_cv.core.factor_sampler import FactorSampler
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import (
     BaseImageAugmentationLayer,
     Parameters,
@@ -59,6 +60,15 @@ class GeometricAugmentation(BaseImageAugmentationLayer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "bounding_box_format": self.bounding_box_format}
+
+
+def along(x_factor: FactorSampler | None, y_factor: FactorSampler | None) -> int | None:
+    """Returns which of two factors is not always 0; see `Transform.along`."""
+    moves_x, moves_y = (
+        factor is not None and factor.bounds != (0.0, 0.0)
+        for factor in (x_factor, y_factor)
+    )
+    return None if moves_x and moves_y else int(moves_x)
 
 
 class FillingAugmentation(GeometricAugmentation):

@@ -37,6 +37,7 @@ class LayerContainer(BaseImageAugmentationLayer):
         super().__init__(seed, **kwargs)
         self.layers = as_layers("layers", layers)
         self.makes_sizes_differ = any(layer.makes_sizes_differ for layer in self.layers)
+        self.mixes_samples = any(layer.mixes_samples for layer in self.layers)
 
     def check(self, batch: Batch) -> None:
         for layer in self.layers:

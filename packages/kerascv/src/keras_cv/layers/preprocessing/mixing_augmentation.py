@@ -17,6 +17,8 @@ class MixingAugmentation(BaseImageAugmentationLayer):
     A batch of one is mixed with itself. A subclass writes `sample` and `augment`.
     """
 
+    mixes_samples = True
+
     def check(self, batch: Batch) -> None:
         name = type(self).__name__
         if isinstance(batch.images, list):

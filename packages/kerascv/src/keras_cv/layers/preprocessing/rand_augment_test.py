@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+from keras_cv.array_ops import map_leaves
 from keras_cv.layers.preprocessing import RandAugment, RandomAugmentationPipeline
 from keras_cv.layers.preprocessing.cases_test import BOXES, sample
 
@@ -31,13 +32,14 @@ def test_layers_are_drawn_as_often_as_told():
 
 def test_strength_is_that_of_the_magnitude():
     parameters = drawn(magnitude=0.3, magnitude_stddev=0.1)
-    for step in "012":
-        factor = parameters[step]["3"]["factor"]
+    for step in range(3):
+        factor = parameters["3"]["factor"][:, step]
         assert abs(factor.mean() - 0.3) < 0.01
         assert abs(factor.std() - 0.1) < 0.01
-        assert abs(parameters[step]["2"]["threshold"].mean() - 255 * 0.7) < 3
-        assert np.abs(parameters[step]["5"]["factor"]).max() <= 0.3
-    first, second = (parameters[step]["3"]["factor"] for step in "01")
+        threshold = parameters["2"]["threshold"][:, step]
+        assert abs(threshold.mean() - 255 * 0.7) < 3
+        assert np.abs(parameters["5"]["factor"][:, step]).max() <= 0.3
+    first, second = (parameters["3"]["factor"][:, step] for step in range(2))
     assert abs(np.corrcoef(first, second)[0, 1]) < 0.05
 
 
@@ -47,10 +49,7 @@ def test_steps_follow_each_other():
     found = INPUTS
     for step in range(3):
         one = RandAugment(augmentations_per_image=1, **BOXES)
-        mine = {
-            "choice": parameters["choice"][:, step : step + 1],
-            "0": parameters[str(step)],
-        }
+        mine = map_leaves(lambda x, step=step: x[:, step : step + 1], parameters)
         found = one(found, parameters=mine)
     np.testing.assert_array_equal(found["images"], expected["images"])
     for key, value in expected["bounding_boxes"].items():

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from domain_core.arguments import as_fraction
 from domain_core.serialization import serializable
 from keras_cv.augmentation.batch import Batch
-from keras_cv.augmentation.choosing import apply_chosen
+from keras_cv.augmentation.choosing import (
+    apply_once,
+    check_counts,
+)
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import (
     BaseImageAugmentationLayer,
     Parameters,
@@ -55,8 +59,15 @@ class RandomApply(LayerContainer):
 
     def augment(self, batch: Batch, parameters: Parameters) -> Batch:
         ops = batch.engine.ops
-        choice = ops.cast(parameters["is_applied"], "int32") - 1
-        return apply_chosen(batch, self.layers, choice, [parameters["0"]])
+        is_applied = ops.cast(parameters["is_applied"], "int32")
+        if not self.batchwise:
+            return apply_once(batch, self.layers, is_applied - 1, [parameters["0"]])
+        apply = functools.partial(self.layers[0].augment, batch, parameters["0"])
+        return batch.engine.branch(is_applied[0], [lambda: batch, apply], batch)
+
+    def check(self, batch: Batch) -> None:
+        super().check(batch)
+        check_counts(self.layers, batch)
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import keras
+
 from domain_core.arguments import as_fraction, as_positive_int
 from domain_core.serialization import serializable
 from keras_cv.augmentation.batch import Batch
-from keras_cv.augmentation.choosing import apply_chosen
+from keras_cv.augmentation.choosing import apply_in_turn, check_counts
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import (
     BaseImageAugmentationLayer,
     Parameters,
@@ -59,29 +61,30 @@ class RandomAugmentationPipeline(LayerContainer):
         choice = draws.integers(max(len(self.layers), 1), steps)
         is_applied = draws.uniform(steps) < self.rate
         parameters: Parameters = {"choice": ops.where(is_applied, choice, -1)}
-        for step in range(steps):
-            # The layers draw anew at every step.
-            parameters[str(step)] = {
-                str(number): layer.sample(
+        for number, layer in enumerate(self.layers):
+            drawn = [
+                layer.sample(
                     layer.draws(batch, index, step)
                     if self._layers_have_seeds
                     else draws,
                     batch,
                 )
-                for number, layer in enumerate(self.layers)
-            }
+                for step in range(steps)  # anew at every step
+            ]
+            parameters[str(number)] = keras.tree.map_structure(
+                lambda *values: ops.stack(values, axis=1), *drawn
+            )
         return self.augment(batch, parameters), parameters
 
     def augment(self, batch: Batch, parameters: Parameters) -> Batch:
-        for step in range(self.augmentations_per_image if self.layers else 0):
-            drawn = parameters[str(step)]
-            batch = apply_chosen(
-                batch,
-                self.layers,
-                parameters["choice"][:, step],
-                [drawn[str(number)] for number in range(len(self.layers))],
-            )
-        return batch
+        if not self.layers:
+            return batch
+        drawn = [parameters[str(number)] for number in range(len(self.layers))]
+        return apply_in_turn(batch, self.layers, parameters["choice"], drawn)
+
+    def check(self, batch: Batch) -> None:
+        super().check(batch)
+        check_counts(self.layers, batch)
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
 from domain_core.serialization import serializable
 from keras_cv.augmentation.batch import Batch
-from keras_cv.augmentation.choosing import apply_chosen
+from keras_cv.augmentation.choosing import (
+    apply_once,
+    check_counts,
+)
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import (
     BaseImageAugmentationLayer,
     Parameters,
@@ -57,7 +61,18 @@ class RandomChoice(LayerContainer):
 
     def augment(self, batch: Batch, parameters: Parameters) -> Batch:
         drawn = [parameters[str(number)] for number in range(len(self.layers))]
-        return apply_chosen(batch, self.layers, parameters["choice"], drawn)
+        choice = parameters["choice"]
+        if not self.batchwise:
+            return apply_once(batch, self.layers, choice, drawn)
+        branches = [
+            functools.partial(layer.augment, batch, parameters)
+            for layer, parameters in zip(self.layers, drawn, strict=True)
+        ]
+        return batch.engine.branch(choice[0], branches, batch)
+
+    def check(self, batch: Batch) -> None:
+        super().check(batch)
+        check_counts(self.layers, batch)
 
     def output_shape(self, shape: Any) -> Any:
         return self.layers[0].output_shape(shape)

@@ -49,7 +49,8 @@ class RandomContrast(ValueAugmentation):
         self, values: Any, parameters: Parameters, statistics: Statistics, ops: Any
     ) -> Any:
         mean = statistics.mean
-        changed = (values - mean) * parameters["factor"] + mean
+        factor = parameters["factor"]
+        changed = values * factor + mean * (1.0 - factor)
         return ops.clip(changed, *self.value_range)
 
     def get_config(self) -> dict[str, Any]:

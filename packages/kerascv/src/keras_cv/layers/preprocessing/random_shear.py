@@ -12,7 +12,10 @@ from keras_cv.augmentation.draws import Draws
 from keras_cv.augmentation.transform import Transform, about, as_matrix
 from keras_cv.core.factor_sampler import Factor, FactorSampler, as_factor
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import Parameters
-from keras_cv.layers.preprocessing.geometric_augmentation import FillingAugmentation
+from keras_cv.layers.preprocessing.geometric_augmentation import (
+    FillingAugmentation,
+    along,
+)
 
 
 @serializable("kerascv")
@@ -71,7 +74,8 @@ class RandomShear(FillingAugmentation):
         along_x = as_matrix([[1.0, -x, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], ops)
         along_y = as_matrix([[1.0, 0.0, 0.0], [-y, 1.0, 0.0], [0.0, 0.0, 1.0]], ops)
         half = x * 0.0 + 0.5
-        return self.filled(about(ops.matmul(along_y, along_x), half, half, ops))
+        matrix = about(ops.matmul(along_y, along_x), half, half, ops)
+        return self.filled(matrix, along=along(self.x_factor, self.y_factor))
 
     def get_config(self) -> dict[str, Any]:
         return {

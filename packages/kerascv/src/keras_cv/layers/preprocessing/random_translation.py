@@ -10,7 +10,10 @@ from keras_cv.augmentation.draws import Draws
 from keras_cv.augmentation.transform import Transform, translation
 from keras_cv.core.factor_sampler import Factor, as_signed_factor
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import Parameters
-from keras_cv.layers.preprocessing.geometric_augmentation import FillingAugmentation
+from keras_cv.layers.preprocessing.geometric_augmentation import (
+    FillingAugmentation,
+    along,
+)
 
 
 @serializable("kerascv")
@@ -59,7 +62,11 @@ class RandomTranslation(FillingAugmentation):
     def transform(self, parameters: Parameters, sizes: Any, ops: Any) -> Transform:
         x = parameters["width"] * sizes[:, 1]
         y = parameters["height"] * sizes[:, 0]
-        return self.filled(translation(x, y, ops), is_axis_aligned=True)
+        return self.filled(
+            translation(x, y, ops),
+            is_axis_aligned=True,
+            along=along(self.width_factor, self.height_factor),
+        )
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -57,7 +57,9 @@ class Solarization(ValueAugmentation):
         level = (high - low) / 255.0
         values = ops.clip(values + parameters["addition"] * level, low, high)
         threshold = low + parameters["threshold"] * level
-        return ops.where(values >= threshold, low + high - values, values)
+        # A sum, as choosing takes TensorFlow five times as long.
+        is_inverted = ops.cast(values >= threshold, "float32")
+        return values + is_inverted * (low + high - 2.0 * values)
 
     def get_config(self) -> dict[str, Any]:
         return {
