@@ -19,7 +19,7 @@ from keras_cv.augmentation.statistics import Statistics
 from keras_cv.augmentation.transform import Transform, inverse
 
 # How many samples go through several layers together.
-_PART = 16
+_PART = 12
 _LEVELS = np.arange(256, dtype="float32")[:, None]  # (256, 1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from keras_cv.augmentation.transform import INTERPOLATIONS, Transform
 CHANNELS = 4
 # OpenCV's BORDER_CONSTANT, _REPLICATE, _REFLECT and _WRAP.
 _BORDERS = {"constant": 0, "nearest": 1, "reflect": 2, "wrap": 3}
+# What `_shift` takes.
+_SHIFTED = (np.uint8, np.float32)
 # OpenCV's codes, by the directions of rows and columns.
 FLIPS = {(-1, -1): -1, (-1, 1): 0, (1, -1): 1}
 
@@ -49,6 +52,10 @@ def warp(
             return
         if rows.is_whole and columns.is_whole:
             _resize(image, rows, columns, out)
+            return
+        is_shift = a == e == 1 and 0 in (c, f) and image.shape == out.shape
+        if is_shift and image.dtype in _SHIFTED and image.shape[-1] <= CHANNELS:
+            _shift(image, c or f, 1 if c else 0, transform, out)
             return
     _warp_points(image, matrix, out, transform, interpolation)
 
@@ -122,6 +129,29 @@ def _resize(image: np.ndarray, rows: _Axis, columns: _Axis, out: np.ndarray) -> 
         image = np.ascontiguousarray(image)
     size = columns.size, rows.size
     cv2.resize(image, size, dst=out, interpolation=cv2.INTER_LINEAR)
+
+
+def _shift(
+    image: np.ndarray, offset: float, axis: int, transform: Transform, out: np.ndarray
+) -> None:
+    """Blends an image that is moved along one axis with itself, a pixel further."""
+    import cv2
+
+    length = image.shape[axis]
+    first = math.floor(min(max(offset, -4.0 * length), 4.0 * length))
+    share = offset - math.floor(offset)
+    before, after = max(-first, 0), max(first + 1, 0)
+    pads = (before, after, 0, 0) if axis == 0 else (0, 0, before, after)
+    border, fill = _BORDERS[transform.fill_mode], [transform.fill_value] * CHANNELS
+    top, bottom, left, right = pads
+    padded = cv2.copyMakeBorder(image, top, bottom, left, right, border, value=fill)
+    padded = padded.reshape(*padded.shape[:2], -1)
+    start = before + first
+    here, there = (
+        padded[(slice(None),) * axis + (slice(start + step, start + step + length),)]
+        for step in range(2)
+    )
+    cv2.addWeighted(here, 1.0 - share, there, share, 0.0, dst=out)
 
 
 def _resize_by_filter(

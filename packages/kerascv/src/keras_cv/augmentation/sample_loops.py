@@ -73,6 +73,21 @@ class SampleLoops:
 class JaxLoops(SampleLoops):
     """While JAX traces: its loops."""
 
+    def each_looked_up(
+        self, function: Callable[..., Any], images: Any, rows: Any
+    ) -> Any:
+        import jax
+
+        is_traced = isinstance(images, jax.core.Tracer)
+        if not is_traced or images.shape[0] == 1 or jax.default_backend() != "cpu":
+            return function(images, rows)
+
+        # What is looked up in one image stays in the cache.
+        def run(sample: Any) -> Any:
+            return function(*keras.tree.map_structure(lambda x: x[None], sample))[0]
+
+        return jax.lax.map(run, (images, rows))
+
     def is_compiled(self, batch: Batch) -> bool:
         import jax
 
@@ -119,6 +134,16 @@ class JaxLoops(SampleLoops):
 class TensorFlowLoops(SampleLoops):
     """In graphs of TensorFlow: its loops."""
 
+    def each_looked_up(
+        self, function: Callable[..., Any], images: Any, rows: Any
+    ) -> Any:
+        import tensorflow as tf
+
+        if not tf.is_symbolic_tensor(images) or tf.config.list_logical_devices("GPU"):
+            return function(images, rows)
+        # What is looked up in one image stays in the cache.
+        return tensorflow_map(function, images, rows)
+
     def is_compiled(self, batch: Batch) -> bool:
         import tensorflow as tf
 
@@ -138,8 +163,12 @@ class TensorFlowLoops(SampleLoops):
             return [array[0] for array in changed.arrays]
 
         specs = [tf.TensorSpec(x.shape[1:], x.dtype) for x in batch.arrays]
+        # Few at a time: each holds images in between.
         arrays = tf.map_fn(
-            as_written(run), (batch.arrays, rows), fn_output_signature=specs
+            as_written(run),
+            (batch.arrays, rows),
+            fn_output_signature=specs,
+            parallel_iterations=2,
         )
         return batch.with_arrays(arrays)
 
@@ -175,6 +204,22 @@ class TensorFlowLoops(SampleLoops):
         return batch.with_arrays(
             tf.switch_case(number, list(map(as_written, _of_arrays(branches))))
         )
+
+
+def tensorflow_map(
+    function: Callable[..., Any], images: Any, rows: Any, dtype: Any = None
+) -> Any:
+    """Calls a function for one image after another; see `TensorColors.each`."""
+    import tensorflow as tf
+
+    if images.shape[0] == 1:
+        return function(images, rows)
+
+    def run(sample: Any) -> Any:
+        return function(*tf.nest.map_structure(lambda x: x[None], sample))[0]
+
+    dtype = dtype or images.dtype
+    return tf.map_fn(as_written(run), (images, rows), fn_output_signature=dtype)
 
 
 def in_parts_of(

@@ -7,6 +7,7 @@ their type and are computed as float32.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -53,6 +54,27 @@ class TensorEngine(TensorColors, SampleLoops):
         """Moves and resamples images; see `Transform`."""
         if transform.sizes is not None:
             raise ValueError("Images of different sizes have no place in one tensor.")
+        if transform.is_flip and self.flips_by_reversing:
+            return self._flip(images, transform)
+        rows = {
+            name: value
+            for name in ("matrix", "window", "inner")
+            if (value := getattr(transform, name)) is not None
+        }
+
+        def warp(images: Any, rows: Any) -> Any:
+            moved = dataclasses.replace(transform, **rows)
+            return self._warp(images, moved, interpolation)
+
+        return self.each_looked_up(warp, images, rows)
+
+    def each_looked_up(
+        self, function: Callable[..., Any], images: Any, rows: Any
+    ) -> Any:
+        """Does what `each` does, for functions that look up pixels."""
+        return self.each(function, images, rows)
+
+    def _warp(self, images: Any, transform: Transform, interpolation: str) -> Any:
         ops = self.ops
         source = tuple(ops.shape(images)[1:3])
         size = tuple(transform.size or source)
@@ -60,8 +82,6 @@ class TensorEngine(TensorColors, SampleLoops):
             interpolation = "nearest"
         if transform.is_axis_aligned and interpolation != "nearest":
             warped = self._warp_axes(images, transform, size, interpolation)
-        elif transform.is_flip and self.flips_by_reversing:
-            warped = self._flip(images, transform)
         elif transform.is_axis_aligned:
             warped = self._pick_axes(images, transform, size)
         else:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from collections.abc import Callable
 from typing import Any
 
 from keras_cv import array_ops
 from keras_cv.array_ops import is_uint8
-from keras_cv.augmentation.sample_loops import TensorFlowLoops
+from keras_cv.augmentation.sample_loops import TensorFlowLoops, tensorflow_map
 from keras_cv.augmentation.tensor_engine import TensorEngine
 from keras_cv.augmentation.transform import Transform, about, inverse
 
@@ -29,32 +28,12 @@ class TensorFlowEngine(TensorFlowLoops, TensorEngine):
     def each(
         self, function: Callable[..., Any], images: Any, rows: Any, dtype: Any = None
     ) -> Any:
-        ops = self.ops
-        if images.shape[0] == 1:
-            return function(images, rows)
+        return tensorflow_map(function, images, rows, dtype)
 
-        def run(sample: Any) -> Any:
-            one = ops.nest.map_structure(lambda value: value[None], sample)
-            return function(*one)[0]
-
-        return ops.map_fn(
-            run, (images, rows), fn_output_signature=dtype or images.dtype
-        )
-
-    def warp(self, images: Any, transform: Transform, interpolation: str) -> Any:
-        warp = super().warp
-        rows = {
-            name: value
-            for name in ("matrix", "sizes", "window", "inner")
-            if (value := getattr(transform, name)) is not None
-        }
-        return self.each(
-            lambda images, rows: warp(
-                images, dataclasses.replace(transform, **rows), interpolation
-            ),
-            images,
-            rows,
-        )
+    def each_looked_up(
+        self, function: Callable[..., Any], images: Any, rows: Any
+    ) -> Any:
+        return self.each(function, images, rows)
 
     def _warp_axes(
         self,

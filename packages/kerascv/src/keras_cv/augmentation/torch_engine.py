@@ -20,7 +20,7 @@ from keras_cv.augmentation.transform import Transform, inverse
 # What torch calls our fill modes.
 _PADDING = {"reflect": "reflection", "constant": "zeros", "nearest": "border"}
 # In how many parts a batch is handled, but of no fewer values each.
-_PARTS, _CACHED = 8, 2**19
+_PARTS, _CACHED = 16, 2**19
 # How many samples go through several layers together.
 _TOGETHER = 16
 
@@ -73,6 +73,11 @@ class TorchEngine(KerasEngine):
                 results = result.new_empty((count, *result.shape[1:]))
             results[start : start + size] = result
         return results
+
+    def each_looked_up(
+        self, function: Callable[..., Any], images: Any, rows: Any
+    ) -> Any:
+        return function(images, rows)  # by one operation of torch
 
     def tile(self, images: Any, sources: Any, center: Any) -> Any:
         tile = super().tile
