@@ -7,6 +7,8 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import keras
+
 from keras_cv.array_ops import map_leaves
 from keras_cv.augmentation.batch import Batch
 from keras_cv.augmentation.moving import move
@@ -71,6 +73,19 @@ def check_counts(layers: Sequence[Any], batch: Batch) -> None:
                     "it cannot be applied to some images only. Apply it to all, "
                     "outside of the layer that holds it."
                 )
+
+
+def check_dtypes(layers: Sequence[Any], batch: Batch) -> None:
+    """Raises ValueError if a layer that may be chosen changes the dtype of images."""
+    dtype = keras.backend.standardize_dtype(batch.images[0].dtype)
+    for layer in layers:
+        changed = layer.output_dtype(dtype)
+        if changed != dtype:
+            raise ValueError(
+                f"{type(layer).__name__} makes {changed} images of {dtype} ones, so it "
+                "cannot be applied to some images only. Apply it to all, outside of "
+                "the layer that holds it."
+            )
 
 
 def apply_chosen(

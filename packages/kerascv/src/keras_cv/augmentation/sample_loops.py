@@ -30,7 +30,7 @@ class SampleLoops:
 
     def takes_branches(self, batch: Batch) -> bool:
         """Whether it is one sample, of which a program can look at the values."""
-        return batch.images.shape[0] == 1 if self.is_compiled(batch) else False
+        return self.is_compiled(batch) and batch.images.shape[0] == 1
 
     def in_parts(
         self, function: Callable[[Batch, Any], Batch], batch: Batch, rows: Any

@@ -11,6 +11,7 @@ from keras_cv.augmentation.batch import Batch
 from keras_cv.augmentation.choosing import (
     apply_once,
     check_counts,
+    check_dtypes,
 )
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import (
     BaseImageAugmentationLayer,
@@ -68,6 +69,7 @@ class RandomApply(LayerContainer):
     def check(self, batch: Batch) -> None:
         super().check(batch)
         check_counts(self.layers, batch)
+        check_dtypes(self.layers, batch)
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()

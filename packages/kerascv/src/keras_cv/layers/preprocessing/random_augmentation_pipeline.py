@@ -10,7 +10,11 @@ import keras
 from domain_core.arguments import as_fraction, as_positive_int
 from domain_core.serialization import serializable
 from keras_cv.augmentation.batch import Batch
-from keras_cv.augmentation.choosing import apply_in_turn, check_counts
+from keras_cv.augmentation.choosing import (
+    apply_in_turn,
+    check_counts,
+    check_dtypes,
+)
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import (
     BaseImageAugmentationLayer,
     Parameters,
@@ -85,6 +89,7 @@ class RandomAugmentationPipeline(LayerContainer):
     def check(self, batch: Batch) -> None:
         super().check(batch)
         check_counts(self.layers, batch)
+        check_dtypes(self.layers, batch)
 
     def get_config(self) -> dict[str, Any]:
         return {

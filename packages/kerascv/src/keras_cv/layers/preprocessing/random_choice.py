@@ -11,6 +11,7 @@ from keras_cv.augmentation.batch import Batch
 from keras_cv.augmentation.choosing import (
     apply_once,
     check_counts,
+    check_dtypes,
 )
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import (
     BaseImageAugmentationLayer,
@@ -73,6 +74,8 @@ class RandomChoice(LayerContainer):
     def check(self, batch: Batch) -> None:
         super().check(batch)
         check_counts(self.layers, batch)
+        if not self.batchwise:
+            check_dtypes(self.layers, batch)
 
     def output_shape(self, shape: Any) -> Any:
         return self.layers[0].output_shape(shape)

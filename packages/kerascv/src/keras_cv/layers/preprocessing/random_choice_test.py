@@ -78,6 +78,20 @@ def test_the_number_of_boxes_has_to_stay(make):
         make(P.MixUp())(inputs)
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda layer: P.RandomChoice([layer]),
+        lambda layer: P.RandomApply(layer),
+        lambda layer: P.RandomAugmentationPipeline([layer], 1),
+    ],
+)
+def test_the_dtype_of_images_has_to_stay(make):
+    with pytest.raises(ValueError, match="Normalize makes float32 images of uint8"):
+        make(P.Normalize())(IMAGES)
+    assert make(P.Normalize())(MIXED)["images"].dtype == "float32"
+
+
 def test_one_choice_for_a_batch_may_change_sizes():
     layer = P.RandomChoice(
         [P.Resizing(8, 12), P.RandomCrop(8, 12, seed=1)], batchwise=True, seed=2
