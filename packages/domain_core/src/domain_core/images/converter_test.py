@@ -153,7 +153,7 @@ def test_arrays_of_any_number_of_channels(channels):
 
 @pytest.mark.parametrize("cores", [1, 3])
 def test_keeps_the_order(monkeypatch, cores):
-    monkeypatch.setattr(parallel, "_cores", lambda: cores)
+    monkeypatch.setattr(parallel, "cores", lambda: cores)
     images = [np.full((5 + i, 40 - i, 3), i, "uint8") for i in range(30)]
     converted = ImageConverter(8)([png(image) for image in images])
     np.testing.assert_array_equal(converted[:, 4, 4, 1], np.arange(30))

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import functools
 import os
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+
+_THREAD = threading.local()
 
 
 def for_each(function: Callable[[int], None], count: int) -> None:
@@ -13,13 +16,14 @@ def for_each(function: Callable[[int], None], count: int) -> None:
 
     Args:
         function: must not depend on the order of the calls.
-        count: number of calls. One call, or one core, takes no thread.
+        count: number of calls. One call, or one core, takes no thread, and nor does
+            what is called in one of these threads.
 
     Raises:
         Exception: what a call raised; the others may have run or not.
     """
-    workers = min(count, _cores())
-    if workers < 2:
+    workers = min(count, cores())
+    if workers < 2 or getattr(_THREAD, "is_ours", False):
         for i in range(count):
             function(i)
         return
@@ -31,7 +35,8 @@ def for_each(function: Callable[[int], None], count: int) -> None:
     list(_pool().map(run, range(workers)))
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Returns how many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -39,7 +44,10 @@ def _cores() -> int:
 
 @functools.cache
 def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(_cores(), thread_name_prefix="images")
+    def mark() -> None:
+        _THREAD.is_ours = True
+
+    return ThreadPoolExecutor(cores(), "images", initializer=mark)
 
 
 if hasattr(os, "register_at_fork"):

@@ -8,7 +8,7 @@ from domain_core.testing import run_python
 
 @pytest.mark.parametrize("cores", [1, 3])
 def test_calls_each_once(monkeypatch, cores):
-    monkeypatch.setattr(parallel, "_cores", lambda: cores)
+    monkeypatch.setattr(parallel, "cores", lambda: cores)
     calls = []
     parallel.for_each(calls.append, 10)
     assert sorted(calls) == list(range(10))
@@ -18,7 +18,7 @@ def test_calls_each_once(monkeypatch, cores):
 
 @pytest.mark.parametrize("cores", [1, 3])
 def test_raises_what_a_call_raised(monkeypatch, cores):
-    monkeypatch.setattr(parallel, "_cores", lambda: cores)
+    monkeypatch.setattr(parallel, "cores", lambda: cores)
 
     def fail(i):
         if i == 4:
@@ -37,7 +37,7 @@ def test_a_forked_process_makes_its_own_threads():
         spec = importlib.util.spec_from_file_location("parallel", sys.argv[1])
         parallel = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(parallel)
-        parallel._cores = lambda: 2
+        parallel.cores = lambda: 2
         calls = []
         parallel.for_each(calls.append, 4)
         child = os.fork()
@@ -49,3 +49,12 @@ def test_a_forked_process_makes_its_own_threads():
         """,
         parallel.__file__,
     )
+
+
+def test_calls_within_calls(monkeypatch):
+    """A thread that waited for others of its pool would wait for ever."""
+    monkeypatch.setattr(parallel, "cores", lambda: 2)
+    parallel._pool.cache_clear()
+    calls = []
+    parallel.for_each(lambda i: parallel.for_each(calls.append, 5), 8)
+    assert sorted(calls) == sorted(8 * list(range(5)))

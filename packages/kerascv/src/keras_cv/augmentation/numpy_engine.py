@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from domain_core.images.parallel import for_each
+from domain_core.images.parallel import cores, for_each
 from keras_cv import array_ops
 from keras_cv.augmentation.numpy_warp import FLIPS, warp
 from keras_cv.augmentation.sample_loops import SampleLoops, in_parts_of
@@ -129,7 +129,11 @@ class NumpyEngine(SampleLoops):
     def in_parts(
         self, function: Callable[[Any, Any], Any], batch: Any, rows: Any
     ) -> Any:
-        return in_parts_of(_PART, function, batch, rows, _joined)
+        # Whole parts go to threads: few images would wait for each other too often.
+        count, threads = len(batch), cores()
+        parts = -(-count // (_PART * threads)) * threads
+        size = max(-(-count // parts), 1)
+        return in_parts_of(size, function, batch, rows, _joined, for_each)
 
     def map_values(
         self,

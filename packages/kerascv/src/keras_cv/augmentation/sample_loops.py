@@ -228,6 +228,7 @@ def in_parts_of(
     batch: Batch,
     rows: Any,
     join: Callable[[list[Any]], Any],
+    for_each: Callable[[Callable[[int], None], int], object] | None = None,
 ) -> Batch:
     """Does `SampleLoops.in_parts` for a number of samples at a time.
 
@@ -237,15 +238,23 @@ def in_parts_of(
         batch: the samples.
         rows: arrays with a row for each sample.
         join: puts arrays after each other.
+        for_each: calls a function of each index below a number; None in turn.
     """
     count = len(batch)
     if count <= size:
         return function(batch, rows)
-    parts = []
-    for start in range(0, count, size):
-        take = operator.itemgetter(slice(start, start + size))
-        part = function(batch.map(take), keras.tree.map_structure(take, rows))
-        parts.append(part)
+    parts: list[Any] = [None] * -(-count // size)
+
+    def run(number: int) -> None:
+        take = operator.itemgetter(slice(number * size, (number + 1) * size))
+        taken = keras.tree.map_structure(take, rows)
+        parts[number] = function(batch.map(take), taken)
+
+    if for_each is not None:
+        for_each(run, len(parts))
+    else:
+        for number in range(len(parts)):
+            run(number)
     return batch.map(lambda _, *values: join(list(values)), *parts)
 
 
