@@ -215,11 +215,14 @@ class BaseImageAugmentationLayer(keras.layers.Layer):
         batch, form = read(inputs, engine)
         self.check_others(batch.others)
         self.check(batch)
-        if parameters is not None:
+        # None were drawn where `training` was False: {} does that again.
+        if self.is_random and (
+            parameters == {} or (parameters is None and not training)
+        ):
+            outputs, parameters = self.without_chance(batch), {}
+        elif parameters is not None:
             parameters = map_leaves(engine.ops.convert_to_tensor, parameters)
             outputs = self.augment(batch, parameters)
-        elif self.is_random and not training:
-            outputs, parameters = self.without_chance(batch), {}
         else:
             index = read_index(index, batch)
             outputs, parameters = self.sample_and_augment(batch, index)

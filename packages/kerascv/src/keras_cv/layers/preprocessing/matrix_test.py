@@ -229,7 +229,12 @@ def test_defect_16_leaves_its_input_alone(name, dtype):
 @each_case
 def test_training(name):
     layer, inputs = make(name), inputs_of(name)
-    outputs = layer(inputs, training=False)
+    outputs, parameters = layer(inputs, training=False, return_parameters=True)
+    again = layer(inputs, parameters=parameters)
+    for a, b in zip(
+        keras.tree.flatten(outputs), keras.tree.flatten(again), strict=True
+    ):
+        np.testing.assert_array_equal(a, b)
     if not layer.is_random:
         expected = layer(inputs)
         np.testing.assert_array_equal(outputs["images"], expected["images"])
