@@ -231,8 +231,12 @@ class BaseImageAugmentationLayer(keras.layers.Layer):
 
     def sample_and_augment(self, batch: Batch, index: Any) -> tuple[Batch, Parameters]:
         """Returns the augmented batch, and the parameters that were drawn for it."""
-        parameters = self.sample(self.draws(batch, index), batch)
+        parameters = self.draw(batch, index)
         return self.augment(batch, parameters), parameters
+
+    def draw(self, batch: Batch, index: Any, step: int = 0) -> Parameters:
+        """Draws parameters for a batch; see `draws`."""
+        return self.sample(self.draws(batch, index, step), batch)
 
     def draws(self, batch: Batch, index: Any, step: int = 0) -> Draws:
         """Returns the random numbers of one call.

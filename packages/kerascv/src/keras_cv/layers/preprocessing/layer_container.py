@@ -68,10 +68,10 @@ class LayerContainer(BaseImageAugmentationLayer):
             count = layer.output_keypoints(count)
         return count
 
-    def sample_layers(self, batch: Batch, index: Any) -> Parameters:
+    def draw(self, batch: Batch, index: Any, step: int = 0) -> Parameters:
         """Draws the parameters of all layers for all samples."""
         return {
-            str(number): layer.sample(layer.draws(batch, index), batch)
+            str(number): layer.draw(batch, index, step)
             for number, layer in enumerate(self.layers)
         }
 

@@ -50,13 +50,12 @@ class RandomApply(LayerContainer):
         self.batchwise = bool(batchwise)
         self.auto_vectorize = bool(auto_vectorize)
 
-    def sample_and_augment(self, batch: Batch, index: Any) -> tuple[Batch, Parameters]:
-        parameters = self.sample_layers(batch, index)
-        draw = self.draws(batch, index).uniform()
+    def draw(self, batch: Batch, index: Any, step: int = 0) -> Parameters:
+        parameters = super().draw(batch, index, step)
+        share = self.draws(batch, index, step).uniform()
         if self.batchwise:
-            draw = draw * 0.0 + draw[:1]
-        parameters["is_applied"] = draw < self.rate
-        return self.augment(batch, parameters), parameters
+            share = share * 0.0 + share[:1]
+        return {**parameters, "is_applied": share < self.rate}
 
     def augment(self, batch: Batch, parameters: Parameters) -> Batch:
         ops = batch.engine.ops

@@ -58,8 +58,8 @@ class RandomAugmentationPipeline(LayerContainer):
         self.rate = as_fraction("rate", rate)
         self.auto_vectorize = bool(auto_vectorize)
 
-    def sample_and_augment(self, batch: Batch, index: Any) -> tuple[Batch, Parameters]:
-        draws = self.draws(batch, index)
+    def draw(self, batch: Batch, index: Any, step: int = 0) -> Parameters:
+        draws = self.draws(batch, index, step)
         ops = draws.ops
         steps = self.augmentations_per_image
         choice = draws.integers(max(len(self.layers), 1), steps)
@@ -67,18 +67,15 @@ class RandomAugmentationPipeline(LayerContainer):
         parameters: Parameters = {"choice": ops.where(is_applied, choice, -1)}
         for number, layer in enumerate(self.layers):
             drawn = [
-                layer.sample(
-                    layer.draws(batch, index, step)
-                    if self._layers_have_seeds
-                    else draws,
-                    batch,
-                )
-                for step in range(steps)  # anew at every step
+                layer.draw(batch, index, step * steps + each)
+                if self._layers_have_seeds
+                else layer.sample(draws, batch)
+                for each in range(steps)  # anew at every step
             ]
             parameters[str(number)] = keras.tree.map_structure(
                 lambda *values: ops.stack(values, axis=1), *drawn
             )
-        return self.augment(batch, parameters), parameters
+        return parameters
 
     def augment(self, batch: Batch, parameters: Parameters) -> Batch:
         if not self.layers:

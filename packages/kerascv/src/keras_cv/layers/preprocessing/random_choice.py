@@ -52,13 +52,12 @@ class RandomChoice(LayerContainer):
         self.auto_vectorize = bool(auto_vectorize)
         self.batchwise = bool(batchwise)
 
-    def sample_and_augment(self, batch: Batch, index: Any) -> tuple[Batch, Parameters]:
-        parameters = self.sample_layers(batch, index)
-        choice = self.draws(batch, index).integers(len(self.layers))
+    def draw(self, batch: Batch, index: Any, step: int = 0) -> Parameters:
+        parameters = super().draw(batch, index, step)
+        choice = self.draws(batch, index, step).integers(len(self.layers))
         if self.batchwise:
             choice = choice * 0 + choice[:1]
-        parameters["choice"] = choice
-        return self.augment(batch, parameters), parameters
+        return {**parameters, "choice": choice}
 
     def augment(self, batch: Batch, parameters: Parameters) -> Batch:
         drawn = [parameters[str(number)] for number in range(len(self.layers))]
