@@ -42,11 +42,12 @@ def apply_once(
     batch: Batch, layers: Sequence[Any], choice: Any, parameters: Sequence[Parameters]
 ) -> Batch:
     """Applies to each sample one layer; see `apply_chosen`."""
-
-    def apply(batch: Batch, rows: Any) -> Batch:
-        return apply_chosen(batch, layers, *rows)
-
-    return _in_parts(apply, batch, layers, (choice, list(parameters)))
+    return _in_parts(
+        lambda batch, rows: apply_chosen(batch, layers, *rows),
+        batch,
+        layers,
+        (choice, list(parameters)),
+    )
 
 
 def _in_parts(
@@ -116,12 +117,12 @@ def apply_chosen(
     places, parts = [], []
     for number, (layer, drawn) in enumerate(zip(layers, parameters, strict=True)):
         indices = engine.places_of(choice, number)
-        if engine.name != "tensorflow" and not len(indices):
+        if not len(indices):
             continue
         mine = map_leaves(functools.partial(ops.take, indices=indices, axis=0), drawn)
         places.append(indices)
         parts.append(layer.augment(batch.take(indices), mine))
-    return engine.combined(batch, choice, places, parts)
+    return engine.combined(batch, places, parts)
 
 
 def _select(

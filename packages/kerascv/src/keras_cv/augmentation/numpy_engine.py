@@ -102,7 +102,6 @@ class NumpyEngine(SampleLoops):
     def combined(
         self,
         batch: Any,
-        choice: np.ndarray,
         places: Sequence[np.ndarray],
         parts: Sequence[Any],
     ) -> Any:
@@ -110,7 +109,6 @@ class NumpyEngine(SampleLoops):
 
         Args:
             batch: the samples.
-            choice: int32 `(B,)`, which part a sample is in; -1 for none.
             places: indices of the samples of each part, `(n,)`.
             parts: batches of as many samples.
         """
@@ -132,7 +130,7 @@ class NumpyEngine(SampleLoops):
         # Whole parts go to threads: few images would wait for each other too often.
         count, threads = len(batch), cores()
         parts = -(-count // (_PART * threads)) * threads
-        size = max(-(-count // parts), 1)
+        size = -(-count // parts)
         return in_parts_of(size, function, batch, rows, _joined, for_each)
 
     def map_values(
@@ -514,7 +512,9 @@ class NumpyEngine(SampleLoops):
             image = images[i]
             values = image.reshape(1, -1, image.shape[-1])
             mine = {name: value[i : i + 1] for name, value in parameters.items()}
-            changed = function(values, mine, Statistics(values, self.ops), self.ops)
+            changed = function(
+                values, mine, Statistics(values, self.ops, len(image)), self.ops
+            )
             changed = changed.reshape(image.shape)
             return changed.astype(dtype or image.dtype, copy=False)
 

@@ -54,6 +54,7 @@ def warp(
             _resize(image, rows, columns, out)
             return
         is_shift = a == e == 1 and 0 in (c, f) and image.shape == out.shape
+        is_shift = is_shift and abs(c or f) < image.shape[1 if c else 0]
         if is_shift and image.dtype in _SHIFTED and image.shape[-1] <= CHANNELS:
             _shift(image, c or f, 1 if c else 0, transform, out)
             return
@@ -137,13 +138,11 @@ def _shift(
     """Blends an image that is moved along one axis with itself, a pixel further."""
     import cv2
 
-    length = image.shape[axis]
-    first = math.floor(min(max(offset, -4.0 * length), 4.0 * length))
-    share = offset - math.floor(offset)
+    length, first = image.shape[axis], math.floor(offset)
+    share = offset - first
     before, after = max(-first, 0), max(first + 1, 0)
-    pads = (before, after, 0, 0) if axis == 0 else (0, 0, before, after)
+    top, bottom, left, right = (0, 0, before, after) if axis else (before, after, 0, 0)
     border, fill = _BORDERS[transform.fill_mode], [transform.fill_value] * CHANNELS
-    top, bottom, left, right = pads
     padded = cv2.copyMakeBorder(image, top, bottom, left, right, border, value=fill)
     padded = padded.reshape(*padded.shape[:2], -1)
     start = before + first

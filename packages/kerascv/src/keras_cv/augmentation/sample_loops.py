@@ -24,13 +24,25 @@ class SampleLoops:
     In what follows `rows` is a nest of lists, tuples and dicts of arrays.
     """
 
-    def is_compiled(self, batch: Batch) -> bool:
-        """Whether loops and branches become part of a program that is made now."""
+    def is_compiled(self, array: Any) -> bool:
+        """Whether an array is part of a program that is being made."""
         return False
 
     def takes_branches(self, batch: Batch) -> bool:
         """Whether it is one sample, of which a program can look at the values."""
-        return self.is_compiled(batch) and batch.images.shape[0] == 1
+        return self.is_compiled(batch.images) and batch.images.shape[0] == 1
+
+    def each_looked_up(
+        self, function: Callable[..., Any], images: Any, rows: Any
+    ) -> Any:
+        """Calls a function that looks up pixels, for few images where that is faster.
+
+        Args:
+            function: takes images and rows of a part of the batch; gives images.
+            images: of the batch.
+            rows: arrays with a row for each image.
+        """
+        return function(images, rows)
 
     def in_parts(
         self, function: Callable[[Batch, Any], Batch], batch: Batch, rows: Any
@@ -73,46 +85,37 @@ class SampleLoops:
 class JaxLoops(SampleLoops):
     """While JAX traces: its loops."""
 
+    def is_compiled(self, array: Any) -> bool:
+        import jax
+
+        return isinstance(array, jax.core.Tracer)
+
     def each_looked_up(
         self, function: Callable[..., Any], images: Any, rows: Any
     ) -> Any:
         import jax
 
-        is_traced = isinstance(images, jax.core.Tracer)
-        if not is_traced or images.shape[0] == 1 or jax.default_backend() != "cpu":
+        is_many = self.is_compiled(images) and images.shape[0] != 1
+        if not is_many or jax.default_backend() != "cpu":
             return function(images, rows)
-
         # What is looked up in one image stays in the cache.
-        def run(sample: Any) -> Any:
-            return function(*keras.tree.map_structure(lambda x: x[None], sample))[0]
-
-        return jax.lax.map(run, (images, rows))
-
-    def is_compiled(self, batch: Batch) -> bool:
-        import jax
-
-        return isinstance(batch.images, jax.core.Tracer)
+        return jax.lax.map(_of_one(function), (images, rows))
 
     def in_parts(
         self, function: Callable[[Batch, Any], Batch], batch: Batch, rows: Any
     ) -> Batch:
         import jax
 
-        if not self.is_compiled(batch):
-            return super().in_parts(function, batch, rows)
-
-        def run(sample: Any) -> Arrays:
-            arrays, row = keras.tree.map_structure(lambda x: x[None], sample)
-            changed = function(batch.with_arrays(arrays), row)
-            return [array[0] for array in changed.arrays]
-
+        if not self.is_compiled(batch.images) or self.takes_branches(batch):
+            return function(batch, rows)
+        run = _of_one(_of_arrays(function, batch))
         return batch.with_arrays(jax.lax.map(run, (batch.arrays, rows)))
 
     def repeat(self, function: Callable[[Any, Any], Any], state: Any, rows: Any) -> Any:
         import jax
 
         arrays, rebuilt = _taken_apart(state)
-        if not isinstance(arrays[0], jax.core.Tracer) or _steps(rows) == 1:
+        if not self.is_compiled(arrays[0]) or _steps(rows) == 1:
             return super().repeat(function, state, rows)
 
         def run(arrays: Arrays, row: Any) -> tuple[Arrays, None]:
@@ -126,49 +129,43 @@ class JaxLoops(SampleLoops):
     ) -> Batch:
         import jax
 
-        if not self.is_compiled(batch):
+        if not self.is_compiled(batch.images):
             return super().branch(number, branches, batch)
-        return batch.with_arrays(jax.lax.switch(number, _of_arrays(branches)))
+        return batch.with_arrays(jax.lax.switch(number, _to_arrays(branches)))
 
 
 class TensorFlowLoops(SampleLoops):
     """In graphs of TensorFlow: its loops."""
+
+    def is_compiled(self, array: Any) -> bool:
+        import tensorflow as tf
+
+        return bool(tf.is_symbolic_tensor(array))
 
     def each_looked_up(
         self, function: Callable[..., Any], images: Any, rows: Any
     ) -> Any:
         import tensorflow as tf
 
-        if not tf.is_symbolic_tensor(images) or tf.config.list_logical_devices("GPU"):
+        if not self.is_compiled(images) or tf.config.list_logical_devices("GPU"):
             return function(images, rows)
         # What is looked up in one image stays in the cache.
         return tensorflow_map(function, images, rows)
-
-    def is_compiled(self, batch: Batch) -> bool:
-        import tensorflow as tf
-
-        return bool(tf.is_symbolic_tensor(batch.images))
 
     def in_parts(
         self, function: Callable[[Batch, Any], Batch], batch: Batch, rows: Any
     ) -> Batch:
         import tensorflow as tf
 
-        if not self.is_compiled(batch):
-            return super().in_parts(function, batch, rows)
-
-        def run(sample: Any) -> Arrays:
-            arrays, row = tf.nest.map_structure(lambda x: x[None], sample)
-            changed = function(batch.with_arrays(arrays), row)
-            return [array[0] for array in changed.arrays]
-
-        specs = [tf.TensorSpec(x.shape[1:], x.dtype) for x in batch.arrays]
-        # Few at a time: each holds images in between.
+        if not self.is_compiled(batch.images) or self.takes_branches(batch):
+            return function(batch, rows)
         arrays = tf.map_fn(
-            as_written(run),
+            as_written(_of_one(_of_arrays(function, batch))),
             (batch.arrays, rows),
-            fn_output_signature=specs,
-            parallel_iterations=2,
+            fn_output_signature=[
+                tf.TensorSpec(x.shape[1:], x.dtype) for x in batch.arrays
+            ],
+            parallel_iterations=2,  # each holds images in between
         )
         return batch.with_arrays(arrays)
 
@@ -177,7 +174,7 @@ class TensorFlowLoops(SampleLoops):
 
         arrays, rebuilt = _taken_apart(state)
         steps = _steps(rows)
-        if not tf.is_symbolic_tensor(arrays[0]) or steps == 1:
+        if not self.is_compiled(arrays[0]) or steps == 1:
             return super().repeat(function, state, rows)
 
         def run(step: Any, *arrays: Any) -> Arrays:
@@ -199,10 +196,10 @@ class TensorFlowLoops(SampleLoops):
     ) -> Batch:
         import tensorflow as tf
 
-        if not self.is_compiled(batch):
+        if not self.is_compiled(batch.images):
             return super().branch(number, branches, batch)
         return batch.with_arrays(
-            tf.switch_case(number, list(map(as_written, _of_arrays(branches))))
+            tf.switch_case(number, list(map(as_written, _to_arrays(branches))))
         )
 
 
@@ -214,12 +211,11 @@ def tensorflow_map(
 
     if images.shape[0] == 1:
         return function(images, rows)
-
-    def run(sample: Any) -> Any:
-        return function(*tf.nest.map_structure(lambda x: x[None], sample))[0]
-
-    dtype = dtype or images.dtype
-    return tf.map_fn(as_written(run), (images, rows), fn_output_signature=dtype)
+    return tf.map_fn(
+        as_written(_of_one(function)),
+        (images, rows),
+        fn_output_signature=dtype or images.dtype,
+    )
 
 
 def in_parts_of(
@@ -228,7 +224,7 @@ def in_parts_of(
     batch: Batch,
     rows: Any,
     join: Callable[[list[Any]], Any],
-    for_each: Callable[[Callable[[int], None], int], object] | None = None,
+    for_each: Callable[[Callable[[int], None], int], None],
 ) -> Batch:
     """Does `SampleLoops.in_parts` for a number of samples at a time.
 
@@ -238,7 +234,7 @@ def in_parts_of(
         batch: the samples.
         rows: arrays with a row for each sample.
         join: puts arrays after each other.
-        for_each: calls a function of each index below a number; None in turn.
+        for_each: calls a function of each index below a number, as `in_turn`.
     """
     count = len(batch)
     if count <= size:
@@ -250,12 +246,14 @@ def in_parts_of(
         taken = keras.tree.map_structure(take, rows)
         parts[number] = function(batch.map(take), taken)
 
-    if for_each is not None:
-        for_each(run, len(parts))
-    else:
-        for number in range(len(parts)):
-            run(number)
+    for_each(run, len(parts))
     return batch.map(lambda _, *values: join(list(values)), *parts)
+
+
+def in_turn(function: Callable[[int], None], count: int) -> None:
+    """Calls a function of each index below a number."""
+    for index in range(count):
+        function(index)
 
 
 def _steps(rows: Any) -> int:
@@ -273,8 +271,25 @@ def _taken_apart(state: Any) -> tuple[Arrays, Callable[[Any], Any]]:
     return [state], lambda arrays: arrays[0]
 
 
-def _of_arrays(branches: Sequence[Callable[[], Batch]]) -> list[Callable[[], Arrays]]:
-    def of_arrays(branch: Callable[[], Batch]) -> Callable[[], Arrays]:
+def _of_one(function: Callable[..., Any]) -> Callable[[Any], Any]:
+    """Returns a function of one sample for one of batches."""
+
+    def run(sample: Any) -> Any:
+        batch = keras.tree.map_structure(lambda x: x[None], sample)
+        return keras.tree.map_structure(lambda x: x[0], function(*batch))
+
+    return run
+
+
+def _of_arrays(
+    function: Callable[[Batch, Any], Batch], batch: Batch
+) -> Callable[[Arrays, Any], Arrays]:
+    """Returns a function of the arrays of a batch, and gives arrays too."""
+    return lambda arrays, rows: function(batch.with_arrays(arrays), rows).arrays
+
+
+def _to_arrays(branches: Sequence[Callable[[], Batch]]) -> list[Callable[[], Arrays]]:
+    def to_arrays(branch: Callable[[], Batch]) -> Callable[[], Arrays]:
         return lambda: branch().arrays
 
-    return [of_arrays(branch) for branch in branches]
+    return [to_arrays(branch) for branch in branches]

@@ -22,7 +22,7 @@ class Statistics:
         height: of the images.
     """
 
-    def __init__(self, values: Any, ops: Any, height: Any = 1) -> None:
+    def __init__(self, values: Any, ops: Any, height: Any) -> None:
         self._values = values
         self._ops = ops
         self._height = height
@@ -138,6 +138,7 @@ def nearest_level(values: Any, low: float, high: float, bins: int, ops: Any) -> 
     """Returns which of `bins` levels is nearest, int32; the lowest one for NaN."""
     level = ops.round((values - low) * ((bins - 1) / (high - low)))
     level = ops.clip(level, 0.0, bins - 1.0)
+    # NaN becomes some integer, which one depends on the library.
     with np.errstate(invalid="ignore"):
         level = ops.cast(level, "int32")
     return ops.clip(level, 0, bins - 1)

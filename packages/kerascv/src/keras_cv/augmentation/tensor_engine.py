@@ -68,12 +68,6 @@ class TensorEngine(TensorColors, SampleLoops):
 
         return self.each_looked_up(warp, images, rows)
 
-    def each_looked_up(
-        self, function: Callable[..., Any], images: Any, rows: Any
-    ) -> Any:
-        """Does what `each` does, for functions that look up pixels."""
-        return self.each(function, images, rows)
-
     def _warp(self, images: Any, transform: Transform, interpolation: str) -> Any:
         ops = self.ops
         source = tuple(ops.shape(images)[1:3])

@@ -123,22 +123,6 @@ class TensorFlowEngine(TensorFlowLoops, TensorEngine):
         values = ops.cast(decoded, "float32") * ((high - low) / 255) + low
         return self.as_dtype(values, images.dtype)
 
-    def places_of(self, choice: Any, number: int) -> Any:
-        """Returns the indices at which a number was chosen, int32 `(n,)`."""
-        return self.ops.cast(self.ops.where(choice == number)[:, 0], "int32")
-
-    def combined(self, batch: Any, choice: Any, places: Any, parts: Any) -> Any:
-        """Returns a batch with samples of others in its places."""
-        ops = self.ops
-        rest = self.places_of(choice, -1)
-
-        def put(values: Any, *others: Any) -> Any:
-            samples = [*others, self.take_samples(values, rest)]
-            together = ops.dynamic_stitch([*places, rest], samples)
-            return ops.ensure_shape(together, values.shape)
-
-        return batch.map(put, *parts)
-
 
 @functools.cache
 def tensorflow_engine() -> TensorFlowEngine:

@@ -15,7 +15,7 @@ import keras
 
 from keras_cv.augmentation.keras_engine import KerasEngine
 from keras_cv.augmentation.resampling import source_axis
-from keras_cv.augmentation.sample_loops import in_parts_of
+from keras_cv.augmentation.sample_loops import in_parts_of, in_turn
 from keras_cv.augmentation.transform import Transform, inverse
 
 # What torch calls our fill modes.
@@ -40,7 +40,7 @@ class TorchEngine(KerasEngine):
         """Returns the indices at which a number was chosen, int64 `(n,)`."""
         return (choice == number).nonzero()[:, 0]
 
-    def combined(self, batch: Any, choice: Any, places: Any, parts: Any) -> Any:
+    def combined(self, batch: Any, places: Any, parts: Any) -> Any:
         """Returns a batch with samples of others in its places."""
         import torch
 
@@ -66,7 +66,8 @@ class TorchEngine(KerasEngine):
     ) -> Any:
         if self.has_static_shapes:
             return function(batch, rows)
-        return in_parts_of(_TOGETHER, function, batch, rows, self.ops.concatenate)
+        join = self.ops.concatenate
+        return in_parts_of(_TOGETHER, function, batch, rows, join, in_turn)
 
     def each(
         self, function: Callable[..., Any], images: Any, rows: Any, dtype: Any = None
@@ -84,11 +85,6 @@ class TorchEngine(KerasEngine):
                 results = result.new_empty((count, *result.shape[1:]))
             results[start : start + size] = result
         return results
-
-    def each_looked_up(
-        self, function: Callable[..., Any], images: Any, rows: Any
-    ) -> Any:
-        return function(images, rows)  # by one operation of torch
 
     def tile(self, images: Any, sources: Any, center: Any) -> Any:
         tile = super().tile

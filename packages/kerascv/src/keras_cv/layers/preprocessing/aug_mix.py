@@ -82,6 +82,7 @@ class AugMix(ColorAugmentation):
         self.num_chains = as_positive_int("num_chains", num_chains)
         self.chain_depth = _as_depths(chain_depth)
         self.alpha = as_alpha(alpha)
+        # They are told what to do; their factors say along which axis they move.
         self._layers_of_chains: list[BaseImageAugmentationLayer] = [
             AutoContrast(value_range),
             Equalization(value_range),

@@ -122,7 +122,9 @@ def test_labels_as_tensors(name, bad):
         make(name)(to_tensors({"images": IMAGES, **BAD_LABELS[bad]}))
 
 
-@pytest.mark.skipif(BACKEND != "tensorflow", reason="of tf.data")
+@pytest.mark.skipif(
+    BACKEND != "tensorflow", reason="tf.data is the same on all backends"
+)
 @pytest.mark.parametrize("graph", [False, True])
 @pytest.mark.parametrize("name", ["RandomFlip", "MixUp"])
 @pytest.mark.parametrize(

@@ -52,12 +52,13 @@ def as_arrays(structure):
     ids=lambda layer: layer.name,
 )
 def test_mixing_layers_reach_all_images(layer):
-    """Upstream's, and ours once, let them see the images alone that chose them."""
+    """Also those that did not choose the layer: partners come from all of the batch."""
     expected, parameters = layer(MIXED, return_parameters=True)
     assert not np.array_equal(expected["images"], MIXED["images"])
     again = layer(MIXED, parameters=parameters)
     np.testing.assert_array_equal(again["images"], expected["images"])
     found = compiled(layer)(as_tensors(MIXED), parameters=as_tensors(parameters))
+    # Of 255, and sums are made in another order: 4e-6 of the range.
     np.testing.assert_allclose(
         as_arrays(found["images"]), expected["images"], rtol=0, atol=1e-3
     )
@@ -129,6 +130,28 @@ def test_many_images_in_parts(layer):
     difference = np.abs(as_arrays(found).astype(int) - expected)
     # Equalization may put a level elsewhere where a step before it was rounded.
     assert np.mean(difference > 1) < 0.02
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        P.RandomChoice([P.RandAugment(seed=1, **BOXES), P.RandomFlip(seed=2, **BOXES)]),
+        P.RandomApply(P.Augmenter([P.RandomFlip(**BOXES), P.Solarization()])),
+        P.RandomAugmentationPipeline(
+            [P.RandomChoice([P.RandomFlip(**BOXES), P.Grayscale(3)]), P.RandAugment()],
+            2,
+        ),
+    ],
+    ids=lambda layer: layer.name,
+)
+def test_containers_in_containers(layer):
+    inputs = {"images": IMAGES}
+    expected, parameters = layer(inputs, return_parameters=True)
+    again = layer(inputs, parameters=parameters)
+    np.testing.assert_array_equal(again["images"], expected["images"])
+    found = compiled(layer)(as_tensors(inputs), parameters=as_tensors(parameters))
+    difference = np.abs(as_arrays(found["images"]).astype(int) - expected["images"])
+    assert np.mean(difference > 1) < 0.02  # see above
 
 
 def test_many_images_of_different_sizes():

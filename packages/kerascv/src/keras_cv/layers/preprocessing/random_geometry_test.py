@@ -1,5 +1,7 @@
 """Which way translation, zoom, rotation and perspective go, and what is left."""
 
+import math
+
 import keras
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from keras_cv.layers.preprocessing import (
     RandomAspectRatio,
     RandomPerspective,
     RandomRotation,
+    RandomShear,
     RandomTranslation,
     RandomZoom,
 )
@@ -152,3 +155,57 @@ def test_any_number_of_channels(channels):
 def test_arguments_are_checked(make, name):
     with pytest.raises(ValueError, match=name):
         make()
+
+
+def shifted(line, offset, fill_mode):
+    """Returns a line `(N, C)` that is read further on, by NumPy's padding."""
+    pads = ((2 * len(line), 2 * len(line)), (0, 0))
+    mode = {"reflect": "symmetric", "nearest": "edge"}.get(fill_mode, fill_mode)
+    padded = np.pad(line, pads, mode=mode)
+    first = math.floor(offset)
+    here, there = (
+        padded[2 * len(line) + first + step :][: len(line)] for step in range(2)
+    )
+    return here + (offset - first) * (there - here)
+
+
+@pytest.mark.parametrize("fill_mode", ["reflect", "constant", "wrap", "nearest"])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_moves_along_one_axis(axis, channels, fill_mode):
+    rng = np.random.default_rng(0)
+    images = rng.uniform(0, 255, (2, 12, 12, channels)).astype("float32")
+    offsets = np.array([0.3, -0.71], "float32")
+    turned = np.swapaxes(images, 1, 2) if axis == 0 else images  # lines are rows
+    tensors = keras.ops.convert_to_tensor(images)
+
+    def check(found, expected):
+        found = keras.ops.convert_to_numpy(found)
+        expected = np.swapaxes(expected, 1, 2) if axis == 0 else expected
+        # Offsets are computed in float32, and pixels differ by up to 255.
+        np.testing.assert_allclose(found, expected, atol=2e-2)
+
+    factors = {"height_factor": 0.0, "width_factor": 0.0}
+    factors["height_factor" if axis == 0 else "width_factor"] = 1.0
+    layer = RandomTranslation(**factors, fill_mode=fill_mode)
+    drawn = {"height": 0 * offsets, "width": 0 * offsets}
+    drawn["height" if axis == 0 else "width"] = offsets
+    expected = np.stack(
+        [
+            [shifted(line, -12 * offset, fill_mode) for line in image]
+            for image, offset in zip(turned, offsets, strict=True)
+        ]
+    )
+    check(layer(images, parameters=drawn), expected)
+    check(layer(tensors, parameters=drawn), expected)
+
+    name = "y" if axis == 0 else "x"
+    layer = RandomShear(**{f"{name}_factor": 1.0}, fill_mode=fill_mode)
+    drawn = {"x": 0 * offsets, "y": 0 * offsets, name: offsets}
+    expected = np.stack(
+        [
+            [shifted(line, row * offset, fill_mode) for row, line in enumerate(image)]
+            for image, offset in zip(turned, offsets, strict=True)
+        ]
+    )
+    check(layer(tensors, parameters=drawn), expected)

@@ -70,7 +70,9 @@ def test_defect_16_leaves_dicts_of_tensors_alone(name):
     keras.tree.map_structure(np.testing.assert_array_equal, to_numpy(inputs), values)
 
 
-@pytest.mark.skipif(BACKEND != "tensorflow", reason="of tf.data")
+@pytest.mark.skipif(
+    BACKEND != "tensorflow", reason="tf.data is the same on all backends"
+)
 @pytest.mark.parametrize("graph", [False, True])
 @pytest.mark.parametrize("name", ["RandomFlip", "RandomRotation", "Resizing"])
 def test_defect_17_one_image_in_a_dataset(name, graph):
@@ -86,10 +88,13 @@ def test_defect_17_one_image_in_a_dataset(name, graph):
     expected = make(name)(single, index=4)["bounding_boxes"]
     found = next(iter(mapped))["bounding_boxes"]
     for key in expected:
+        # Of pixels; with `graph` another library multiplied the matrices.
         np.testing.assert_allclose(found[key], expected[key], rtol=1e-4, atol=1e-3)
 
 
-@pytest.mark.skipif(BACKEND != "torch", reason="NumPy's engine is the same on all")
+@pytest.mark.skipif(
+    BACKEND != "torch", reason="NumPy's engine is the same on all backends"
+)
 @pytest.mark.parametrize(
     "name", [name for name in CASES if "keypoints" not in CASES[name].impossible]
 )
