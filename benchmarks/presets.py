@@ -142,8 +142,8 @@ def measure_weights(folder: pathlib.Path, reps: int) -> dict[str, float]:
     from safetensors.numpy import load_file
 
     import keras_nlp
-    from domain_core.initialization import without_initialization
     from domain_core.presets import open_preset
+    from domain_core.weights.initialization import without_initialization
 
     layout = open_preset(folder / "ours")
     cls, config = layout.backbone(True)

@@ -184,8 +184,8 @@ def build_tiktoken(options: argparse.Namespace) -> Measurements:
     """OpenAI's byte-pair tokenizer, with the ranks of our merges."""
     import tiktoken
 
-    from domain_core.text.byte_level import token_to_bytes
-    from domain_core.text.byte_pair_patterns import PATTERNS
+    from domain_core.text.byte_pair.byte_level import token_to_bytes
+    from domain_core.text.byte_pair.patterns import PATTERNS
 
     ids, _, _ = vocabularies()
     encoding = tiktoken.Encoding(

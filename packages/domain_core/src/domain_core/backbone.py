@@ -13,7 +13,7 @@ import keras
 from domain_core.preset import Preset
 from domain_core.registry import presets_of
 from domain_core.serialization import dtype_name, revive
-from domain_core.weight_paths import weight_paths
+from domain_core.weights.weight_paths import weight_paths
 
 
 class PresetsProperty:

@@ -161,7 +161,7 @@ def make_logits(
 
     Losses of half-precision logits lose digits, and predictions would be 16 bit.
     """
-    from domain_core.initialization import initializer
+    from domain_core.weights.initialization import initializer
 
     half = backbone.compute_dtype in ("float16", "bfloat16")
     return keras.layers.Dense(

@@ -17,8 +17,8 @@ from domain_core.preset_errors import PresetNotFoundError
 from domain_core.serialization import registered_name, serializable
 
 if TYPE_CHECKING:
-    from domain_core.presets.converter import Converter
-    from domain_core.presets.keras_converter import KerasConverter
+    from domain_core.presets.keras.converter import KerasConverter
+    from domain_core.presets.transformers.converter import Converter
 
 
 @dataclasses.dataclass(frozen=True)

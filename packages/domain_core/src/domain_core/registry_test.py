@@ -2,7 +2,7 @@ import pytest
 
 import domain_core
 from domain_core import registry
-from domain_core.presets.converter import Converter
+from domain_core.presets.transformers.converter import Converter
 
 
 def preset(**options):

@@ -12,7 +12,7 @@ from domain_core.backbone_outputs import outputs_of
 from domain_core.ops import FusedAdam
 from domain_core.pipeline import PipelineModel
 from domain_core.serialization import revive
-from domain_core.weight_paths import weight_paths
+from domain_core.weights.weight_paths import weight_paths
 
 _LEARNING_RATE = 5e-5
 

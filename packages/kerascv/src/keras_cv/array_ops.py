@@ -17,7 +17,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from domain_core.host_call import is_tensorflow
+from domain_core.arrays.host_call import is_tensorflow
 
 
 class NumpyOps:

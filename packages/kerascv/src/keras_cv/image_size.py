@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from domain_core.host_call import is_tensorflow, rank
+from domain_core.arrays.host_call import is_tensorflow, rank
 from keras_cv import array_ops
 
 _ADVICE = "Pass `image_shape` with the numbers, such as (height, width, channels)."

@@ -125,7 +125,7 @@ def _is_offline() -> bool:
 
 def _cache_places() -> dict[str, Path]:
     from domain_core.presets.sources.cache import cache_directory
-    from domain_core.presets.sources.kaggle_cache import kaggle_cache_directory
+    from domain_core.presets.sources.kaggle.cache import kaggle_cache_directory
 
     hub = os.environ.get("HF_HUB_CACHE")
     home = Path(os.environ.get("HF_HOME", Path.home() / ".cache" / "huggingface"))

@@ -11,7 +11,7 @@ from typing import Any
 from domain_core.cli.answer import Answer, add_command, count_text, pairs, size_text
 from domain_core.cli.presets import preset_data, task_name
 from domain_core.preset_errors import PresetNotFoundError
-from domain_core.presets.opening import layout_of, open_folder
+from domain_core.presets.open_preset import layout_of, open_folder
 from domain_core.registry import find_preset
 from domain_core.serialization import registered_class, to_json
 

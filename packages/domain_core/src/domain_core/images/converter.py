@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from domain_core.arguments import as_positive_int, check_choices, is_positive_int
-from domain_core.host_call import (
+from domain_core.arrays.host_call import (
     Spec,
     host_call,
     is_symbolic,
@@ -18,7 +18,7 @@ from domain_core.host_call import (
     rank,
     to_host,
 )
-from domain_core.images import inputs, resize
+from domain_core.images import image_inputs, resize
 from domain_core.images.decode import (
     Limits,
     as_channels,
@@ -184,7 +184,7 @@ class ImageConverter:
             return self._convert_in_graph(images)
         if _is_backend_tensor(images):
             shape = tuple(images.shape)
-            inputs.check_shape(shape, "`images`", self.channels)
+            image_inputs.check_shape(shape, "`images`", self.channels)
             if len(shape) == 4:
                 return self.convert_tensors(images)
             return self.convert_tensors(keras.ops.expand_dims(images, 0))[0]
@@ -214,8 +214,10 @@ class ImageConverter:
                 "`keras.Input((height, width, channels))`, or convert ahead of the "
                 "model."
             )
-        inputs.check_shape(shape, "`images`", self.channels)
-        inputs.check_dtype(keras.backend.standardize_dtype(images.dtype), "`images`")
+        image_inputs.check_shape(shape, "`images`", self.channels)
+        image_inputs.check_dtype(
+            keras.backend.standardize_dtype(images.dtype), "`images`"
+        )
         window = self._window(shape[1], shape[2])
         if self.crop_first:
             window = resize.center_cropped(self.image_size, self.image_size)
@@ -295,8 +297,8 @@ class ImageConverter:
         axes = rank(images, "images")
         image_axes = 0 if images.dtype.name == "string" else 3
         if image_axes:
-            inputs.check_shape(tuple(images.shape), "`images`", self.channels)
-            inputs.check_dtype(images.dtype.name, "`images`")
+            image_inputs.check_shape(tuple(images.shape), "`images`", self.channels)
+            image_inputs.check_dtype(images.dtype.name, "`images`")
         if axes not in (image_axes, image_axes + 1):
             raise ValueError(
                 "Expected paths or contents of files as a string or a flat batch of "
@@ -307,7 +309,7 @@ class ImageConverter:
         return host_call(self._convert_on_host, (images,), spec)
 
     def _convert_on_host(self, images: Any) -> np.ndarray:
-        items, single = inputs.as_items(images)
+        items, single = image_inputs.as_items(images)
         import_pillow()
         names = (
             ["`images`"] if single else [f"`images[{i}]`" for i in range(len(items))]
@@ -315,7 +317,7 @@ class ImageConverter:
         limits = Limits(self.max_bytes, self.max_pixels)
         for i, item in enumerate(items):
             # Here, not in threads: the same lazy image may be there twice.
-            if inputs.is_pillow(item):
+            if image_inputs.is_pillow(item):
                 check_pixels(item, names[i], limits)
                 items[i] = as_channels(item, names[i], self.channels)
         shape = (*self.image_size, self.channels)
@@ -323,7 +325,7 @@ class ImageConverter:
         factor, shift = self._affine(columns=self.image_size[1])
 
         def convert(i: int) -> None:
-            name, image = inputs.load(items[i], names[i], self.channels, limits)
+            name, image = image_inputs.load(items[i], names[i], self.channels, limits)
             if isinstance(image, bytes):
                 draft_size = self._draft_size if self.draft else None
                 image = decode(image, name, self.channels, limits, draft_size)

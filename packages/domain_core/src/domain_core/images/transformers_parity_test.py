@@ -8,7 +8,7 @@ from PIL import Image
 from sklearn.datasets import load_sample_images
 
 from domain_core.images import ImageConverter
-from domain_core.presets.transformers_images import image_converter_arguments
+from domain_core.presets.transformers.image_processor import image_converter_arguments
 
 DATA = Path(__file__).resolve().parents[6] / "shared" / "data"
 IMAGENET = {

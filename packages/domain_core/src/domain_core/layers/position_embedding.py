@@ -8,13 +8,13 @@ import keras
 
 from domain_core import ops
 from domain_core.arguments import as_positive_int
-from domain_core.initialization import initializer
 from domain_core.layers.position_indices import position_indices
 from domain_core.serialization import (
     initializer_config,
     layer_config,
     serializable,
 )
+from domain_core.weights.initialization import initializer
 
 
 @serializable("domain_core")

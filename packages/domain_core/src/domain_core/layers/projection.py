@@ -13,7 +13,7 @@ from typing import Any
 import keras
 
 from domain_core import ops
-from domain_core.initialization import initializer
+from domain_core.weights.initialization import initializer
 
 
 def project(dense: keras.layers.Dense, x: Any, policy: Any) -> Any:

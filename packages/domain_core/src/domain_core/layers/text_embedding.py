@@ -7,13 +7,13 @@ from typing import Any
 import keras
 
 from domain_core import ops
-from domain_core.initialization import initializer
 from domain_core.layers.projection import look_up, normalize
 from domain_core.serialization import (
     initializer_config,
     layer_config,
     serializable,
 )
+from domain_core.weights.initialization import initializer
 
 
 @serializable("domain_core")

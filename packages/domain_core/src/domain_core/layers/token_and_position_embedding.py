@@ -7,7 +7,6 @@ from typing import Any
 import keras
 
 from domain_core.arguments import as_positive_int
-from domain_core.initialization import initializer
 from domain_core.layers.position_embedding import PositionEmbedding
 from domain_core.layers.projection import look_up
 from domain_core.serialization import (
@@ -15,6 +14,7 @@ from domain_core.serialization import (
     layer_config,
     serializable,
 )
+from domain_core.weights.initialization import initializer
 
 
 @serializable("domain_core")

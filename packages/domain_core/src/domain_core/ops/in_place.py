@@ -12,8 +12,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from domain_core.arrays.aligned import as_aligned
 from domain_core.ops.activation import activation
-from domain_core.tensor import as_aligned
 
 _SHARED = ("float64", "float32", "float16", "int64", "int32", "int8", "uint8")
 

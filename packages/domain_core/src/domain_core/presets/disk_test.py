@@ -21,7 +21,7 @@ WRITER = """
     import numpy as np
 
     from domain_core.presets.disk import whole_directory
-    from domain_core.presets.tensor_writer import Tensor, write_tensors
+    from domain_core.presets.safetensors_writer import Tensor, write_tensors
 
     target = Path(sys.argv[1])
     for number in range(10**9):

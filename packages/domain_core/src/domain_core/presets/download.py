@@ -8,7 +8,7 @@ from pathlib import Path
 
 from domain_core.presets.disk import check_free_disk, whole_directory
 from domain_core.presets.folder import LocalFolder
-from domain_core.presets.opening import layout_of, open_folder
+from domain_core.presets.open_preset import layout_of, open_folder
 from domain_core.presets.verifying import drop_damaged
 
 # Formats that other programs read and we never do; repositories on Hugging Face often

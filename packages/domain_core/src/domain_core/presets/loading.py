@@ -8,13 +8,13 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from domain_core.allocation_budget import allocation_budget
-from domain_core.initialization import without_initialization
 from domain_core.preset_errors import PresetCorruptError, PresetError
 from domain_core.presets.layout import Layout
-from domain_core.presets.matching import check_parts, check_token_ids
-from domain_core.presets.opening import open_preset
+from domain_core.presets.open_preset import open_preset
+from domain_core.presets.part_checks import check_parts, check_token_ids
 from domain_core.registry import task_for
+from domain_core.weights.allocation_budget import allocation_budget
+from domain_core.weights.initialization import without_initialization
 
 _FROM_PRESET = object()
 _CHECKS = ("verify", "verify_key")

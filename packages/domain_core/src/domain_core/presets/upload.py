@@ -8,7 +8,7 @@ from typing import Any
 
 from domain_core.preset_errors import PresetCorruptError, PresetNotFoundError
 from domain_core.presets.folder import LocalFolder
-from domain_core.presets.opening import layout_of
+from domain_core.presets.open_preset import layout_of
 from domain_core.presets.sources import source_of
 
 

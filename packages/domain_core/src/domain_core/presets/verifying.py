@@ -36,7 +36,7 @@ def verify(
 ) -> dict[str, str]:
     """Does what `check_folder` does, for a preset by its name, handle or directory."""
     # Opening checks files too.
-    from domain_core.presets.opening import open_folder
+    from domain_core.presets.open_preset import open_folder
 
     return check_folder(open_folder(preset), key)
 
@@ -49,7 +49,7 @@ def repair(
     Returns:
         What `verify` returns, and the names of the files that were damaged.
     """
-    from domain_core.presets.opening import open_folder
+    from domain_core.presets.open_preset import open_folder
 
     damaged = drop_damaged(open_folder(preset))
     # Opened again: what was damaged may say which files there are.

@@ -30,9 +30,9 @@ import numpy as np
 import pytest
 
 from domain_core import registry
-from domain_core.initialization import without_initialization
 from domain_core.serialization import from_json, to_json
 from domain_core.testing.values import assert_close, to_numpy
+from domain_core.weights.initialization import without_initialization
 
 # Where blocks take the short way through their sublayers.
 _SHORT_WAYS = (

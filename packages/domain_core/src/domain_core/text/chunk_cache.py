@@ -7,7 +7,7 @@ from itertools import chain, filterfalse
 
 import numpy as np
 
-from domain_core.ragged import Ragged
+from domain_core.arrays.ragged import Ragged
 
 # What a cache holds before it starts anew: characters, plus a fixed amount per chunk
 # for the objects around them. In memory up to some 100 MB, 40 for English.

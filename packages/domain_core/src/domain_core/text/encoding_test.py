@@ -3,9 +3,9 @@ import warnings
 import numpy as np
 import pytest
 
-from domain_core.ragged import Ragged
+from domain_core.arrays.ragged import Ragged
 from domain_core.text import StreamDecoder, TruncationWarning
-from domain_core.tokenizer import Tokenizer
+from domain_core.tokenizers.tokenizer import Tokenizer
 
 
 class Letters(Tokenizer):

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from itertools import chain, islice, repeat
 
-from domain_core.text.compiled import call_compiled, import_tokenizers
+from domain_core.text.tokenizers_library import call_compiled, import_tokenizers
 
 # The symbols of a word before any merge, or of a token.
 Symbols = tuple[str, ...]

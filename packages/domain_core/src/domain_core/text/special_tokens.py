@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from domain_core.ragged import Ragged
+from domain_core.arrays.ragged import Ragged
 
 POLICIES = ("parse", "text", "error")
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from domain_core.ragged import Ragged
+from domain_core.arrays.ragged import Ragged
 from domain_core.text.special_tokens import (
     TextPieces,
     as_policy,
@@ -67,7 +67,7 @@ def test_graph_agrees(strip_left):
         pytest.skip("does not depend on the backend")
     pytest.importorskip("tensorflow_text")
     tf = pytest.importorskip("tensorflow")
-    from domain_core.text.special_tokens_graph import encode_around
+    from domain_core.text.graph_special_tokens import encode_around
 
     texts = ["x<a>y", "", "<a><a>b", "no", " \u2003<mask>é", "a <mask>", "<mask> <a>"]
     pieces = cut(texts, strip_left)

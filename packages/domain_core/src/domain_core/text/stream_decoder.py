@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from domain_core.ragged import Ragged
-from domain_core.text.inputs import as_rows
+from domain_core.arrays.ragged import Ragged
+from domain_core.text.text_inputs import as_rows
 
 # What decoders write for bytes that are no character, or not yet.
 _REPLACEMENT = "\ufffd"

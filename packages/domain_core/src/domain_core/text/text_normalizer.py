@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from domain_core.text.keras_word_piece import fold_case
-from domain_core.text.normal_form import normalize
+from domain_core.text.unicode_normalization import normalize
+from domain_core.text.word_piece.keras_engine import fold_case
 
 FORMS = ("NFC", "NFD", "NFKC", "NFKD")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from domain_core.host_call import to_host
+from domain_core.arrays.host_call import to_host
 
 
 def training_texts(data: Any) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from domain_core.host_call import Spec, host_call, is_symbolic
+from domain_core.arrays.host_call import Spec, host_call, is_symbolic
 from keras_cv.array_ops import is_backend_tensor
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from domain_core.host_call import is_tensorflow
+from domain_core.arrays.host_call import is_tensorflow
 from keras_cv import array_ops
 
 PADDING = -1

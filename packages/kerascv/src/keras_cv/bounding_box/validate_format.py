@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from domain_core.host_call import is_tensorflow
+from domain_core.arrays.host_call import is_tensorflow
 from keras_cv import array_ops
 from keras_cv.bounding_box import rows
 

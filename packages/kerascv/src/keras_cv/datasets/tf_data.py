@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from domain_core.host_call import Spec, host_call
+from domain_core.arrays.host_call import Spec, host_call
 from keras_cv.datasets.image_dataset import ImageDataset, Sample
 
 _BOXES = "bounding_boxes"

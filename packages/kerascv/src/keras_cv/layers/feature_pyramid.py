@@ -8,8 +8,8 @@ from typing import Any
 import keras
 
 from domain_core.arguments import as_positive_int
-from domain_core.initialization import initializer
 from domain_core.serialization import layer_config, revive, serializable
+from domain_core.weights.initialization import initializer
 from keras_cv.layers.conv_norm import build_conv, convolve
 from keras_cv.layers.feature_maps import check_feature_map
 

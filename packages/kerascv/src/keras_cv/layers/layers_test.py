@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from domain_core.testing import assert_close, to_numpy
-from domain_core.weight_paths import weight_paths
+from domain_core.weights.weight_paths import weight_paths
 from keras_cv import layers
 
 BACKEND = keras.config.backend()

@@ -9,8 +9,8 @@ import keras
 
 from domain_core import ops
 from domain_core.arguments import as_positive_int, as_rate
-from domain_core.initialization import initializer
 from domain_core.serialization import layer_config, revive, serializable
+from domain_core.weights.initialization import initializer
 from keras_cv.layers.conv_norm import batch_normalize, build_conv, convolve
 from keras_cv.layers.feature_maps import check_feature_map
 from keras_cv.layers.squeeze_and_excite_2d import spatial_mean

@@ -8,9 +8,9 @@ import keras
 
 from domain_core import ops
 from domain_core.arguments import as_positive_int
-from domain_core.initialization import initializer
 from domain_core.layers.projection import project
 from domain_core.serialization import layer_config, revive, serializable
+from domain_core.weights.initialization import initializer
 from keras_cv.layers.feature_maps import check_feature_map
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from domain_core.images.inputs import check_dtype, check_shape
+from domain_core.images.image_inputs import check_dtype, check_shape
 from domain_core.pipeline.samples import as_arrays
 
 

@@ -11,10 +11,10 @@ from domain_core.layers import SinePositionEncoding as SinePositionEncoding
 from domain_core.layers import TokenAndPositionEmbedding as TokenAndPositionEmbedding
 from domain_core.layers import TransformerDecoder as TransformerDecoder
 from domain_core.layers import TransformerEncoder as TransformerEncoder
-from domain_core.text.masking import MaskedLMMaskGenerator as MaskedLMMaskGenerator
-from domain_core.text.multi_segment_packer import (
+from domain_core.text.rows.masking import MaskedLMMaskGenerator as MaskedLMMaskGenerator
+from domain_core.text.rows.multi_segment_packer import (
     MultiSegmentPacker as MultiSegmentPacker,
 )
-from domain_core.text.random_deletion import RandomDeletion as RandomDeletion
-from domain_core.text.random_swap import RandomSwap as RandomSwap
-from domain_core.text.start_end_packer import StartEndPacker as StartEndPacker
+from domain_core.text.rows.random_deletion import RandomDeletion as RandomDeletion
+from domain_core.text.rows.random_swap import RandomSwap as RandomSwap
+from domain_core.text.rows.start_end_packer import StartEndPacker as StartEndPacker

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from domain_core.arguments import as_positive_int
-from domain_core.host_call import to_host
+from domain_core.arrays.host_call import to_host
 from domain_core.serialization import serializable
-from domain_core.text.inputs import as_rows, as_texts
+from domain_core.text.text_inputs import as_rows, as_texts
 from keras_nlp.metrics.mergeable_metric import (
     SampleMetric,
     one_text_each,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from domain_core.serialization import serializable
-from domain_core.text.inputs import as_rows
+from domain_core.text.text_inputs import as_rows
 from keras_nlp.metrics.mergeable_metric import SampleMetric, require_same_size
 
 

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from domain_core.ragged import Ragged
+from domain_core.arrays.ragged import Ragged
 from domain_core.serialization import from_json, to_json
 from keras_nlp.metrics import EditDistance
 from keras_nlp.metrics.edit_distance import edit_distance

@@ -8,9 +8,9 @@ from typing import Any, Self
 import keras
 import numpy as np
 
-from domain_core.host_call import is_symbolic, to_host
+from domain_core.arrays.host_call import is_symbolic, to_host
 from domain_core.serialization import revive
-from domain_core.text.inputs import as_texts
+from domain_core.text.text_inputs import as_texts
 
 
 class MergeableMetric(keras.metrics.Metric):

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from domain_core.presets.config_map import Argument, ConfigMap
-from domain_core.presets.keras_converter import (
+from domain_core.presets.keras.converter import (
     ACTIVATION,
     DTYPE,
     KerasClass,
     KerasTask,
 )
-from domain_core.weight_map import Target, Transform, WeightMap
+from domain_core.weights.weight_map import Target, Transform, WeightMap
 
 _LAYER, _BLOCK = "layers/transformer_encoder_{i}", "blocks.{i}"
 _ATTENTION = f"{_LAYER}/_self_attention_layer"

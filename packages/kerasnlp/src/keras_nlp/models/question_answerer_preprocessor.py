@@ -10,17 +10,17 @@ import numpy as np
 
 from domain_core import Preprocessor, serializable
 from domain_core.arguments import as_positive_int
-from domain_core.host_call import (
+from domain_core.arrays.host_call import (
     Spec,
     host_call,
     is_symbolic,
     leading_shape,
     to_host,
 )
-from domain_core.ragged import Ragged
-from domain_core.text.inputs import as_segments
-from domain_core.text.multi_segment_packer import MultiSegmentPacker
-from domain_core.text.windows import Windows, pack_windows, token_spans
+from domain_core.arrays.ragged import Ragged
+from domain_core.text.rows.context_windows import Windows, pack_windows, token_spans
+from domain_core.text.rows.multi_segment_packer import MultiSegmentPacker
+from domain_core.text.text_inputs import as_segments
 from keras_nlp.models.text_classifier_preprocessor import require_tokenizer
 
 

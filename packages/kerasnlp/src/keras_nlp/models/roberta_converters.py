@@ -15,8 +15,8 @@ from domain_core import (
     dense_weights,
     norm_weights,
 )
-from domain_core.presets.keras_converter import KerasClass, KerasConverter
-from domain_core.presets.transformers import (
+from domain_core.presets.keras.converter import KerasClass, KerasConverter
+from domain_core.presets.transformers.reader import (
     activation_name,
     classifier_arguments,
     classifier_config,

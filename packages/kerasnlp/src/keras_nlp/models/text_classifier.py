@@ -10,7 +10,7 @@ import keras
 from domain_core import register_task
 from domain_core.backbone_outputs import gives, require_outputs
 from domain_core.classifier import Classifier, make_logits
-from domain_core.initialization import initializer
+from domain_core.weights.initialization import initializer
 from keras_nlp.models.pooling import pool
 from keras_nlp.models.text_classifier_preprocessor import TextClassifierPreprocessor
 from keras_nlp.models.text_inputs import check_preprocessor_fits

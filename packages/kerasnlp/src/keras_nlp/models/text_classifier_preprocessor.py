@@ -8,18 +8,18 @@ import keras
 import numpy as np
 
 from domain_core import Preprocessor, serializable
-from domain_core.array_engine import NUMPY, ArrayEngine, tensorflow_engine
-from domain_core.host_call import (
+from domain_core.arrays.host_call import (
     Spec,
     host_call,
     is_symbolic,
     leading_shape,
     to_host,
 )
-from domain_core.text.inputs import as_segments
-from domain_core.text.multi_segment_packer import MultiSegmentPacker
-from domain_core.text.packing import Packed, PadTo
-from domain_core.text.row_forms import as_tensor_rows
+from domain_core.arrays.operations import NUMPY, ArrayEngine, tensorflow_engine
+from domain_core.text.rows.conversion import as_tensor_rows
+from domain_core.text.rows.multi_segment_packer import MultiSegmentPacker
+from domain_core.text.rows.packing import Packed, PadTo
+from domain_core.text.text_inputs import as_segments
 
 
 @serializable(package="kerasnlp")

@@ -9,10 +9,10 @@ import numpy as np
 
 from domain_core import register_task
 from domain_core.arguments import as_positive_int
+from domain_core.arrays.host_call import to_host
 from domain_core.backbone_outputs import gives
-from domain_core.host_call import to_host
 from domain_core.task import Task
-from domain_core.text.inputs import as_segments
+from domain_core.text.text_inputs import as_segments
 from keras_nlp.models.pooling import pool
 from keras_nlp.models.text_embedder_preprocessor import TextEmbedderPreprocessor
 from keras_nlp.models.text_inputs import check_preprocessor_fits

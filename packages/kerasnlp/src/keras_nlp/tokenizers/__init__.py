@@ -3,27 +3,21 @@
 import sys
 from typing import Any
 
-from domain_core import Tokenizer as Tokenizer
-from keras_nlp.tokenizers.byte_pair_tokenizer import (
-    BytePairTokenizer as BytePairTokenizer,
-)
-from keras_nlp.tokenizers.byte_pair_trainer import (
-    compute_byte_pair_vocabulary as compute_byte_pair_vocabulary,
-)
-from keras_nlp.tokenizers.byte_tokenizer import ByteTokenizer as ByteTokenizer
-from keras_nlp.tokenizers.sentence_piece_tokenizer import (
-    SentencePieceTokenizer as SentencePieceTokenizer,
-)
-from keras_nlp.tokenizers.sentence_piece_trainer import (
-    compute_sentence_piece_proto as compute_sentence_piece_proto,
-)
-from keras_nlp.tokenizers.unicode_codepoint_tokenizer import (
+from domain_core.tokenizers import BytePairTokenizer as BytePairTokenizer
+from domain_core.tokenizers import ByteTokenizer as ByteTokenizer
+from domain_core.tokenizers import SentencePieceTokenizer as SentencePieceTokenizer
+from domain_core.tokenizers import Tokenizer as Tokenizer
+from domain_core.tokenizers import (
     UnicodeCodepointTokenizer as UnicodeCodepointTokenizer,
 )
-from keras_nlp.tokenizers.word_piece_tokenizer import (
-    WordPieceTokenizer as WordPieceTokenizer,
+from domain_core.tokenizers import WordPieceTokenizer as WordPieceTokenizer
+from domain_core.tokenizers import (
+    compute_byte_pair_vocabulary as compute_byte_pair_vocabulary,
 )
-from keras_nlp.tokenizers.word_piece_trainer import (
+from domain_core.tokenizers import (
+    compute_sentence_piece_proto as compute_sentence_piece_proto,
+)
+from domain_core.tokenizers import (
     compute_word_piece_vocabulary as compute_word_piece_vocabulary,
 )
 

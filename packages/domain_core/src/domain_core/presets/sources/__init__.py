@@ -1,9 +1,9 @@
-"""Where presets come from: one small module per kind of handle.
+"""Where presets come from: one folder per kind of handle.
 
 ```
-kaggle://    kaggle.py
-hf://        hugging_face.py
-https://     web.py
+kaggle://    kaggle/
+hf://        hugging_face/
+https://     web/
 ```
 
 `register_source` adds another kind.

@@ -37,7 +37,7 @@ def source_of(handle: str) -> Source:
     """
     scheme = scheme_of(handle) or ""
     if scheme not in _SOURCES and scheme in _BUILT_IN:
-        module = importlib.import_module(f"{__package__}.{_BUILT_IN[scheme]}")
+        module = importlib.import_module(f"{__package__}.{_BUILT_IN[scheme]}.source")
         _SOURCES[scheme] = module.SOURCE
     if scheme not in _SOURCES:
         known = sorted(f"{name}://" for name in {*_BUILT_IN, *_SOURCES})

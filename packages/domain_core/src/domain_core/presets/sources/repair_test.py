@@ -8,8 +8,10 @@ from domain_core.cli import main as cli
 from domain_core.preset_errors import PresetCorruptError, PresetNetworkError
 from domain_core.presets.download import download
 from domain_core.presets.folder import LocalFolder
-from domain_core.presets.sources import hugging_face, source_of, web
-from domain_core.presets.sources.hugging_face import HuggingFaceSource
+from domain_core.presets.sources import source_of
+from domain_core.presets.sources.hugging_face import source as hugging_face
+from domain_core.presets.sources.hugging_face.source import HuggingFaceSource
+from domain_core.presets.sources.web import source as web
 from domain_core.presets.verifying import check_folder, drop_damaged, repair, verify
 from domain_core.testing import loopback
 from domain_core.testing.hugging_face_server import HuggingFaceServer

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from domain_core.serialization import serializable
+from keras_cv.augmentation.apply_transform import move, moved_sizes
 from keras_cv.augmentation.batch import Batch
-from keras_cv.augmentation.moving import move, moved_sizes
 from keras_cv.augmentation.transform import Transform, can_fuse, fuse
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import (
     BaseImageAugmentationLayer,

@@ -8,16 +8,15 @@ from typing import Any, Self
 
 import keras
 
-from domain_core.array_engine import NUMPY as NUMPY_ARRAYS
-from domain_core.array_engine import tensorflow_engine as tensorflow_arrays
-from domain_core.host_call import Spec, to_host
-from domain_core.random_stream import RandomStream
+from domain_core.arrays.host_call import Spec, to_host
+from domain_core.arrays.operations import NUMPY as NUMPY_ARRAYS
+from domain_core.arrays.operations import tensorflow_engine as tensorflow_arrays
+from domain_core.arrays.random_stream import RandomStream
 from domain_core.serialization import layer_config, revive
 from keras_cv.array_ops import map_leaves
 from keras_cv.augmentation import numpy_engine
 from keras_cv.augmentation.batch import Batch
 from keras_cv.augmentation.draws import Draws
-from keras_cv.augmentation.inputs import read, read_index
 from keras_cv.augmentation.keras_engine import keras_engine
 from keras_cv.augmentation.routes import (
     as_written,
@@ -26,6 +25,7 @@ from keras_cv.augmentation.routes import (
     route,
     spec_of,
 )
+from keras_cv.augmentation.sample_inputs import read, read_index
 from keras_cv.augmentation.shapes import (
     BOXES,
     IMAGES,

@@ -6,7 +6,7 @@ from typing import Any
 
 from domain_core.arguments import as_positive_int
 from domain_core.serialization import serializable
-from keras_cv.augmentation import windows
+from keras_cv.augmentation import crop_windows
 from keras_cv.augmentation.transform import Transform
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import (
     Parameters,
@@ -54,12 +54,13 @@ class CenterCrop(GeometricAugmentation):
 
     def transform(self, parameters: Parameters, sizes: Any, ops: Any) -> Transform:
         size = self.height, self.width
-        middle = sizes[:, 0] * 0.0 + windows.MIDDLE
+        middle = sizes[:, 0] * 0.0 + crop_windows.MIDDLE
         corner = [
-            windows.place(middle, sizes[:, axis], size[axis], ops) for axis in range(2)
+            crop_windows.place(middle, sizes[:, axis], size[axis], ops)
+            for axis in range(2)
         ]
-        window = windows.center(sizes, size, ops)
-        return windows.cropped(ops.stack(corner, axis=1), window, size, ops)
+        window = crop_windows.center(sizes, size, ops)
+        return crop_windows.cropped(ops.stack(corner, axis=1), window, size, ops)
 
     def output_shape(self, shape: Shape) -> Shape:
         return (shape[0], self.height, self.width, shape[3])

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from domain_core.arguments import as_finite, check_choices
+from keras_cv.augmentation.apply_transform import move
 from keras_cv.augmentation.batch import Batch
-from keras_cv.augmentation.moving import move
 from keras_cv.augmentation.transform import FILL_MODES, INTERPOLATIONS, Transform
 from keras_cv.bounding_box.formats import parse
 from keras_cv.core.factor_sampler import FactorSampler

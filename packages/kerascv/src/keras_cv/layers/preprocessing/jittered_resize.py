@@ -8,7 +8,7 @@ from typing import Any
 
 from domain_core.arguments import check_choices
 from domain_core.serialization import serializable
-from keras_cv.augmentation import windows
+from keras_cv.augmentation import crop_windows
 from keras_cv.augmentation.batch import Batch
 from keras_cv.augmentation.draws import Draws
 from keras_cv.augmentation.transform import INTERPOLATIONS, Transform, as_matrix
@@ -56,10 +56,10 @@ class JitteredResize(GeometricAugmentation):
         **kwargs: Any,
     ) -> None:
         super().__init__(bounding_box_format, seed, **kwargs)
-        self.target_size = windows.as_size("target_size", target_size)
+        self.target_size = crop_windows.as_size("target_size", target_size)
         self.scale_factor = as_interval("scale_factor", scale_factor, math.inf)
         if crop_size is not None:
-            crop_size = windows.as_size("crop_size", crop_size)
+            crop_size = crop_windows.as_size("crop_size", crop_size)
             if crop_size[0] > self.target_size[0] or crop_size[1] > self.target_size[1]:
                 raise ValueError(
                     f"Expected `crop_size` to be at most `target_size`, received "
@@ -78,13 +78,15 @@ class JitteredResize(GeometricAugmentation):
         }
 
     def transform(self, parameters: Parameters, sizes: Any, ops: Any) -> Transform:
-        fitting = windows.fitting(sizes, self.target_size, parameters["scale"], ops)
+        fitting = crop_windows.fitting(
+            sizes, self.target_size, parameters["scale"], ops
+        )
         crop_size = self.crop_size or self.target_size
         starts, inner = [], []
         for axis, name in enumerate(("top", "left")):
             length = fitting[:, axis]
             part = ops.minimum(length, float(crop_size[axis]))
-            starts.append(windows.place(parameters[name], length, part, ops))
+            starts.append(crop_windows.place(parameters[name], length, part, ops))
             inner.append(part)
         scale = fitting / sizes
         rows = [
@@ -103,7 +105,7 @@ class JitteredResize(GeometricAugmentation):
         )
 
     def without_chance(self, batch: Batch) -> Batch:
-        middle = batch.sizes[:, 0] * 0.0 + windows.MIDDLE
+        middle = batch.sizes[:, 0] * 0.0 + crop_windows.MIDDLE
         parameters = {"scale": middle * 0.0 + 1.0, "top": middle, "left": middle}
         return self.augment(batch, parameters)
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from domain_core.arguments import as_fraction
 from domain_core.serialization import serializable
+from keras_cv.augmentation.apply_transform import box_format
 from keras_cv.augmentation.batch import Batch
-from keras_cv.augmentation.moving import box_format
 from keras_cv.core.factor_sampler import NormalFactorSampler
 from keras_cv.layers.preprocessing.auto_contrast import AutoContrast
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import (

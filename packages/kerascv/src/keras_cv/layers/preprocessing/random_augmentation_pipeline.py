@@ -10,7 +10,7 @@ import keras
 from domain_core.arguments import as_fraction, as_positive_int
 from domain_core.serialization import serializable
 from keras_cv.augmentation.batch import Batch
-from keras_cv.augmentation.choosing import (
+from keras_cv.augmentation.layer_choice import (
     apply_in_turn,
     check_counts,
     check_dtypes,

@@ -8,7 +8,7 @@ from typing import Any
 
 from domain_core.serialization import serializable
 from keras_cv.augmentation.batch import Batch
-from keras_cv.augmentation.choosing import (
+from keras_cv.augmentation.layer_choice import (
     apply_once,
     check_counts,
     check_dtypes,

@@ -6,7 +6,7 @@ from typing import Any
 
 from domain_core.arguments import as_positive_int
 from domain_core.serialization import serializable
-from keras_cv.augmentation import windows
+from keras_cv.augmentation import crop_windows
 from keras_cv.augmentation.batch import Batch
 from keras_cv.augmentation.draws import Draws
 from keras_cv.augmentation.transform import Transform
@@ -60,15 +60,15 @@ class RandomCrop(GeometricAugmentation):
     def transform(self, parameters: Parameters, sizes: Any, ops: Any) -> Transform:
         size = self.height, self.width
         corner = [
-            windows.place(parameters[name], sizes[:, axis], size[axis], ops)
+            crop_windows.place(parameters[name], sizes[:, axis], size[axis], ops)
             for axis, name in enumerate(("top", "left"))
         ]
-        return windows.cropped(
-            ops.stack(corner, axis=1), windows.whole(sizes, ops), size, ops
+        return crop_windows.cropped(
+            ops.stack(corner, axis=1), crop_windows.whole(sizes, ops), size, ops
         )
 
     def without_chance(self, batch: Batch) -> Batch:
-        middle = batch.sizes[:, 0] * 0.0 + windows.MIDDLE
+        middle = batch.sizes[:, 0] * 0.0 + crop_windows.MIDDLE
         return self.augment(batch, {"top": middle, "left": middle})
 
     def output_shape(self, shape: Shape) -> Shape:

@@ -8,7 +8,7 @@ from typing import Any
 
 from domain_core.arguments import check_choices
 from domain_core.serialization import serializable
-from keras_cv.augmentation import windows
+from keras_cv.augmentation import crop_windows
 from keras_cv.augmentation.batch import Batch
 from keras_cv.augmentation.draws import Draws
 from keras_cv.augmentation.transform import INTERPOLATIONS, Transform
@@ -56,7 +56,7 @@ class RandomCropAndResize(GeometricAugmentation):
         **kwargs: Any,
     ) -> None:
         super().__init__(bounding_box_format, seed, **kwargs)
-        self.target_size = windows.as_size("target_size", target_size)
+        self.target_size = crop_windows.as_size("target_size", target_size)
         self.crop_area_factor = as_interval("crop_area_factor", crop_area_factor, 1.0)
         self.aspect_ratio_factor = as_interval(
             "aspect_ratio_factor", aspect_ratio_factor, math.inf
@@ -81,10 +81,10 @@ class RandomCropAndResize(GeometricAugmentation):
         for axis, (part, start) in enumerate((("height", "top"), ("width", "left"))):
             length = sizes[:, axis]
             size = ops.maximum(ops.round(parameters[part] * length), 1.0)
-            first = windows.place(parameters[start], length, size, ops)
+            first = crop_windows.place(parameters[start], length, size, ops)
             spans.append((first, first + size))
         (top, bottom), (left, right) = spans
-        return windows.stretched(
+        return crop_windows.stretched(
             ops.stack([left, top, right, bottom], axis=1),
             self.target_size,
             ops,

@@ -7,7 +7,7 @@ from typing import Any
 
 from domain_core.arguments import as_positive_int, check_choices
 from domain_core.serialization import serializable
-from keras_cv.augmentation import windows
+from keras_cv.augmentation import crop_windows
 from keras_cv.augmentation.transform import RESIZE_INTERPOLATIONS, Transform, scaling
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import (
     Parameters,
@@ -75,7 +75,7 @@ class Resizing(GeometricAugmentation):
     def transform(self, parameters: Parameters, sizes: Any, ops: Any) -> Transform:
         size = self.height, self.width
         if self.pad_to_aspect_ratio:
-            inner = windows.fitting(sizes, size, 1.0, ops)
+            inner = crop_windows.fitting(sizes, size, 1.0, ops)
             scale = inner / sizes
             return Transform(
                 scaling(scale[:, 1], scale[:, 0], ops),
@@ -87,11 +87,11 @@ class Resizing(GeometricAugmentation):
                 inner=inner,
             )
         window = (
-            windows.center(sizes, size, ops)
+            crop_windows.center(sizes, size, ops)
             if self.crop_to_aspect_ratio
-            else windows.whole(sizes, ops)
+            else crop_windows.whole(sizes, ops)
         )
-        transform = windows.stretched(
+        transform = crop_windows.stretched(
             window, size, ops, interpolation=self.interpolation
         )
         if not self.crop_to_aspect_ratio:

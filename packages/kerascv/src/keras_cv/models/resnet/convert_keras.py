@@ -7,7 +7,7 @@ from typing import Any
 
 from domain_core.images import ImageConverter
 from domain_core.presets.config_map import Argument, Config, ConfigMap
-from domain_core.presets.keras_converter import (
+from domain_core.presets.keras.converter import (
     ACTIVATION,
     DTYPE,
     KerasClass,
@@ -15,7 +15,7 @@ from domain_core.presets.keras_converter import (
     KerasTask,
     image_converter_map,
 )
-from domain_core.weight_map import Target, WeightMap
+from domain_core.weights.weight_map import Target, WeightMap
 from keras_cv.models.image_classifier import ImageClassifier
 from keras_cv.models.image_classifier_preprocessor import ImageClassifierPreprocessor
 from keras_cv.models.resnet.backbone import ResNetBackbone

@@ -7,8 +7,8 @@ from typing import Any
 
 from domain_core import Converter, Head, WeightMap, dense_weights
 from domain_core.arguments import check_choices
-from domain_core.presets.transformers import label_arguments, label_config
-from domain_core.weight_map import (
+from domain_core.presets.transformers.reader import label_arguments, label_config
+from domain_core.weights.weight_map import (
     Target,
     batch_counters,
     batch_norm_weights,

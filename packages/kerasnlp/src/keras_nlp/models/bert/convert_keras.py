@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from domain_core.presets.keras_converter import KerasConverter
-from domain_core.weight_map import WeightMap
+from domain_core.presets.keras.converter import KerasConverter
+from domain_core.weights.weight_map import WeightMap
 from keras_nlp.models import encoder_keras_maps as maps
 from keras_nlp.models.bert.backbone import BertBackbone
 from keras_nlp.models.bert.classifier import BertClassifier

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from domain_core import serializable
-from keras_nlp.tokenizers.bert_word_piece_tokenizer import BertWordPieceTokenizer
+from domain_core.tokenizers.bert_word_piece_tokenizer import BertWordPieceTokenizer
 
 
 @serializable(package="kerasnlp")

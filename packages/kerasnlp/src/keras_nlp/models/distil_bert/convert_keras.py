@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from domain_core.presets.keras_converter import KerasConverter
+from domain_core.presets.keras.converter import KerasConverter
 from keras_nlp.models import encoder_keras_maps as maps
 from keras_nlp.models.distil_bert.backbone import DistilBertBackbone
 from keras_nlp.models.distil_bert.classifier import DistilBertClassifier

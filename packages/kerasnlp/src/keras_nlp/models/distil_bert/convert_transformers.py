@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from domain_core import Converter, Head, WeightMap, dense_weights, norm_weights
-from domain_core.presets.transformers import (
+from domain_core.presets.transformers.reader import (
     activation_name,
     foreign_activation,
     label_arguments,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from domain_core import serializable
-from keras_nlp.tokenizers.byte_pair_tokenizer import BytePairTokenizer
+from domain_core.tokenizers.byte_pair_tokenizer import BytePairTokenizer
 
 
 @serializable(package="kerasnlp")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from domain_core.presets.transformers_text import (
+from domain_core.presets.transformers.tokenizer_files import (
     sentence_piece_arguments,
     write_sentence_piece,
 )

@@ -8,8 +8,8 @@ from typing import ClassVar
 import numpy as np
 
 from domain_core import serializable
-from domain_core.text.sentence_piece_model import Piece
-from keras_nlp.tokenizers.sentence_piece_tokenizer import (
+from domain_core.text.sentence_piece.model import Piece
+from domain_core.tokenizers.sentence_piece_tokenizer import (
     IdTables,
     SentencePieceTokenizer,
 )

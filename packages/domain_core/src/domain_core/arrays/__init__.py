@@ -1,0 +1,1 @@
+"""Arrays of preprocessing: one set of operations, ragged rows, draws, host calls."""

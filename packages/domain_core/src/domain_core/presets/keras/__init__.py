@@ -1,0 +1,1 @@
+"""The layout of presets that KerasNLP, KerasCV and KerasHub published."""

@@ -1,0 +1,1 @@
+"""This library's own layout of presets."""

@@ -1,0 +1,1 @@
+"""`hf://`: repositories on the Hugging Face Hub."""

@@ -1,0 +1,1 @@
+"""`kaggle://`: models on Kaggle."""

@@ -1,0 +1,1 @@
+"""`https://`: presets on any web server."""

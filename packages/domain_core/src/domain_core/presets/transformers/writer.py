@@ -1,0 +1,227 @@
+"""Writing a folder that Hugging Face `transformers` loads.
+
+What is to be written is first read by the family's own reader: an argument that does
+not come back is an error that names it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from domain_core.presets.disk import check_free_disk, whole_directory
+from domain_core.presets.folder import LocalFolder
+from domain_core.presets.generation_files import (
+    read_chat_template,
+    write_chat_template,
+    write_generation_config,
+)
+from domain_core.presets.json_files import write_json
+from domain_core.presets.safetensors_writer import write_tensors
+from domain_core.presets.transformers.converter import Converter, Head
+from domain_core.presets.transformers.image_processor import (
+    image_converter_arguments,
+    image_processor_config,
+)
+from domain_core.presets.transformers.reader import CONFIG, IMAGES, WEIGHTS
+from domain_core.registry import backbones
+from domain_core.serialization import registered_class, registered_name
+from domain_core.text.chat_template import chat_template_config
+
+# Arguments that say nothing about what a model computes, or have files of their own.
+_ASIDE = ("name", "trainable", "dtype", "backbone", "preprocessor")
+_ToConfig = Callable[[Mapping[str, Any]], dict[str, Any]]
+
+
+def export_to_transformers(
+    path: str | os.PathLike[str],
+    *,
+    backbone: Any,
+    task: Any = None,
+    tokenizer: Any = None,
+    image_converter: Any = None,
+    overwrite: bool = False,
+    max_shard_size: float = 10,
+) -> None:
+    """Writes config, weights, tokenizer and image processor as Hugging Face has them.
+
+    Args:
+        path: directory to make.
+        backbone: a `Backbone`.
+        task: a `Task` on it, or None.
+        tokenizer: a `Tokenizer`, or None.
+        image_converter: an `ImageConverter`, or None.
+        overwrite: replace what is there.
+        max_shard_size: gigabytes above which weights are split over files.
+
+    Raises:
+        ValueError: if Hugging Face has no such model, or its config no place for an
+            argument. What was there stays as it was then.
+    """
+    converter, to_config = _converter_of(backbone)
+    architecture, head = None, None
+    if task is not None:
+        architecture, head = _head_of(task, backbone, converter)
+    tensors = converter.weights.to_foreign(
+        backbone.weight_paths(), with_prefix=head is not None
+    )
+    ours = backbone.get_config()
+    config = {"model_type": converter.model_type, **to_config(ours)}
+    if head is not None and head.to_config is not None:
+        theirs = {"architectures": [architecture], **head.to_config(task.get_config())}
+        config |= theirs
+    back = converter.config(config, list(tensors))
+    _check_came_back(backbone, ours, back, to_config)
+    if head is not None and head.to_config is not None:
+        back = {**_defaults(_class_of(head, backbone)), **head.config(config)}
+        _check_came_back(task, task.get_config(), back, head.to_config)
+        tensors |= head.weights.to_foreign(task.head_weight_paths())
+    config["dtype"] = backbone.dtype_policy.variable_dtype
+    if getattr(tokenizer, "pad_token_id", None) is not None:
+        config["pad_token_id"] = tokenizer.pad_token_id
+    images = image_converter and _image_config(image_converter)
+    size = sum(tensor.size for tensor in tensors.values())
+    check_free_disk(Path(path), size, os.fspath(path))
+    with whole_directory(Path(path), overwrite) as directory:
+        write_json(directory / CONFIG, config)
+        write_generation_config(directory, backbone)
+        if tokenizer is not None:
+            max_length = getattr(backbone, "max_sequence_length", None)
+            _write_tokenizer(converter, tokenizer, directory, max_length)
+        if images is not None:
+            write_json(directory / IMAGES, images)
+        write_tensors(
+            directory, WEIGHTS, tensors, max_shard_bytes=int(max_shard_size * 10**9)
+        )
+
+
+def _converter_of(backbone: Any) -> tuple[Converter, _ToConfig]:
+    able = {
+        entry.cls: converter
+        for entry in backbones()
+        for converter in entry.converters
+        if isinstance(converter, Converter) and converter.to_config is not None
+    }
+    converter = able.get(type(backbone))
+    if converter is None or converter.to_config is None:
+        raise ValueError(
+            "Expected a model that Hugging Face has too, received a "
+            f"{type(backbone).__name__}. These have a map: "
+            f"{sorted(cls.__name__ for cls in able)}. Use `save_to_preset` instead."
+        )
+    return converter, converter.to_config
+
+
+def _head_of(task: Any, backbone: Any, converter: Converter) -> tuple[str, Head]:
+    for architecture, head in converter.heads.items():
+        if head.to_config and issubclass(_class_of(head, backbone), type(task)):
+            return architecture, head
+    raise ValueError(
+        "Expected a task that Hugging Face has too, received a "
+        f"{type(task).__name__}. On a {type(backbone).__name__} these have a map: "
+        f"{sorted(head.task for head in converter.heads.values() if head.to_config)}. "
+        "Export `task.backbone`, or use `save_to_preset`."
+    )
+
+
+def _class_of(head: Head, backbone: Any) -> type:
+    package = str(registered_name(type(backbone))).split(">")[0]
+    return registered_class(f"{package}>{head.task}")
+
+
+def _check_came_back(
+    thing: Any,
+    ours: Mapping[str, Any],
+    back: Mapping[str, Any],
+    to_config: _ToConfig | None = None,
+) -> None:
+    """Raises ValueError if an argument has no place in what is written.
+
+    Args:
+        thing: what is exported.
+        ours: its arguments.
+        back: the arguments that a reader makes of it.
+        to_config: writes the arguments.
+    """
+    back = {**_defaults(type(thing)), **back}
+    lost = []
+    for key in sorted(set(ours) - set(_ASIDE)):
+        value, returned = ours[key], back.get(key)
+        if _plain(value) == _plain(returned):
+            continue
+        if to_config and None in (value, returned):
+            if _is_written_alike(to_config, ours, key, returned):
+                continue
+        lost.append(f"{key}={value!r:.80} comes back as {returned!r:.80}")
+    if lost:
+        raise ValueError(
+            f"Expected a {type(thing).__name__} whose arguments all have a place in "
+            f"Hugging Face's config. Received: {'; '.join(lost)}. Build it with what "
+            "comes back, or use `save_to_preset`."
+        )
+
+
+def _defaults(cls: type) -> dict[str, Any]:
+    parameters = inspect.signature(cls).parameters.values()
+    return {p.name: p.default for p in parameters if p.default is not p.empty}
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _is_written_alike(
+    to_config: _ToConfig, ours: Mapping[str, Any], key: str, value: Any
+) -> bool:
+    """Whether an argument is written, and another value would be written the same.
+
+    So it is where None stands for the value of another argument.
+    """
+    without = {name: argument for name, argument in ours.items() if name != key}
+    try:
+        to_config(without)
+    except KeyError:
+        return to_config({**ours, key: value}) == to_config(ours)
+    return False
+
+
+def _write_tokenizer(
+    converter: Converter, tokenizer: Any, directory: Path, max_length: int | None
+) -> None:
+    if converter.write_tokenizer is None or converter.tokenizer is None:
+        raise ValueError(
+            "Expected a tokenizer that Hugging Face has too, received a "
+            f"{type(tokenizer).__name__} on a {converter.model_type!r} model. Set "
+            "`preprocessor` to None to export without."
+        )
+    cls: Any = converter.tokenizer_cls
+    if type(tokenizer) is not cls:
+        raise ValueError(
+            f"Expected a {cls.__name__} to export, received a "
+            f"{type(tokenizer).__name__}."
+        )
+    converter.write_tokenizer(tokenizer, directory, max_length)
+    write_chat_template(directory, tokenizer.chat_template)
+    folder = LocalFolder(directory)
+    template = chat_template_config(read_chat_template(folder))
+    back = cls(**converter.tokenizer(folder), **template)
+    _check_came_back(tokenizer, tokenizer.get_config(), back.get_config())
+
+
+def _image_config(converter: Any) -> dict[str, Any]:
+    config = image_processor_config(converter)
+    ours = converter.get_config()
+    back = {**_defaults(type(converter)), **image_converter_arguments(config)}
+    if _resized(ours) == _resized(back):  # rounded to whole pixels
+        back["crop_ratio"] = ours["crop_ratio"]
+    _check_came_back(converter, ours, back)
+    return config
+
+
+def _resized(arguments: Mapping[str, Any]) -> list[int]:
+    """Returns the height and width that images have before they are cropped."""
+    size, ratio = arguments["image_size"], arguments["crop_ratio"]
+    return [int(length / ratio) for length in size]

@@ -1,0 +1,1 @@
+"""Byte-pair encoding: text to ids by merging pairs."""

@@ -1,0 +1,1 @@
+"""Layers on rows of tokens: packers, maskers, random changes."""

@@ -1,0 +1,1 @@
+"""SentencePiece: text to ids by the compiled library of that name."""

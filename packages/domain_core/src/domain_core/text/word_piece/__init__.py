@@ -1,0 +1,1 @@
+"""WordPiece: text to ids by the longest match first."""

@@ -1,0 +1,68 @@
+"""WordPiece with the normalization and the words of Hugging Face's BERT."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from domain_core.arrays.ragged import Ragged
+from domain_core.text.tokenizers_library import call_compiled, import_tokenizers
+from domain_core.text.word_piece.engine import WordPieceEngine, offsets_as_ragged
+
+# Of ASCII it is plain what the compiled splitter makes: words and single signs.
+_PRINTABLE = re.compile("[!-~]+")
+_WORDS = re.compile(r"[0-9A-Za-z]+|[!-/:-@\[-`{-~]")
+
+
+class BertWordPieceEngine(WordPieceEngine):
+    """Gives the ids that `transformers` gives for a BERT vocabulary.
+
+    Equal by construction: normalizer, splitter and matching are the compiled ones that
+    `transformers` itself configures. Control characters vanish, white space and
+    punctuation of all scripts end a word, `lowercase` is Unicode's simple one, and a
+    word of more than 100 characters is unknown.
+    """
+
+    def encode_with_offsets(self, texts: list[str]) -> tuple[Ragged, Ragged]:
+        def encode(texts: list[str]) -> Any:
+            return call_compiled(
+                self._rust.encode_batch,
+                self._inputs(texts),
+                is_pretokenized=self._is_pretokenized,
+                add_special_tokens=False,
+            )
+
+        return offsets_as_ragged(self._guard(encode, texts, texts))
+
+    def _cut(self, chunk: str) -> list[str]:
+        if not self.split or not _PRINTABLE.fullmatch(chunk):
+            return [chunk]
+        text = chunk.lower() if self.lowercase else chunk
+        # The compiled code would find those in lower case, too, if it were given that.
+        if self.atomic_tokens and any(
+            t in chunk or t in text for t in self.atomic_tokens
+        ):
+            return [chunk]
+        return _WORDS.findall(text)
+
+    def _is_word(self, word: str) -> bool:
+        return _WORDS.fullmatch(word) is not None
+
+    def _build(self, model: Any) -> Any:
+        tokenizers = import_tokenizers()
+        tokenizer = tokenizers.Tokenizer(model)
+        tokenizer.normalizer = tokenizers.normalizers.BertNormalizer(
+            clean_text=True,
+            handle_chinese_chars=self.split and self.split_on_cjk,
+            strip_accents=self.strip_accents,
+            lowercase=self.lowercase,
+        )
+        if self.split:
+            tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.BertPreTokenizer()
+        tokenizer.add_special_tokens(
+            [
+                tokenizers.AddedToken(token, normalized=False, special=True)
+                for token in self.atomic_tokens
+            ]
+        )
+        return tokenizer

@@ -1,0 +1,185 @@
+"""ByteTokenizer and UnicodeCodepointTokenizer."""
+
+import pickle
+
+import keras
+import numpy as np
+import pytest
+
+from domain_core.serialization import from_json, to_json
+from domain_core.testing.texts import mixed_corpus
+from domain_core.text import StreamDecoder
+from domain_core.tokenizers import ByteTokenizer, UnicodeCodepointTokenizer
+
+CLASSES = (ByteTokenizer, UnicodeCodepointTokenizer)
+PLAIN = {"lowercase": False}
+
+
+@pytest.fixture(scope="module")
+def tf():
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("does not depend on the backend")
+    pytest.importorskip("tensorflow_text")
+    return pytest.importorskip("tensorflow")
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    if keras.backend.backend() != "torch":
+        pytest.skip("does not depend on the backend")
+    return list(mixed_corpus())
+
+
+def test_corpus_is_its_bytes_and_code_points(corpus):
+    rows = ByteTokenizer(**PLAIN).encode_batch(corpus)
+    assert [bytes(row) for row in rows.to_list()] == [t.encode() for t in corpus]
+    rows = UnicodeCodepointTokenizer(**PLAIN).encode_batch(corpus)
+    assert ["".join(map(chr, row)) for row in rows.to_list()] == corpus
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_round_trip_but_for_padding(corpus, cls):
+    tokenizer = cls(**PLAIN)
+    texts = [text.replace("\0", "") for text in corpus]
+    assert tokenizer.detokenize(tokenizer(texts)) == texts
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+@pytest.mark.parametrize(
+    "options",
+    [PLAIN, {}, {"normalization_form": "NFD"}, {**PLAIN, "normalization_form": "NFC"}],
+)
+def test_offsets_lead_back(corpus, cls, options):
+    tokenizer = cls(**options)
+    texts = corpus[::40]
+    ids, offsets = tokenizer.tokenize_with_offsets(texts)
+    for text, row, spans in zip(texts, ids, offsets, strict=True):
+        assert row.tolist() == tokenizer(text).tolist()
+        parts = [text[i:j] for i, j in dict.fromkeys(map(tuple, spans.tolist()))]
+        if options is PLAIN:
+            assert "".join(parts) == text
+        assert "".join(map(tokenizer._normalize, parts)) == tokenizer._normalize(text)
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_streams_whole_characters(corpus, cls):
+    tokenizer = cls(**PLAIN)
+    for text in corpus[5:-1:400]:
+        decoder = StreamDecoder(tokenizer)
+        parts = [decoder.push(i) for i in tokenizer(text).tolist()]
+        assert not any("\ufffd" in part for part in parts) or "\ufffd" in text
+        assert "".join([*parts, decoder.flush()]) == text.replace("\0", "")
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+@pytest.mark.parametrize(
+    "options", [{}, PLAIN, {"normalization_form": "NFKD"}, {"sequence_length": 7}]
+)
+@pytest.mark.parametrize("graph", [False, True])
+def test_routes_agree(tf, cls, options, graph):
+    texts = [t for t in mixed_corpus(2000) if len(t) < 2000]
+    expected = cls(**options)(texts)
+    tokenizer = cls(**options, graph=graph)
+    found = tf.function(tokenizer)(tf.constant(texts))
+    ids = expected[:50]
+    if isinstance(expected, list):
+        assert found.to_list() == expected
+        ids = tf.ragged.constant(ids)
+    else:
+        np.testing.assert_array_equal(found, expected)
+    back = tf.function(tokenizer.detokenize)(ids).numpy()
+    assert [text.decode() for text in back] == tokenizer.detokenize(expected[:50])
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_equal_to_keras_hub(tf, cls):
+    hub = getattr(pytest.importorskip("keras_hub").tokenizers, cls.__name__)
+    texts = [t for t in mixed_corpus(2000) if len(t) < 2000]
+    for options in ({}, {"normalization_form": "NFC", **PLAIN}):
+        theirs = next(iter(tf.data.Dataset.from_tensors(texts).map(hub(**options))))
+        assert theirs.to_list() == cls(**options)(texts)
+    for ids in ([104, 0, 105], [104, 0xC3, 0xA9, 0x61]):
+        assert cls().detokenize(ids) == hub().detokenize(ids)
+
+
+@pytest.mark.parametrize("graph", [False, True])
+def test_other_encodings(tf, graph):
+    text = "Straße 👍"
+    for encoding in ("UTF-16-BE", "UTF-32-BE"):
+        tokenizer = UnicodeCodepointTokenizer(
+            input_encoding=encoding, output_encoding=encoding, graph=graph
+        )
+        data = text.encode(encoding)
+        expected = [ord(c) for c in "strasse 👍"]
+        assert tokenizer(data).tolist() == tokenizer(text).tolist() == expected
+        dataset = tf.data.Dataset.from_tensor_slices([data]).map(tokenizer)
+        ids = next(iter(dataset))
+        assert ids.numpy().tolist() == expected
+        back = tf.function(tokenizer.detokenize)(ids).numpy()
+        assert back.decode(encoding) == "strasse 👍"
+
+
+def test_vocabularies():
+    tokenizer = ByteTokenizer()
+    assert (tokenizer.vocabulary_size(), tokenizer.get_vocabulary()["a"]) == (256, 97)
+    assert (tokenizer.id_to_token(255), tokenizer.token_to_id("ÿ")) == ("ÿ", 255)
+    tokenizer = UnicodeCodepointTokenizer(vocabulary_size=100)
+    assert tokenizer("az").tolist() == [97, 99]
+    assert tokenizer.vocabulary_size() == len(tokenizer.get_vocabulary()) == 100
+    assert ByteTokenizer(dtype="string")("é") == ["Ã", "©"]
+    assert UnicodeCodepointTokenizer(dtype="string")("é") == ["é"]
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_config_and_pickle(cls):
+    tokenizer = cls(
+        sequence_length=4,
+        lowercase=False,
+        normalization_form="NFC",
+        errors="ignore",
+        replacement_char=63,
+    )
+    for other in (
+        from_json(to_json(tokenizer)),
+        cls.from_config(tokenizer.get_config()),
+        pickle.loads(pickle.dumps(tokenizer)),
+    ):
+        assert other.get_config() == tokenizer.get_config()
+        assert other("aé").tolist() == tokenizer("aé").tolist()
+
+
+@pytest.mark.parametrize(
+    ("errors", "replacement", "expected"),
+    [("replace", 0xFFFD, "h\ufffda"), ("replace", 63, "h?a"), ("ignore", 63, "ha")],
+)
+def test_what_is_no_character(errors, replacement, expected):
+    options = {"errors": errors, "replacement_char": replacement}
+    assert ByteTokenizer(**options).detokenize([104, 0xE2, 0x82, 97]) == expected
+    for cls in CLASSES:
+        tokenizer = cls(**options)
+        assert tokenizer.detokenize(tokenizer("h\ud800a")) == expected
+    codes = UnicodeCodepointTokenizer(**options)
+    assert codes.detokenize([104, 0xD800, 97]) == expected
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: ByteTokenizer(normalization_form="NFX"), "received 'NFX'"),
+        (lambda: ByteTokenizer(errors="loud"), "received 'loud'"),
+        (lambda: ByteTokenizer(replacement_char=0xD800), "received 55296"),
+        (lambda: UnicodeCodepointTokenizer(input_encoding="latin-1"), "'latin-1'"),
+        (lambda: UnicodeCodepointTokenizer(vocabulary_size=0), "received 0"),
+        (lambda: UnicodeCodepointTokenizer(0), "received 0"),
+        (lambda: ByteTokenizer().detokenize([256]), "received 256"),
+        (lambda: UnicodeCodepointTokenizer().detokenize([-1]), "received -1"),
+        (lambda: ByteTokenizer(errors="strict").detokenize([255]), "bytes are UTF-8"),
+        (lambda: ByteTokenizer(errors="strict")("\ud800"), "lone surrogate"),
+        (lambda: ByteTokenizer()(None), "received None"),
+        (lambda: ByteTokenizer().token_to_id("ab"), "received 'ab'"),
+        (lambda: UnicodeCodepointTokenizer().token_to_id(""), "received ''"),
+    ],
+)
+def test_refuses(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

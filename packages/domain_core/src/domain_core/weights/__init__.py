@@ -1,0 +1,1 @@
+"""Weights of models: their paths, foreign names, tensors read in turn, construction."""
