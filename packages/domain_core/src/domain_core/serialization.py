@@ -4,8 +4,8 @@ A class is written under a registered name, ``package>ClassName``, and found aga
 our own table: nothing is ever imported because a file says so. The JSON form is
 ``{"class": "kerasnlp>BertTokenizer", "config": {...}}``, nested as needed.
 
-The same hand-written ``get_config`` feeds Keras' ``.keras`` files: it returns the
-constructor's arguments, registered objects among them as they are.
+The same ``get_config`` feeds Keras' ``.keras`` files: it returns the constructor's
+arguments, registered objects among them as they are (`remembered_arguments.py`).
 """
 
 from __future__ import annotations
@@ -167,3 +167,12 @@ def initializer_config(initializer: keras.initializers.Initializer) -> dict[str,
         "class_name": type(initializer).__name__,
         "config": initializer.get_config(),
     }
+
+
+def config_value(value: Any) -> Any:
+    """Returns an argument as a config holds it: initializers and policies by name."""
+    if isinstance(value, keras.initializers.Initializer):
+        return initializer_config(value)
+    if isinstance(value, keras.dtype_policies.DTypePolicy):
+        return dtype_name(value)
+    return value

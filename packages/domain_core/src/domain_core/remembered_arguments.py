@@ -1,0 +1,97 @@
+"""Objects that remember what their constructor was called with."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, Self
+
+import keras
+
+from domain_core.serialization import config_value, dtype_name, revive
+
+# The arguments of the constructors that run, the outermost first.
+_CALLS = "_constructor_calls"
+# Names that mean something else further in.
+_CHANGED = "_changed_arguments"
+
+
+class RemembersArguments:
+    """Keeps the arguments of its constructor, defaults too, and gives them as config.
+
+    `self.arguments` is there from the first line of a constructor on: its own, so that
+    `super().__init__(**self.arguments)` hands them all over. Afterwards they are those
+    that the object was made with. The written signature is all there is to say.
+
+    `get_config` reads each argument from the attribute of its name, because that is the
+    checked form, and users set some of them later; where there is no such attribute, or
+    a subclass handed something else to its base under that name, it is as passed. A
+    subclass may write `get_config` itself.
+    """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls):
+            setattr(cls, "__init__", _remembering(vars(cls)["__init__"]))  # noqa: B010
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """What was passed, or is the default, by name; a `**kwargs` counts as many."""
+        return vars(self)[_CALLS][-1]
+
+    def constructor_calls(self) -> tuple[Mapping[str, Any], ...]:
+        """Returns the arguments of the constructors that run, the outermost first."""
+        return tuple(vars(self)[_CALLS])
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        passed, changed = self.arguments, vars(self)[_CHANGED]
+        config = {
+            name: value if name in changed else getattr(self, name, value)
+            for name, value in passed.items()
+        }
+        if isinstance(self, keras.Layer):
+            # Keras' attribute `dtype` is that of the weights.
+            config |= {
+                "name": self.name,
+                "trainable": self.trainable,
+                "dtype": dtype_name(self.dtype_policy),
+            }
+        return {name: config_value(value) for name, value in config.items()}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
+        """Returns an object of a config; the inverse of `get_config`."""
+        return cls(**revive(dict(config)))
+
+
+def _remembering(init: Callable[..., None]) -> Callable[..., None]:
+    """Returns a constructor that keeps its arguments before it runs."""
+    signature = inspect.signature(init)
+    flat = {p.name for p in signature.parameters.values() if p.kind is p.VAR_KEYWORD}
+
+    @functools.wraps(init)
+    def remember(self: Any, *args: Any, **kwargs: Any) -> None:
+        bound = signature.bind(self, *args, **kwargs)
+        bound.apply_defaults()
+        own: dict[str, Any] = {}
+        for name, value in list(bound.arguments.items())[1:]:
+            own |= value if name in flat else {name: value}
+        # Past `__setattr__`: Keras and torch look at what becomes an attribute.
+        state = vars(self)
+        calls = state.setdefault(_CALLS, [])
+        changed = state.setdefault(_CHANGED, set())
+        if calls:
+            outer = calls[0]
+            changed |= {n for n in own.keys() & outer.keys() if own[n] is not outer[n]}
+        calls.append(own)
+        try:
+            init(self, *args, **kwargs)
+        finally:
+            if len(calls) > 1:
+                calls.pop()
+
+    # Keras reads it in a way that does not look through wrappers.
+    remember.__signature__ = signature  # type: ignore[attr-defined]
+    return remember
