@@ -1,4 +1,4 @@
-"""What all tests share: seeds and a cache of what JAX has compiled."""
+"""What all tests share: which backend runs them, seeds, JAX's cache of programs."""
 
 import importlib
 import os
@@ -16,6 +16,36 @@ os.environ.setdefault(
 )
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+
+# What no mark says otherwise runs here: it compiles nothing.
+_ONE_BACKEND = "torch"
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--everywhere",
+        action="store_true",
+        help="run each test on every backend, also those without the mark `backends`",
+    )
+
+
+def pytest_collection_modifyitems(config, items):
+    backend = os.environ.get("KERAS_BACKEND", _ONE_BACKEND)
+    everywhere = config.getoption("--everywhere")
+    mine = [item for item in items if backend in _backends(item, backend, everywhere)]
+    if len(mine) < len(items):
+        kept = set(map(id, mine))
+        others = [item for item in items if id(item) not in kept]
+        config.hook.pytest_deselected(items=others)
+        items[:] = mine
+
+
+def _backends(item, backend, everywhere):
+    """Returns the backends that a test runs on."""
+    mark = item.get_closest_marker("backends")
+    if mark is not None:
+        return mark.args or (backend,)
+    return (backend,) if everywhere else (_ONE_BACKEND,)
 
 
 @pytest.fixture(autouse=True)
