@@ -1,7 +1,11 @@
 """Builds the packages and tries them the way a user gets them.
 
-Three wheels and three sdists are built, each wheel from its sdist. Then, in clean
-virtual environments without TensorFlow:
+    python ci/smoke_wheels.py              built, looked into, imported from where they
+                                           were installed without what they depend on
+    python ci/smoke_wheels.py --install    and from clean environments; takes minutes
+
+Three wheels and three sdists are built, each wheel from its sdist. The clean virtual
+environments have no TensorFlow:
 
 1. `pip install kerasnlp` with JAX, and the example of its README;
 2. `pip install kerascv` with PyTorch, and the example of its README;
@@ -9,6 +13,7 @@ virtual environments without TensorFlow:
    and the newest core that the leaves allow.
 """
 
+import argparse
 import json
 import os
 import re
@@ -32,6 +37,11 @@ EXAMPLE = re.compile(r"<!-- smoke -->\s*```python\n(.*?)```", re.DOTALL)
 
 def main() -> None:
     """Builds, installs and runs; raises at the first thing that does not work."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--install", action="store_true", help="in clean environments")
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="smoke-") as folder:
         work = Path(folder)
         wheels = work / "wheels"
@@ -39,6 +49,10 @@ def main() -> None:
             with step(f"build {package}"):
                 build(ROOT / "packages" / FOLDERS[package], wheels)
         check_contents(wheels)
+        with step("install without dependencies, import both leaves"):
+            try_wheels_alone(work, wheels)
+        if not options.install:
+            return
 
         text = try_leaf(work, wheels, "kerasnlp", "keras_nlp", "jax")
         try_leaf(work, wheels, "kerascv", "keras_cv", "torch")
@@ -87,6 +101,34 @@ def check_contents(wheels: Path) -> None:
         for needed in ("py.typed", "_version.py", "LICENSE"):
             if not any(name.endswith(f"/{needed}") for name in names):
                 raise SystemExit(f"{wheel.name} lacks {needed}")
+
+
+def try_wheels_alone(work: Path, wheels: Path) -> None:
+    """Imports the wheels beside what is installed where this script runs."""
+    target = work / "alone"
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile"]
+    command += ["--no-deps", "--no-index", f"--target={target}"]
+    check(
+        subprocess.run(
+            [*command, *map(str, sorted(wheels.glob("*.whl")))],
+            capture_output=True,
+            text=True,
+        )
+    )
+    for package, module in (("kerasnlp", "keras_nlp"), ("kerascv", "keras_cv")):
+        code = f"import {module}; print({module}.__file__, {module}.__version__)"
+        process = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=work,
+            env=os.environ | {"PYTHONPATH": str(target), "KERAS_BACKEND": "torch"},
+            capture_output=True,
+            text=True,
+        )
+        file, version = check(process).split()
+        if not Path(file).is_relative_to(target):
+            raise SystemExit(f"{module} comes from {file}, not from the wheel")
+        if version != version_of(package):
+            raise SystemExit(f"{module} says {version}, not {version_of(package)}")
 
 
 def try_leaf(work: Path, wheels: Path, package: str, module: str, backend: str) -> Path:

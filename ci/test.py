@@ -1,16 +1,18 @@
 """Runs everything that has to hold, stage by stage: `hatch run test`.
 
-All stages run, also after one has failed. A table at the end says what each of them
-took, and the last line counts the tests; a failed stage that is no test counts as one.
+All stages run, also after one has failed. At the end a table says what each folder's
+tests took beside its budget (`ci/budgets.toml`), another what each stage took, and the
+last line counts the tests; a failed stage that is no test counts as one.
 
 Examples:
-    python ci/test.py                                    everything but large tests
-    python ci/test.py --large                            the tests that take minutes
+    python ci/test.py                                    what a change has to pass
+    python ci/test.py --large                            every test on every backend,
+                                                         and those that take minutes
+    python ci/test.py --since origin/main                tests that what a branch has
+                                                         changed can affect
     python ci/test.py --stage lint --stage types         two stages
     python ci/test.py --stage tests --backend torch      the tests on one backend
     python ci/test.py --stage tests --only packer        tests with "packer" in the name
-    python ci/test.py --since origin/main                tests of the packages that a
-                                                         branch has changed
 """
 
 import argparse
@@ -20,15 +22,18 @@ import subprocess
 import sys
 import tempfile
 import time
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import affected
+import durations
 
 ROOT = Path(__file__).resolve().parent.parent
-BACKENDS = ("jax", "tensorflow", "torch")
+# The first runs all tests, the others those that are marked for them.
+BACKENDS = ("torch", "jax", "tensorflow")
+SOURCES = [f"packages/{name}/src" for name in ("domain_core", "kerascv", "kerasnlp")]
 CORES = (
     len(os.sched_getaffinity(0))
     if hasattr(os, "sched_getaffinity")
@@ -37,7 +42,7 @@ CORES = (
 # A worker holds a backend and a few models, 1 to 2 GB: more than four seldom fit.
 WORKERS = max(1, min(4, CORES))
 NO_TESTS_COLLECTED = 5
-PYTEST = (sys.executable, "-m", "pytest", "--quiet", "--durations=15")
+PYTEST = (sys.executable, "-m", "pytest", "--quiet", "-o", "junit_family=xunit1")
 
 
 @dataclass
@@ -64,8 +69,19 @@ class Result:
     """What a stage came to."""
 
     ok: bool
-    counts: Counts | None = None
+    tests: list[durations.Test] | None = None
     note: str = ""
+
+    @property
+    def counts(self) -> Counts | None:
+        """How its tests ended; None of a stage that is no test."""
+        if self.tests is None:
+            return None
+        ends = [test.outcome for test in self.tests]
+        counts = Counts(*map(ends.count, ("passed", "failed", "skipped")))
+        if not self.ok and not counts.failed:
+            counts.failed = 1  # pytest itself broke, or a worker died.
+        return counts
 
 
 @dataclass
@@ -74,7 +90,7 @@ class Stage:
 
     name: str
     group: str
-    run: Callable[[], Result]
+    run: Callable[[], Result] | None = None
     seconds: float = 0.0
     result: Result = field(default_factory=lambda: Result(ok=False))
 
@@ -82,6 +98,7 @@ class Stage:
 def main() -> int:
     """Runs the stages asked for and returns the exit status."""
     options = parse_options()
+    speed = durations.machine_speed()
     stages = [
         stage
         for stage in all_stages(options)
@@ -92,7 +109,7 @@ def main() -> int:
         start = time.perf_counter()
         stage.result = stage.run()
         stage.seconds = time.perf_counter() - start
-    return report(stages)
+    return report(stages, speed, options)
 
 
 def parse_options() -> argparse.Namespace:
@@ -100,7 +117,11 @@ def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--large", action="store_true", help="only tests marked large")
+    parser.add_argument(
+        "--large",
+        action="store_true",
+        help="run every test on every backend, and those marked large",
+    )
     parser.add_argument(
         "--stage",
         action="append",
@@ -126,7 +147,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument(
         "--since",
         metavar="COMMIT",
-        help="run the stages `tests` and `docstrings` only for the packages that have "
+        help="run in the stage `tests` only what can be affected by all that has "
         "changed since the branch left this commit",
     )
     return parser.parse_args()
@@ -134,25 +155,29 @@ def parse_options() -> argparse.Namespace:
 
 def all_stages(options: argparse.Namespace) -> list[Stage]:
     """Returns the stages in the order in which they run, the quick ones first."""
+    backends = options.backend or BACKENDS
     tests = [
-        Stage(
-            f"tests {backend}",
-            "tests",
-            lambda backend=backend: run_tests(backend, options),
-        )
-        for backend in options.backend or BACKENDS
+        Stage(f"tests {b}", "tests", partial(run_tests, b, options)) for b in backends
     ]
+    wheels = [sys.executable, "ci/smoke_wheels.py"]
     if options.large:
-        return tests
+        return [
+            *tests,
+            *(
+                Stage(f"large {b}", "tests", partial(run_large, b, options))
+                for b in backends
+            ),
+            Stage("wheels", "wheels", partial(run, *wheels, "--install")),
+        ]
     return [
-        Stage("format", "format", lambda: run("ruff", "format", "--check", ".")),
-        Stage("lint", "lint", lambda: run("ruff", "check", ".")),
-        Stage("contracts", "contracts", lambda: run("lint-imports", "--no-logo")),
-        Stage("types", "types", lambda: run("mypy")),
-        Stage("repository", "repository", lambda: run_repository(options)),
+        Stage("format", "format", partial(run, "ruff", "format", "--check", ".")),
+        Stage("lint", "lint", partial(run, "ruff", "check", ".")),
+        Stage("contracts", "contracts", partial(run, "lint-imports", "--no-logo")),
+        Stage("types", "types", partial(run, "mypy")),
+        Stage("repository", "repository", partial(run_repository, options)),
         *tests,
-        Stage("docstrings", "docstrings", lambda: run_docstrings(options)),
-        Stage("wheels", "wheels", lambda: run(sys.executable, "ci/smoke_wheels.py")),
+        Stage("docstrings", "docstrings", partial(run_docstrings, options)),
+        Stage("wheels", "wheels", partial(run, *wheels)),
     ]
 
 
@@ -167,70 +192,72 @@ def run(*command: str) -> Result:
 
 def run_repository(options: argparse.Namespace) -> Result:
     """Tests the rules of the repository and its scripts, once and not per backend."""
-    selection = ["-k", options.only] if options.only else []
-    return pytest("jax", "ci", *selection, workers=WORKERS)
+    return pytest(BACKENDS[0], "ci", *chosen(options), workers=WORKERS)
 
 
 def run_tests(backend: str, options: argparse.Namespace) -> Result:
-    """Runs the tests beside the code on one backend."""
-    if importlib.util.find_spec(backend) is None:
-        note = f"{backend} has no wheel for this platform: not run"
-        print(note)
+    """Runs the tests beside the code that this backend has to run."""
+    if note := missing(backend):
         return Result(ok=True, note=note)
-    sources = package_sources(options)
-    if not sources:
-        return Result(ok=True, note=f"no package has changed since {options.since}")
-    selection = ["-m", "large" if options.large else "not large"]
+    files = SOURCES
+    if options.since:
+        files = affected.tests_changed_since(options.since)
+        if not files:
+            return Result(ok=True, note="the change affects no test")
+    selection = ["-m", "not large", *chosen(options)]
     if options.large:
-        sources = [*sources, "examples"]
-        selection += ["-o", "faulthandler_timeout=1800"]  # an example may take minutes
-    if options.only:
-        selection += ["-k", options.only]
-    # A large test takes the whole machine.
-    workers = 1 if options.large else WORKERS
-    return pytest(backend, *sources, *selection, workers=workers)
+        selection.append("--everywhere")
+    return pytest(backend, *files, *selection, workers=WORKERS)
+
+
+def run_large(backend: str, options: argparse.Namespace) -> Result:
+    """Runs the tests that take minutes, one at a time: each takes all cores."""
+    if note := missing(backend):
+        return Result(ok=True, note=note)
+    selection = ["-m", "large", "--everywhere", *chosen(options)]
+    selection += ["-o", "faulthandler_timeout=1800"]  # an example may take minutes
+    return pytest(backend, *SOURCES, "examples", *selection, workers=1)
 
 
 def run_docstrings(options: argparse.Namespace) -> Result:
     """Runs the examples in the docstrings."""
-    sources = package_sources(options)
-    if not sources:
-        return Result(ok=True, note=f"no package has changed since {options.since}")
     # Without the test files: they would be collected as tests too.
-    return pytest(
-        "jax",
-        *sources,
-        "--doctest-modules",
-        "--ignore-glob=*_test.py",
-        workers=1,
-    )
+    selection = ["--doctest-modules", "--ignore-glob=*_test.py"]
+    return pytest(BACKENDS[0], *SOURCES, *selection, workers=1)
 
 
-def package_sources(options: argparse.Namespace) -> list[str]:
-    """Returns the source folders of the packages to test, relative to the root."""
-    packages = affected.PACKAGES
-    if options.since:
-        packages = affected.packages_changed_since(options.since)
-    return [f"packages/{package}/src" for package in packages]
+def missing(backend: str) -> str:
+    """Returns, and prints, why a backend is not there, or nothing."""
+    if importlib.util.find_spec(backend) is not None:
+        return ""
+    note = f"{backend} has no wheel for this platform: not run"
+    print(note)
+    return note
+
+
+def chosen(options: argparse.Namespace) -> list[str]:
+    """Returns what pytest is told about the tests to choose."""
+    return ["-k", options.only] if options.only else []
 
 
 def pytest(backend: str, *arguments: str, workers: int) -> Result:
-    """Runs pytest in a process of its own and counts how the tests ended."""
+    """Runs pytest in a process of its own and reads how the tests ended."""
     with tempfile.TemporaryDirectory() as folder:
         report_file = Path(folder) / "report.xml"
         command = [*PYTEST, f"--junitxml={report_file}", *arguments]
         if workers > 1:
-            # By file, so that a fixture of a module is built once.
+            # By file, so that a fixture of a module is built once; in our own order.
             command += ["-n", str(workers), "--dist", "loadfile"]
+            command += ["--no-loadscope-reorder"]
         process = subprocess.run(
             command, cwd=ROOT, env=environment(backend, workers), check=False
         )
-        counts = read_counts(report_file)
+        tests = []
+        if report_file.is_file():
+            tests = list(durations.read_tests(report_file, backend))
     if process.returncode == NO_TESTS_COLLECTED:
-        return Result(ok=True, counts=counts, note="no tests selected")
-    if process.returncode and not counts.failed:
-        counts.failed = 1  # pytest itself broke, or a worker died.
-    return Result(ok=process.returncode == 0, counts=counts)
+        return Result(ok=True, tests=tests, note="no tests selected")
+    return Result(ok=process.returncode == 0, tests=tests)
 
 
 def environment(backend: str, workers: int) -> dict[str, str]:
@@ -249,21 +276,15 @@ def environment(backend: str, workers: int) -> dict[str, str]:
     }
 
 
-def read_counts(report_file: Path) -> Counts:
-    """Reads the counts from the report in JUnit's format that pytest has written."""
-    if not report_file.is_file():
-        return Counts()
-    counts = Counts()
-    for suite in ElementTree.parse(report_file).getroot().iter("testsuite"):
-        failed = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
-        skipped = int(suite.get("skipped", 0))
-        passed = int(suite.get("tests", 0)) - failed - skipped
-        counts += Counts(passed, failed, skipped)
-    return counts
-
-
-def report(stages: list[Stage]) -> int:
-    """Prints the table and, as the last line, how many tests passed and failed."""
+def report(stages: list[Stage], speed: float, options: argparse.Namespace) -> int:
+    """Prints the tables and, as the last line, how many tests passed and failed."""
+    tests = [test for stage in stages for test in stage.result.tests or ()]
+    if tests:
+        over = durations.report(tests, durations.budgets(), speed)
+        # What runs everywhere takes what it takes.
+        if over and not options.large:
+            note = f"over the budget of ci/budgets.toml: {', '.join(over)}"
+            stages.append(Stage("budgets", "budgets", result=Result(False, note=note)))
     total = Counts()
     print(f"\n=== summary ===\n{'stage':<18}{'seconds':>8}  result")
     for stage in stages:
