@@ -1,6 +1,5 @@
 """Runs the examples that take minutes; each asserts what it promises."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,13 +8,8 @@ import pytest
 
 EXAMPLES = Path(__file__).parent
 DATA = EXAMPLES.parent.parent / "shared" / "data"
-pytestmark = [
-    pytest.mark.large,
-    pytest.mark.skipif(
-        os.environ.get("KERAS_BACKEND") != "torch",
-        reason="takes minutes: once, on the backend that trains fastest on a CPU",
-    ),
-]
+# Minutes each: once, on the backend that trains fastest on a CPU.
+pytestmark = [pytest.mark.large, pytest.mark.backends("torch")]
 
 
 @pytest.mark.skipif(not (DATA / "ag_news").is_dir(), reason="needs AG's news corpus")
