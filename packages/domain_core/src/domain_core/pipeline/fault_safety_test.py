@@ -164,6 +164,9 @@ import numpy as np
 import keras
 from domain_core.pipeline import PipelineModel
 
+# Programs that a shell started in the background ignore it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 class Model(PipelineModel):
     pass
 
