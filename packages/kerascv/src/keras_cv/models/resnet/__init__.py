@@ -4,6 +4,7 @@ from typing import Any
 
 from domain_core import register_backbone
 from keras_cv.models.resnet.backbone import ResNetBackbone as ResNetBackbone
+from keras_cv.models.resnet.backbone import ResNetV2Backbone as ResNetV2Backbone
 from keras_cv.models.resnet.convert_keras import (
     V1_FROM_KERAS_CV,
     V1_FROM_KERAS_HUB,
@@ -13,9 +14,8 @@ from keras_cv.models.resnet.convert_keras import (
 from keras_cv.models.resnet.convert_transformers import FROM_TRANSFORMERS
 from keras_cv.models.resnet.layout import LAYOUT
 from keras_cv.models.resnet.presets import V1_PRESETS, V2_PRESETS
-from keras_cv.models.resnet.v2_backbone import ResNetV2Backbone as ResNetV2Backbone
 
-_SHARED: dict[str, Any] = {"layout": LAYOUT, "package": "kerascv"}
+_SHARED: dict[str, Any] = {"sharding": LAYOUT, "package": "kerascv"}
 register_backbone(
     ResNetBackbone,
     presets=V1_PRESETS,

@@ -18,8 +18,7 @@ from domain_core.presets.keras.converter import (
 from domain_core.weights.weight_map import Target, WeightMap
 from keras_cv.models.image_classifier import ImageClassifier
 from keras_cv.models.image_classifier_preprocessor import ImageClassifierPreprocessor
-from keras_cv.models.resnet.backbone import ResNetBackbone
-from keras_cv.models.resnet.v2_backbone import ResNetV2Backbone
+from keras_cv.models.resnet.backbone import ResNetBackbone, ResNetV2Backbone
 
 _BLOCK_TYPES = {"bottleneck_block": "block", "basic_block": "basic_block"}
 _NORM = ("gamma", "beta", "moving_mean", "moving_variance")

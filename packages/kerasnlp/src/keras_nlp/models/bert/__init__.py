@@ -20,7 +20,7 @@ register_backbone(
     BertBackbone,
     presets=PRESETS,
     converters=(FROM_TRANSFORMERS, FROM_KERAS),
-    layout=LAYOUT,
+    sharding=LAYOUT,
     package="kerasnlp",
 )
 for _task in (

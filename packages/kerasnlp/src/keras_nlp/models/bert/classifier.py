@@ -40,17 +40,4 @@ class BertClassifier(TextClassifier):
         class_names: Sequence[str] | None = None,
         name: str | None = None,
     ) -> None:
-        super().__init__(
-            backbone,
-            num_classes,
-            preprocessor=preprocessor,
-            activation=activation,
-            dropout=dropout,
-            class_names=class_names,
-            name=name,
-        )
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        del config["hidden_dim"], config["pooling"]
-        return config
+        super().__init__(**self.arguments)

@@ -46,13 +46,4 @@ class DistilBertClassifier(HiddenTextClassifier):
         class_names: Sequence[str] | None = None,
         name: str | None = None,
     ) -> None:
-        super().__init__(
-            backbone,
-            num_classes,
-            preprocessor,
-            activation,
-            hidden_dim,
-            dropout,
-            class_names=class_names,
-            name=name,
-        )
+        super().__init__(**self.arguments)

@@ -17,7 +17,7 @@ register_backbone(
     RobertaBackbone,
     presets=PRESETS,
     converters=(FROM_TRANSFORMERS, FROM_KERAS),
-    layout=LAYOUT,
+    sharding=LAYOUT,
     package="kerasnlp",
 )
 for _task in (RobertaClassifier, RobertaMaskedLM, RobertaTextEmbedder):

@@ -25,7 +25,7 @@ register_backbone(
     XLMRobertaBackbone,
     presets=PRESETS,
     converters=(FROM_TRANSFORMERS, FROM_KERAS),
-    layout=LAYOUT,
+    sharding=LAYOUT,
     package="kerasnlp",
 )
 for _task in (XLMRobertaClassifier, XLMRobertaMaskedLM, XLMRobertaTextEmbedder):
