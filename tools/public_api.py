@@ -3,8 +3,9 @@
     python tools/public_api.py keras_nlp    print the list
     python tools/public_api.py --write      renew public_api.txt of every package
 
-Public is what the package and its subpackages export explicitly: by `__all__`, or by
-`from module import Name as Name`. Further down, as in `keras_nlp.models.bert`, nothing
+Public is what the package and its subpackages export explicitly: by `__all__`, by
+`from module import Name as Name`, or by `from module import *`, which gives what the
+module exports and assigns. Further down, as in `keras_nlp.models.bert`, nothing
 is unless the subpackage above exports the module. The list is checked in and compared
 in a test, so that a change of the API is a line in the diff.
 """
@@ -132,12 +133,28 @@ def exported_names(module: ModuleType) -> list[str]:
     """Returns the names that a package exports explicitly, as mypy understands it."""
     if hasattr(module, "__all__"):
         return list(module.__all__)
+    names = []
+    for statement in ast.parse(Path(module.__file__).read_text()).body:
+        if isinstance(statement, ast.ImportFrom):
+            for alias in statement.names:
+                if alias.name == "*":
+                    source = importlib.import_module(statement.module)
+                    names += exported_names(source) + defined_names(source)
+                elif alias.asname == alias.name:
+                    names.append(alias.name)
+    return list(dict.fromkeys(names))
+
+
+def defined_names(module: ModuleType) -> list[str]:
+    """Returns what a module without `__all__` gives by assignment to those who ask."""
+    if hasattr(module, "__all__"):
+        return []
     return [
-        alias.name
+        target.id
         for statement in ast.parse(Path(module.__file__).read_text()).body
-        if isinstance(statement, ast.ImportFrom)
-        for alias in statement.names
-        if alias.asname == alias.name
+        if isinstance(statement, ast.Assign)
+        for target in statement.targets
+        if not target.id.startswith("_")
     ]
 
 

@@ -12,7 +12,7 @@ import keras
 
 from domain_core.preset import Preset
 from domain_core.registry import presets_of
-from domain_core.serialization import dtype_name, revive
+from domain_core.remembered_arguments import RemembersArguments
 from domain_core.weights.weight_paths import weight_paths
 
 
@@ -23,27 +23,28 @@ class PresetsProperty:
         return presets_of(owner)
 
 
-class Backbone(keras.Model):
+class Backbone(RemembersArguments, keras.Model):
     """A functional Keras model without a head, built from plain arguments.
 
-    A subclass writes its constructor in three parts:
+    A subclass writes its constructor in two parts:
 
     ```python
     @domain_core.register_backbone
     class Bag(domain_core.Backbone):
-        def __init__(self, vocabulary_size, dim, *, name=None, dtype=None):
+        def __init__(self, vocabulary_size, dim, **kwargs):
             # layers
-            table = keras.layers.Embedding(vocabulary_size, dim, dtype=dtype)
+            table = keras.layers.Embedding(
+                vocabulary_size, dim, dtype=kwargs.get("dtype")
+            )
             # functional model
             ids = keras.Input((None,), dtype="int32", name="token_ids")
-            super().__init__({"token_ids": ids}, table(ids), name=name, dtype=dtype)
-            # config
+            super().__init__({"token_ids": ids}, table(ids), **kwargs)
             self.table = table
-            self.set_config(vocabulary_size=vocabulary_size, dim=dim)
     ```
 
     Layers become attributes after `super().__init__`; the attribute is the name of
-    their weights in saved presets.
+    their weights in saved presets. The constructor's arguments are attributes, too, but
+    for layers among them; `get_config` gives them.
 
     Args:
         inputs: a dict of `keras.Input`, each named by its key.
@@ -69,6 +70,7 @@ class Backbone(keras.Model):
         super().__init__(inputs=inputs, outputs=outputs, name=name, trainable=trainable)
         if dtype is not None:
             self.dtype_policy = keras.dtype_policies.get(dtype)
+        self.keep_arguments(*self.constructor_calls()[:-1])
 
     @property
     def token_embedding(self) -> Any:
@@ -76,36 +78,13 @@ class Backbone(keras.Model):
         return None
 
     def set_config(self, **arguments: Any) -> None:
-        """Keeps the constructor's own arguments, as attributes and for `get_config`.
+        """Sets attributes. Nothing needs it: arguments are remembered.
 
         Args:
-            **arguments: all of them but `name`, `trainable` and `dtype`.
+            **arguments: values by name of the attribute.
         """
         for name, value in arguments.items():
             setattr(self, name, value)
-        self._argument_names = tuple(arguments)
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments.
-
-        Raises:
-            ValueError: if the constructor did not call `set_config`.
-        """
-        if not hasattr(self, "_argument_names"):
-            raise ValueError(
-                f"Expected the constructor of {type(self).__name__} to end with "
-                "`self.set_config(...)`, which keeps its arguments; it did not."
-            )
-        return {
-            "name": self.name,
-            "trainable": self.trainable,
-            "dtype": dtype_name(self.dtype_policy),
-            **{name: getattr(self, name) for name in self._argument_names},
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
-        return cls(**revive(config))
 
     @property
     def generation_config(self) -> Mapping[str, Any] | None:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
-from domain_core.serialization import revive
+from domain_core.remembered_arguments import RemembersArguments
 
 
-class Preprocessor:
+class Preprocessor(RemembersArguments):
     """Turns batches of raw samples into a model's inputs, on NumPy.
 
-    A subclass writes `__call__` and `get_config`. It is a plain object, not a Keras
-    layer: it runs ahead of the model, in background threads, without TensorFlow.
+    A subclass writes `__call__`; the constructor's arguments are remembered, each an
+    attribute that it sets. It is a plain object, not a Keras layer: it runs ahead of
+    the model, in background threads, without TensorFlow.
 
     Attributes:
         tokenizer_cls: class of its tokenizer, for `from_preset`; None without one.
@@ -37,14 +37,6 @@ class Preprocessor:
             `keras.utils.pack_x_y_sample_weight` gives them.
         """
         raise NotImplementedError(f"{type(self).__name__} must write `__call__`.")
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments."""
-        raise NotImplementedError(f"{type(self).__name__} must write `get_config`.")
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Self:
-        return cls(**revive(dict(config)))
 
     @classmethod
     def from_preset(cls, preset: str | os.PathLike[str], **kwargs: Any) -> Self:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from domain_core._installation import import_advice
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from domain_core.presets.transformers.converter import Converter
 
 
+# A logical axis for each dimension of a weight; None for one that is not split.
+Sharding = tuple[str | None, ...]
+
+
 @dataclasses.dataclass(frozen=True)
 class BackboneEntry:
     """A registered backbone with all that its family declares."""
@@ -28,7 +32,7 @@ class BackboneEntry:
     cls: type
     presets: Mapping[str, Preset]
     converters: tuple[Converter | KerasConverter, ...]
-    layout: Mapping[str, Any] | None
+    sharding: Mapping[str, Sharding] | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +53,7 @@ def register_backbone(
     *,
     presets: Mapping[str, Preset] | None = None,
     converters: tuple[Converter | KerasConverter, ...] = (),
-    layout: Mapping[str, Any] | None = None,
+    sharding: Mapping[str, Sharding] | None = None,
     package: str = "custom",
 ) -> type:
     """Makes a backbone known to presets and tasks.
@@ -58,7 +62,7 @@ def register_backbone(
         cls: subclass of `Backbone`.
         presets: declared presets by name.
         converters: how to read foreign layouts of this family.
-        layout: sharding table, from variable path pattern to logical axes.
+        sharding: patterns of weight paths to how such weights are sharded.
         package: prefix of the registered name.
 
     Returns:
@@ -69,7 +73,7 @@ def register_backbone(
     """
     serializable(package)(cls)
     _forget_earlier_definition(cls, _BACKBONES)
-    entry = BackboneEntry(cls, dict(presets or {}), tuple(converters), layout)
+    entry = BackboneEntry(cls, dict(presets or {}), tuple(converters), sharding)
     for other in _BACKBONES.values():
         taken = sorted(set(other.presets) & set(entry.presets)) + [
             f"{mine.layout} model type {mine.model_type!r}"
@@ -120,6 +124,39 @@ def register_task(
     _forget_earlier_definition(cls, _TASKS)
     _TASKS[cls] = TaskEntry(cls, backbone, accepts)
     return cls
+
+
+def register_family(
+    backbone: type,
+    *,
+    tasks: Iterable[type] = (),
+    presets: Mapping[str, Preset] | None = None,
+    converters: Iterable[Converter | KerasConverter] = (),
+    sharding: Mapping[str, Sharding] | None = None,
+    package: str = "custom",
+) -> None:
+    """Makes a backbone, and the tasks that are for it alone, known to presets.
+
+    Args:
+        backbone: subclass of `Backbone`.
+        tasks: subclasses of `Task`.
+        presets: as in `register_backbone`.
+        converters: as in `register_backbone`.
+        sharding: as in `register_backbone`.
+        package: prefix of the registered names.
+
+    Raises:
+        ValueError: if a preset name or a foreign model type is already taken.
+    """
+    register_backbone(
+        backbone,
+        presets=presets,
+        converters=tuple(converters),
+        sharding=sharding,
+        package=package,
+    )
+    for task in tasks:
+        register_task(task, backbone=backbone, package=package)
 
 
 def backbones() -> Iterator[BackboneEntry]:

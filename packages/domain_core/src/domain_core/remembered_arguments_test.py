@@ -124,6 +124,28 @@ def test_a_get_config_of_ones_own():
     assert Own(3, second=9).get_config() == {"extra": 6, "second": 9}
 
 
+def test_positions_that_are_passed_on_get_their_names():
+    class Through(Plain):
+        def __init__(self, *args, extra=0, **kwargs):
+            super().__init__(*args, **kwargs)
+
+    class Further(Through):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+
+    config = {"extra": 5, "first": 1, "second": 4, "third": "c"}
+    assert Through(1, 4, extra=5).get_config() == config
+    assert Further(1, 4, extra=5).get_config() == config
+    assert Through.from_config(config).get_config() == config
+
+
+def test_without_a_constructor_there_are_no_arguments():
+    class Bare(RemembersArguments):
+        pass
+
+    assert Bare().get_config() == {}
+
+
 def test_objects_pickle():
     copy = pickle.loads(pickle.dumps(Plain(1)))
     assert copy.arguments == {"first": 1, "second": 2, "third": "c"}

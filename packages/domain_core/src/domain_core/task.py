@@ -11,18 +11,19 @@ from domain_core.backbone import PresetsProperty
 from domain_core.backbone_outputs import outputs_of
 from domain_core.ops import FusedAdam
 from domain_core.pipeline import PipelineModel
-from domain_core.serialization import revive
+from domain_core.remembered_arguments import RemembersArguments
 from domain_core.weights.weight_paths import weight_paths
 
 _LEARNING_RATE = 5e-5
 
 
-class Task(PipelineModel):
+class Task(RemembersArguments, PipelineModel):
     """A backbone, a head, and the preprocessor that feeds them.
 
     `fit`, `evaluate` and `predict` take raw samples; see `PipelineModel`. A subclass
-    builds its head as a functional graph on `backbone(backbone.input)`, writes
-    `get_config`, and says in `compile` what to compile with by default.
+    builds its head as a functional graph on `backbone(backbone.input)`, and says in
+    `compile` what to compile with by default. The constructor's arguments are
+    attributes, but for layers among them; `get_config` gives them.
 
     Args:
         backbone: a `Backbone`.
@@ -35,7 +36,8 @@ class Task(PipelineModel):
         name: name of the model.
 
     Attributes:
-        backbone_cls: class of its backbone, for a task of one family.
+        backbone_cls: class of its backbone, for a task of one family; where nothing is
+            said, the one that its preprocessor feeds.
         preprocessor_cls: class of its preprocessor, for `from_preset`.
     """
 
@@ -43,6 +45,12 @@ class Task(PipelineModel):
     preprocessor_cls: ClassVar[type | None] = None
     presets: ClassVar[PresetsProperty] = PresetsProperty()
     _unused: frozenset[int] = frozenset()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        fed = getattr(vars(cls).get("preprocessor_cls"), "backbone_cls", None)
+        if fed is not None and "backbone_cls" not in vars(cls):
+            cls.backbone_cls = fed
 
     def __init__(
         self,
@@ -61,6 +69,7 @@ class Task(PipelineModel):
             self._unused = _unused_weights(backbone, features)
         # Under the backbone's policy `compile` scales the loss where float16 needs it.
         self.dtype_policy = backbone.dtype_policy
+        self.keep_arguments(*self.constructor_calls()[:-1])
 
     def preprocess_samples(
         self, x: Any, y: Any = None, sample_weight: Any = None
@@ -113,17 +122,18 @@ class Task(PipelineModel):
         if self.optimizer is not None:
             self.optimizer.build(self.trainable_variables)
 
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        config = super().get_config()
+        return {name: config[name] for name in self.arguments}
+
     def base_config(self) -> dict[str, Any]:
-        """Returns the arguments that every task has, for `get_config`."""
+        """Returns the arguments that every task has. Nothing needs it any longer."""
         return {
             "backbone": self.backbone,
             "preprocessor": self.preprocessor,
             "name": self.name,
         }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
-        return cls(**revive(config))
 
     def head_weight_paths(self) -> dict[str, keras.Variable]:
         """Maps attribute paths to the weights outside the backbone."""

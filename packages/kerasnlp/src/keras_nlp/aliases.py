@@ -1,14 +1,17 @@
 """Names that KerasNLP 0.14 and 0.15 gave to classes of ours."""
 
-from keras_nlp.models.bert import BertClassifier
-from keras_nlp.models.bert.preprocessors import BertClassifierPreprocessor
-from keras_nlp.models.distil_bert import DistilBertClassifier
-from keras_nlp.models.distil_bert.preprocessors import DistilBertClassifierPreprocessor
-from keras_nlp.models.roberta import RobertaClassifier
-from keras_nlp.models.roberta.preprocessors import RobertaClassifierPreprocessor
+from keras_nlp.models.bert import BertClassifier, BertClassifierPreprocessor
+from keras_nlp.models.distil_bert import (
+    DistilBertClassifier,
+    DistilBertClassifierPreprocessor,
+)
+from keras_nlp.models.roberta import (
+    RobertaClassifier,
+    RobertaClassifierPreprocessor,
+    XLMRobertaClassifier,
+    XLMRobertaClassifierPreprocessor,
+)
 from keras_nlp.models.text_classifier import TextClassifier
-from keras_nlp.models.xlm_roberta import XLMRobertaClassifier
-from keras_nlp.models.xlm_roberta.preprocessors import XLMRobertaClassifierPreprocessor
 
 BertTextClassifier = BertClassifier
 BertTextClassifierPreprocessor = BertClassifierPreprocessor

@@ -167,10 +167,10 @@ class BackboneContract:
         plain = self.cls(**self.arguments)
         assert len(model.weights) == len(plain.weights) + 2 * len(adapted)
 
-    def test_layout_rules_match(self, backbone: Any) -> None:
+    def test_sharding_rules_match(self, backbone: Any) -> None:
         entry = next(e for e in registry.backbones() if e.cls is self.cls)
         paths = backbone.weight_paths()
-        for pattern, axes in (entry.layout or {}).items():
+        for pattern, axes in (entry.sharding or {}).items():
             matched = [p for p in paths if re.fullmatch(pattern, p)]
             assert matched, f"the rule {pattern} matches no weight"
             for path in matched:

@@ -69,7 +69,9 @@ class ImageBackbone(Backbone):
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments but `input_tensor`, which is no value."""
-        return {**super().get_config(), "input_shape": tuple(self.input_shape[1:])}
+        config = {**super().get_config(), "input_shape": tuple(self.input_shape[1:])}
+        config.pop("input_tensor", None)
+        return config
 
 
 def image_input(

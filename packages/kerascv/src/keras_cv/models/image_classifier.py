@@ -83,9 +83,7 @@ class ImageClassifier(Classifier):
             features=("features",) if len(outputs_of(backbone)) > 1 else None,
             name=name,
         )
-        # config
         self.predictions = predictions
-        self.pooling = pooling
 
     def preprocess_samples(
         self, x: Any, y: Any = None, sample_weight: Any = None
@@ -94,15 +92,6 @@ class ImageClassifier(Classifier):
         if self.preprocessor is None and hasattr(self.backbone.input, "shape"):
             return check_batch(x, self.backbone.input.shape[-1]), y, sample_weight
         return super().preprocess_samples(x, y, sample_weight)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **self.base_config(),
-            "num_classes": self.num_classes,
-            "pooling": self.pooling,
-            "activation": self.activation,
-            "class_names": self.class_names,
-        }
 
 
 def _check_arguments(num_classes: Any, pooling: str) -> None:

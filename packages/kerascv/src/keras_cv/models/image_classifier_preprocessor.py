@@ -47,6 +47,3 @@ class ImageClassifierPreprocessor(Preprocessor):
         return keras.utils.pack_x_y_sample_weight(
             self.image_converter(x), y, sample_weight
         )
-
-    def get_config(self) -> dict[str, Any]:
-        return {"image_converter": self.image_converter}

@@ -21,7 +21,7 @@ from domain_core.layers import (
 class EncoderBackbone(Backbone):
     """A bidirectional transformer encoder; the norm follows each residual sum.
 
-    A family passes what its constructor was given, and then calls `set_config`.
+    A family passes what its constructor was given.
 
     Args:
         vocabulary_size: number of token ids.
@@ -75,7 +75,11 @@ class EncoderBackbone(Backbone):
             ("hidden_dim", hidden_dim, 10**5),
             ("intermediate_dim", intermediate_dim, 10**6),
             ("max_sequence_length", max_sequence_length, 10**7),
-            ("num_segments", num_segments or 1, 10**4),
+            (
+                "num_segments",
+                num_segments if tells_segments else num_segments or 1,
+                10**4,
+            ),
         ):
             as_positive_int(name_of, size, at_most)
         as_rate("dropout", dropout)
@@ -130,7 +134,6 @@ class EncoderBackbone(Backbone):
             pooler = FirstTokenPooler(name="pooler", **shared)
             outputs = {"sequence_output": x, "pooled_output": pooler(x)}
         super().__init__(inputs, outputs, name=name, trainable=trainable, dtype=dtype)
-        # config
         self.embeddings = embeddings
         self.context = context
         self.blocks = blocks

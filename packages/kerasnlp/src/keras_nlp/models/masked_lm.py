@@ -71,10 +71,7 @@ class MaskedLM(Task):
             features=("sequence_output",),
             name=name,
         )
-        # config
         self.mlm_head = mlm_head
-        self.intermediate_activation = intermediate_activation
-        self.layer_norm_epsilon = layer_norm_epsilon
         self.compile()
 
     def compile(
@@ -104,13 +101,6 @@ class MaskedLM(Task):
             weighted_metrics=weighted_metrics,
             **kwargs,
         )
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **self.base_config(),
-            "intermediate_activation": self.intermediate_activation,
-            "layer_norm_epsilon": self.layer_norm_epsilon,
-        }
 
 
 register_task(MaskedLM, accepts=gives("sequence_output"), package="kerasnlp")

@@ -106,13 +106,3 @@ class MaskedLMPreprocessor(TextClassifierPreprocessor):
             seed=self.seed,
             graph=self.tokenizer.graph,
         )
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "mask_selection_rate": self.mask_selection_rate,
-            "mask_selection_length": self.mask_selection_length,
-            "mask_token_rate": self.mask_token_rate,
-            "random_token_rate": self.random_token_rate,
-            "seed": self.seed,
-        }

@@ -78,7 +78,6 @@ class QuestionAnswerer(Task):
             features=("sequence_output",),
             name=name,
         )
-        # config
         self.span_logits = span_logits
         self.compile()
 
@@ -98,9 +97,6 @@ class QuestionAnswerer(Task):
                 for end in ("start", "end")
             }
         super().compile(optimizer=optimizer, loss=loss, **kwargs)
-
-    def get_config(self) -> dict[str, Any]:
-        return self.base_config()
 
     def answer(
         self,

@@ -118,14 +118,6 @@ class QuestionAnswererPreprocessor(Preprocessor):
             pad_value=self.tokenizer.pad_token_id,
         )
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "tokenizer": self.tokenizer,
-            "sequence_length": self.sequence_length,
-            "stride": self.stride,
-            "max_question_length": self.max_question_length,
-        }
-
     def _call(self, x: Any, y: Any) -> Any:
         (questions, contexts), single = self._read(x)
         windows, offsets = self._windows(questions, contexts)

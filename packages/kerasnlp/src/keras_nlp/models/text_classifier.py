@@ -41,6 +41,8 @@ class TextClassifier(Classifier):
     Attributes:
         hidden_activation: activation of the hidden layer.
         drops_before_hidden: whether features are dropped before it, too.
+        always_hidden: whether there is such a layer by default, as wide as the
+            backbone's features.
 
     Raises:
         ValueError: if the backbone lacks the outputs, or does not fit the
@@ -61,6 +63,7 @@ class TextClassifier(Classifier):
     preprocessor_cls = TextClassifierPreprocessor
     hidden_activation: ClassVar[str] = "tanh"
     drops_before_hidden: ClassVar[bool] = True
+    always_hidden: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -79,6 +82,8 @@ class TextClassifier(Classifier):
         require_outputs("TextClassifier", backbone, *_FEATURES)
         check_preprocessor_fits(preprocessor, backbone)
         logits = make_logits(backbone, num_classes, activation)
+        if hidden_dim is None and self.always_hidden:
+            hidden_dim = backbone.hidden_dim
         hidden = None
         if hidden_dim is not None:
             hidden = keras.layers.Dense(
@@ -107,24 +112,10 @@ class TextClassifier(Classifier):
             features=(feature,),
             name=name,
         )
-        # config
         self.logits = logits
         if hidden is not None:
             self.hidden = hidden
         self.hidden_dim = hidden_dim
-        self.dropout = dropout
-        self.pooling = pooling
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **self.base_config(),
-            "num_classes": self.num_classes,
-            "activation": self.activation,
-            "hidden_dim": self.hidden_dim,
-            "dropout": self.dropout,
-            "pooling": self.pooling,
-            "class_names": self.class_names,
-        }
 
 
 class HiddenTextClassifier(TextClassifier):
@@ -133,6 +124,8 @@ class HiddenTextClassifier(TextClassifier):
     Subclassed by families whose published classifiers are of this kind; arguments are
     those of `TextClassifier`, but that `hidden_dim` is the backbone's by default.
     """
+
+    always_hidden = True
 
     def __init__(
         self,
@@ -146,22 +139,7 @@ class HiddenTextClassifier(TextClassifier):
         class_names: Sequence[str] | None = None,
         name: str | None = None,
     ) -> None:
-        super().__init__(
-            backbone,
-            num_classes,
-            preprocessor=preprocessor,
-            activation=activation,
-            hidden_dim=backbone.hidden_dim if hidden_dim is None else hidden_dim,
-            dropout=dropout,
-            pooling="first",
-            class_names=class_names,
-            name=name,
-        )
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        del config["pooling"]
-        return config
+        super().__init__(**self.arguments, pooling="first")
 
 
 def _drop(x: Any, rate: float, backbone: keras.Model, name: str) -> Any:

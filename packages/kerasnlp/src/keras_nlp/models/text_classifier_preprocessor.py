@@ -142,14 +142,6 @@ class TextClassifierPreprocessor(Preprocessor):
             "pad_value": self.tokenizer.pad_token_id,
         }
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "tokenizer": self.tokenizer,
-            "sequence_length": self.sequence_length,
-            "truncate": self.truncate,
-            "pad_to": self.pad_to,
-        }
-
     def _in_graph(self, x: Any) -> dict[str, Any]:
         """Does what `preprocess` does, for tensors of raw samples."""
         import tensorflow as tf

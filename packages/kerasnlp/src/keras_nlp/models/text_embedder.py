@@ -71,8 +71,6 @@ class TextEmbedder(Task):
             features=(feature,),
             name=name,
         )
-        self.pooling_mode = pooling_mode
-        self.normalize = normalize
         self._variants: dict[tuple[str, bool], Any] = {}
         self.compile()
 
@@ -145,13 +143,6 @@ class TextEmbedder(Task):
     def encode_text(self, text: Any, **kwargs: Any) -> np.ndarray:
         """Does what `encode` does, as KerasHub calls it."""
         return self.encode(text, **kwargs)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **self.base_config(),
-            "pooling_mode": self.pooling_mode,
-            "normalize": self.normalize,
-        }
 
     def _variant(self, pooling: str | None, normalize: bool | None) -> keras.Model:
         """Returns the model itself, or one that pools in another way."""

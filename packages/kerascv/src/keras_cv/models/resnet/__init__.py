@@ -1,30 +1,21 @@
 """ResNet v1 and v2: what they are made of and what they can load."""
 
-from typing import Any
-
-from domain_core import register_backbone
+from domain_core import register_family
+from keras_cv.models.resnet import convert, presets
 from keras_cv.models.resnet.backbone import ResNetBackbone as ResNetBackbone
-from keras_cv.models.resnet.convert_keras import (
-    V1_FROM_KERAS_CV,
-    V1_FROM_KERAS_HUB,
-    V2_FROM_KERAS_CV,
-    V2_FROM_KERAS_HUB,
-)
-from keras_cv.models.resnet.convert_transformers import FROM_TRANSFORMERS
-from keras_cv.models.resnet.layout import LAYOUT
-from keras_cv.models.resnet.presets import V1_PRESETS, V2_PRESETS
-from keras_cv.models.resnet.v2_backbone import ResNetV2Backbone as ResNetV2Backbone
+from keras_cv.models.resnet.backbone import ResNetV2Backbone as ResNetV2Backbone
 
-_SHARED: dict[str, Any] = {"layout": LAYOUT, "package": "kerascv"}
-register_backbone(
+register_family(
     ResNetBackbone,
-    presets=V1_PRESETS,
-    converters=(FROM_TRANSFORMERS, V1_FROM_KERAS_HUB, V1_FROM_KERAS_CV),
-    **_SHARED,
+    presets=presets.V1,
+    converters=(convert.FROM_TRANSFORMERS, *convert.V1_FROM_KERAS),
+    sharding=convert.SHARDING,
+    package="kerascv",
 )
-register_backbone(
+register_family(
     ResNetV2Backbone,
-    presets=V2_PRESETS,
-    converters=(V2_FROM_KERAS_HUB, V2_FROM_KERAS_CV),
-    **_SHARED,
+    presets=presets.V2,
+    converters=convert.V2_FROM_KERAS,
+    sharding=convert.SHARDING,
+    package="kerascv",
 )

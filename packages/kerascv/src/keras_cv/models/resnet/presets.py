@@ -55,4 +55,4 @@ def _presets(version: tuple[str, str, str]) -> dict[str, Preset]:
     }
 
 
-V1_PRESETS, V2_PRESETS = _presets(_V1), _presets(_V2)
+V1, V2 = _presets(_V1), _presets(_V2)

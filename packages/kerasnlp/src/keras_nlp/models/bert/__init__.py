@@ -1,32 +1,33 @@
 """BERT: what it is made of and what it can load."""
 
-from domain_core import register_backbone, register_task
-from keras_nlp.models.bert.backbone import BertBackbone as BertBackbone
-from keras_nlp.models.bert.classifier import BertClassifier as BertClassifier
-from keras_nlp.models.bert.convert_keras import FROM_KERAS
-from keras_nlp.models.bert.convert_transformers import FROM_TRANSFORMERS
-from keras_nlp.models.bert.layout import LAYOUT
-from keras_nlp.models.bert.masked_lm import BertMaskedLM as BertMaskedLM
-from keras_nlp.models.bert.presets import PRESETS
-from keras_nlp.models.bert.question_answerer import (
-    BertQuestionAnswerer as BertQuestionAnswerer,
-)
-from keras_nlp.models.bert.text_embedder import (
-    BertTextEmbedder as BertTextEmbedder,
-)
-from keras_nlp.models.bert.tokenizer import BertTokenizer as BertTokenizer
+from domain_core import register_family
+from keras_nlp.models.bert import convert, presets, tasks
+from keras_nlp.models.bert.backbone import BertBackbone
+from keras_nlp.models.bert.tasks import *
 
-register_backbone(
+__all__ = [
+    "BertBackbone",
+    "BertClassifier",
+    "BertClassifierPreprocessor",
+    "BertMaskedLM",
+    "BertMaskedLMPreprocessor",
+    "BertQuestionAnswerer",
+    "BertQuestionAnswererPreprocessor",
+    "BertTextEmbedder",
+    "BertTextEmbedderPreprocessor",
+    "BertTokenizer",
+]
+
+register_family(
     BertBackbone,
-    presets=PRESETS,
-    converters=(FROM_TRANSFORMERS, FROM_KERAS),
-    layout=LAYOUT,
+    tasks=(
+        tasks.BertClassifier,
+        tasks.BertMaskedLM,
+        tasks.BertQuestionAnswerer,
+        tasks.BertTextEmbedder,
+    ),
+    presets=presets.PRESETS,
+    converters=(convert.FROM_TRANSFORMERS, convert.FROM_KERAS),
+    sharding=convert.SHARDING,
     package="kerasnlp",
 )
-for _task in (
-    BertClassifier,
-    BertMaskedLM,
-    BertQuestionAnswerer,
-    BertTextEmbedder,
-):
-    register_task(_task, backbone=BertBackbone, package="kerasnlp")

@@ -1,32 +1,31 @@
 """DistilBERT: what it is made of and what it can load."""
 
-from domain_core import register_backbone, register_task
-from keras_nlp.models.distil_bert.backbone import (
-    DistilBertBackbone as DistilBertBackbone,
-)
-from keras_nlp.models.distil_bert.classifier import (
-    DistilBertClassifier as DistilBertClassifier,
-)
-from keras_nlp.models.distil_bert.convert_keras import FROM_KERAS
-from keras_nlp.models.distil_bert.convert_transformers import FROM_TRANSFORMERS
-from keras_nlp.models.distil_bert.masked_lm import (
-    DistilBertMaskedLM as DistilBertMaskedLM,
-)
-from keras_nlp.models.distil_bert.presets import PRESETS
-from keras_nlp.models.distil_bert.text_embedder import (
-    DistilBertTextEmbedder as DistilBertTextEmbedder,
-)
-from keras_nlp.models.distil_bert.tokenizer import (
-    DistilBertTokenizer as DistilBertTokenizer,
-)
-from keras_nlp.models.encoder_layout import LAYOUT
+from domain_core import register_family
+from keras_nlp.models.bert_like import SHARDING
+from keras_nlp.models.distil_bert import convert, presets, tasks
+from keras_nlp.models.distil_bert.backbone import DistilBertBackbone
+from keras_nlp.models.distil_bert.tasks import *
 
-register_backbone(
+__all__ = [
+    "DistilBertBackbone",
+    "DistilBertClassifier",
+    "DistilBertClassifierPreprocessor",
+    "DistilBertMaskedLM",
+    "DistilBertMaskedLMPreprocessor",
+    "DistilBertTextEmbedder",
+    "DistilBertTextEmbedderPreprocessor",
+    "DistilBertTokenizer",
+]
+
+register_family(
     DistilBertBackbone,
-    presets=PRESETS,
-    converters=(FROM_TRANSFORMERS, FROM_KERAS),
-    layout=LAYOUT,
+    tasks=(
+        tasks.DistilBertClassifier,
+        tasks.DistilBertMaskedLM,
+        tasks.DistilBertTextEmbedder,
+    ),
+    presets=presets.PRESETS,
+    converters=(convert.FROM_TRANSFORMERS, convert.FROM_KERAS),
+    sharding=SHARDING,
     package="kerasnlp",
 )
-for _task in (DistilBertClassifier, DistilBertMaskedLM, DistilBertTextEmbedder):
-    register_task(_task, backbone=DistilBertBackbone, package="kerasnlp")

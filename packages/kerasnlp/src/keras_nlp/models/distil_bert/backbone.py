@@ -63,29 +63,4 @@ class DistilBertBackbone(EncoderBackbone):
         name: str | None = None,
         trainable: bool = True,
     ) -> None:
-        super().__init__(
-            vocabulary_size=vocabulary_size,
-            num_layers=num_layers,
-            num_heads=num_heads,
-            hidden_dim=hidden_dim,
-            intermediate_dim=intermediate_dim,
-            dropout=dropout,
-            max_sequence_length=max_sequence_length,
-            activation=activation,
-            attention_dropout=attention_dropout,
-            layer_norm_epsilon=1e-12,
-            dtype=dtype,
-            name=name,
-            trainable=trainable,
-        )
-        self.set_config(
-            vocabulary_size=vocabulary_size,
-            num_layers=num_layers,
-            num_heads=num_heads,
-            hidden_dim=hidden_dim,
-            intermediate_dim=intermediate_dim,
-            dropout=dropout,
-            max_sequence_length=max_sequence_length,
-            activation=activation,
-            attention_dropout=attention_dropout,
-        )
+        super().__init__(**self.arguments, layer_norm_epsilon=1e-12)

@@ -1,24 +1,43 @@
-"""RoBERTa: what it is made of and what it can load."""
+"""RoBERTa and XLM-RoBERTa: what they are made of and what they can load."""
 
-from domain_core import register_backbone, register_task
-from keras_nlp.models.encoder_layout import LAYOUT
-from keras_nlp.models.roberta.backbone import RobertaBackbone as RobertaBackbone
-from keras_nlp.models.roberta.classifier import RobertaClassifier as RobertaClassifier
-from keras_nlp.models.roberta.convert_keras import FROM_KERAS
-from keras_nlp.models.roberta.convert_transformers import FROM_TRANSFORMERS
-from keras_nlp.models.roberta.masked_lm import RobertaMaskedLM as RobertaMaskedLM
-from keras_nlp.models.roberta.presets import PRESETS
-from keras_nlp.models.roberta.text_embedder import (
-    RobertaTextEmbedder as RobertaTextEmbedder,
-)
-from keras_nlp.models.roberta.tokenizer import RobertaTokenizer as RobertaTokenizer
+from domain_core import register_family
+from keras_nlp.models.bert_like import SHARDING
+from keras_nlp.models.roberta import convert, presets
+from keras_nlp.models.roberta.backbone import RobertaBackbone, XLMRobertaBackbone
+from keras_nlp.models.roberta.tasks import *
 
-register_backbone(
+__all__ = [
+    "RobertaBackbone",
+    "RobertaClassifier",
+    "RobertaClassifierPreprocessor",
+    "RobertaMaskedLM",
+    "RobertaMaskedLMPreprocessor",
+    "RobertaTextEmbedder",
+    "RobertaTextEmbedderPreprocessor",
+    "RobertaTokenizer",
+    "XLMRobertaBackbone",
+    "XLMRobertaClassifier",
+    "XLMRobertaClassifierPreprocessor",
+    "XLMRobertaMaskedLM",
+    "XLMRobertaMaskedLMPreprocessor",
+    "XLMRobertaTextEmbedder",
+    "XLMRobertaTextEmbedderPreprocessor",
+    "XLMRobertaTokenizer",
+]
+
+register_family(
     RobertaBackbone,
-    presets=PRESETS,
-    converters=(FROM_TRANSFORMERS, FROM_KERAS),
-    layout=LAYOUT,
+    tasks=convert.ROBERTA_TASKS,
+    presets=presets.ROBERTA,
+    converters=convert.ROBERTA,
+    sharding=SHARDING,
     package="kerasnlp",
 )
-for _task in (RobertaClassifier, RobertaMaskedLM, RobertaTextEmbedder):
-    register_task(_task, backbone=RobertaBackbone, package="kerasnlp")
+register_family(
+    XLMRobertaBackbone,
+    tasks=convert.XLM_ROBERTA_TASKS,
+    presets=presets.XLM_ROBERTA,
+    converters=convert.XLM_ROBERTA,
+    sharding=SHARDING,
+    package="kerasnlp",
+)

@@ -1,0 +1,292 @@
+"""What encoders that resemble BERT share: foreign names, and how they are sharded."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from domain_core import (
+    Converter,
+    Head,
+    Transform,
+    WeightMap,
+    dense_weights,
+    norm_weights,
+)
+from domain_core.presets.config_map import Argument, Config, ConfigMap, Entry
+from domain_core.presets.keras.converter import DTYPE, KerasClass, KerasConverter
+from domain_core.presets.transformers.reader import activation_name, foreign_activation
+from domain_core.registry import Sharding
+from domain_core.weights.weight_map import IDENTITY, Target
+from keras_nlp.models.keras_hub_classes import (
+    dense,
+    norm,
+    preprocessor_class,
+    task_class,
+    tokenizer_class,
+)
+
+# Axes: "vocabulary", "width" (features between blocks), "heads" and "intermediate" (the
+# axes that a model-parallel mesh splits).
+SHARDING: dict[str, Sharding] = {
+    r"embeddings\.token_embedding\.embeddings": ("vocabulary", "width"),
+    r"embeddings\.positions": (None, "width"),
+    r"blocks\.\d+\.attention\.(query|key|value)\.kernel": ("width", "heads"),
+    r"blocks\.\d+\.attention\.(query|key|value)\.bias": ("heads",),
+    r"blocks\.\d+\.attention\.out\.kernel": ("heads", "width"),
+    r"blocks\.\d+\.feedforward\.up\.kernel": ("width", "intermediate"),
+    r"blocks\.\d+\.feedforward\.up\.bias": ("intermediate",),
+    r"blocks\.\d+\.feedforward\.down\.kernel": ("intermediate", "width"),
+}
+_BLOCK = "blocks.{i}"
+
+
+def _one_dropout(config: Config) -> Config:
+    if config["attention_dropout"] == config["dropout"]:
+        config["attention_dropout"] = None
+    return config
+
+
+# Hugging Face.
+
+
+def _two_dropouts(config: Config) -> Config:
+    if config["attention_dropout"] is None:
+        config["attention_dropout"] = config["dropout"]
+    return config
+
+
+def _activation(name: str) -> str:
+    return activation_name({"hidden_act": name})
+
+
+ACTIVATION = Argument("activation", _activation, foreign_activation, absent="gelu")
+CONFIG: dict[str, Entry] = {
+    "vocab_size": "vocabulary_size",
+    "num_hidden_layers": "num_layers",
+    "num_attention_heads": "num_heads",
+    "hidden_size": "hidden_dim",
+    "intermediate_size": "intermediate_dim",
+    "hidden_dropout_prob": ("dropout", 0.1),
+    "attention_probs_dropout_prob": ("attention_dropout", 0.1),
+    "max_position_embeddings": ("max_sequence_length", 512),
+    "type_vocab_size": ("num_segments", 2),
+    "hidden_act": ACTIVATION,
+    "layer_norm_eps": ("layer_norm_epsilon", 1e-12),
+}
+FIXED = {
+    "position_embedding_type": "absolute",
+    "is_decoder": False,
+    "add_cross_attention": False,
+}
+# Ours to theirs.
+BLOCKS = {
+    "attention.query": "encoder.layer.{i}.attention.self.query",
+    "attention.key": "encoder.layer.{i}.attention.self.key",
+    "attention.value": "encoder.layer.{i}.attention.self.value",
+    "attention.out": "encoder.layer.{i}.attention.output.dense",
+    "attention_norm": "encoder.layer.{i}.attention.output.LayerNorm",
+    "feedforward.up": "encoder.layer.{i}.intermediate.dense",
+    "feedforward.down": "encoder.layer.{i}.output.dense",
+    "feedforward_norm": "encoder.layer.{i}.output.LayerNorm",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class TransformersHead:
+    """A head of a family.
+
+    Args:
+        task: our class.
+        weights: entries of the tensors outside the encoder.
+        read: their config to the task's arguments.
+        write: the inverse, as in `Head`.
+        tied: pattern of tensors that repeat the token embedding.
+    """
+
+    task: type
+    weights: Mapping[str, Target]
+    read: Callable[[Mapping[str, Any]], Config] = lambda config: {}
+    write: Callable[[Mapping[str, Any]], Config] = lambda arguments: {}
+    tied: str = ""
+
+    def under(self, encoder: str) -> Head:
+        """Returns it as a `Head`, given the prefix of the encoder's tensors."""
+        ignored = (re.escape(encoder) + ".*", self.tied)
+        weights = WeightMap(self.weights, ignored=ignored)
+        return Head(self.task.__name__, self.read, weights, self.write)
+
+
+def masked_lm_weights(transform: str, norm: str, bias: str) -> dict[str, Target]:
+    """Returns the entries of a masked language model's head."""
+    return {
+        **dense_weights(transform, "mlm_head.transform"),
+        **norm_weights(norm, "mlm_head.norm"),
+        bias: "mlm_head.output_bias",
+    }
+
+
+def transformers_converter(
+    backbone: type,
+    model_type: str,
+    encoder: str,
+    *,
+    config: Mapping[str, Entry],
+    fixed: Mapping[str, Any] | None = None,
+    written: Mapping[str, Any] | None = None,
+    told_by_weights: Callable[[Collection[str] | None], Config] = lambda names: {},
+    blocks: Mapping[str, str] = BLOCKS,
+    positions: Transform = IDENTITY,
+    more: Mapping[str, Target] | None = None,
+    unread: str,
+    heads: Mapping[str, TransformersHead],
+    **tokenizer: Any,
+) -> Converter:
+    """Returns the converter of a family in Hugging Face's layout.
+
+    Args:
+        backbone: our class.
+        model_type: how their config names the family.
+        encoder: prefix of the encoder's tensors in a model with a head.
+        config: their keys, and our arguments.
+        fixed: keys with the one value that we have.
+        written: further keys that are written.
+        told_by_weights: arguments that follow from the tensors' names.
+        blocks: the parts of a block.
+        positions: changes the table of positions.
+        more: further entries of the backbone's weights.
+        unread: pattern of tensors that are none of the backbone's.
+        heads: heads by what follows the family's name in their class.
+        **tokenizer: of the converter.
+    """
+    name = backbone.__name__.removesuffix("Backbone")
+    where = "Hugging Face's config"
+    table = ConfigMap(
+        renamed=config,
+        theirs=fixed,
+        among_others=True,
+        after_reading=_one_dropout,
+        before_writing=_two_dropouts,
+    )
+    weights: dict[str, Target] = {
+        "embeddings.word_embeddings.weight": "embeddings.token_embedding.embeddings",
+        "embeddings.position_embeddings.weight": ("embeddings.positions", positions),
+        "embeddings.token_type_embeddings.weight": "embeddings.segments",
+        **norm_weights("embeddings.LayerNorm", "embeddings.norm"),
+        **(more or {}),
+    }
+    for ours, theirs in blocks.items():
+        entries = norm_weights if ours.endswith("norm") else dense_weights
+        weights |= entries(theirs, f"{_BLOCK}.{ours}")
+    return Converter(
+        layout="transformers",
+        model_type=model_type,
+        config=lambda theirs, names: {
+            **table.read(theirs, backbone, where),
+            **told_by_weights(names),
+        },
+        to_config=lambda ours: {
+            "architectures": [f"{name}Model"],
+            **(written or {}),
+            **table.write(dict(ours), where),
+        },
+        weights=WeightMap(weights, ignored=(unread,), optional_prefix=encoder),
+        heads={f"{name}{part}": head.under(encoder) for part, head in heads.items()},
+        **tokenizer,
+    )
+
+
+# KerasHub and KerasNLP.
+
+
+def keras_converter(
+    backbone: type,
+    tasks: Sequence[Any],
+    weights: Callable[[Mapping[str, Any]], WeightMap],
+    *more: str,
+    ours: Mapping[str, Any],
+) -> KerasConverter:
+    """Returns the converter of a family in the layout of KerasNLP and KerasHub.
+
+    Args:
+        backbone: our class.
+        tasks: our tasks that they have, too.
+        weights: arguments of our backbone to the map of its weights.
+        *more: arguments that both backbones have besides the usual ones.
+        ours: arguments that only ours has, with what theirs amounts to.
+    """
+    preprocessors = [task.preprocessor_cls for task in tasks]
+    config = ConfigMap(
+        *("vocabulary_size", "num_layers", "num_heads", "hidden_dim"),
+        *("intermediate_dim", "dropout", "max_sequence_length", "trainable", *more),
+        renamed={"dtype": DTYPE},
+        ours={"attention_dropout": None, **ours},
+        before_writing=_one_dropout,
+    )
+    return KerasConverter(
+        package="keras_hub",
+        backbone=KerasClass(backbone, (backbone.__name__,), config),
+        weights=weights,
+        tokenizer=tokenizer_class(preprocessors[0].tokenizer_cls),
+        preprocessors=tuple(map(preprocessor_class, preprocessors)),
+        tasks=tuple(map(task_class, tasks)),
+    )
+
+
+def keras_weights(config: Mapping[str, Any]) -> WeightMap:
+    """Returns the map of an encoder without segments and pooler."""
+    tables = "layers/token_and_position_embedding_0"
+    return WeightMap(
+        {
+            f"{tables}/token_embedding/vars/0": (
+                "embeddings.token_embedding.embeddings"
+            ),
+            f"{tables}/position_embedding/vars/0": "embeddings.positions",
+            **keras_blocks(config["num_heads"]),
+        }
+    )
+
+
+def keras_blocks(num_heads: int) -> dict[str, Target]:
+    """Returns the entries of the first normalization and all blocks."""
+    layer = "layers/transformer_encoder_{i}"
+    attention = f"{layer}/_self_attention_layer"
+    # Theirs have an axis of heads `H`, ours join it with that of their width `h`.
+    kernel = _joined("(D, H, h) to (D, H * h)", 1, num_heads)
+    bias = _joined("(H, h) to (H * h)", 0, num_heads)
+    out = _joined("(H, h, D) to (H * h, D)", 0, num_heads)
+    table: dict[str, Target] = {
+        **norm("layers/layer_normalization_0", "embeddings.norm"),
+        **norm(f"{attention}_norm", f"{_BLOCK}.attention_norm"),
+        **norm(f"{layer}/_feedforward_layer_norm", f"{_BLOCK}.feedforward_norm"),
+        **dense(f"{layer}/_feedforward_intermediate_dense", f"{_BLOCK}.feedforward.up"),
+        **dense(f"{layer}/_feedforward_output_dense", f"{_BLOCK}.feedforward.down"),
+        f"{attention}/output_dense/vars/0": (f"{_BLOCK}.attention.out.kernel", out),
+        f"{attention}/output_dense/vars/1": f"{_BLOCK}.attention.out.bias",
+    }
+    for part in ("query", "key", "value"):
+        theirs, ours = f"{attention}/{part}_dense/vars", f"{_BLOCK}.attention.{part}"
+        table[f"{theirs}/0"] = (f"{ours}.kernel", kernel)
+        table[f"{theirs}/1"] = (f"{ours}.bias", bias)
+    return table
+
+
+def _joined(name: str, axis: int, heads: int) -> Transform:
+    """Returns the transform that joins the axis of heads with the next one."""
+
+    def forward(array: np.ndarray) -> np.ndarray:
+        if array.ndim < axis + 2 or array.shape[axis] != heads:
+            return array  # to be reported with its shape
+        size = array.shape[axis] * array.shape[axis + 1]
+        return array.reshape(*array.shape[:axis], size, *array.shape[axis + 2 :])
+
+    def backward(array: np.ndarray) -> np.ndarray:
+        rest = array.shape[:axis], array.shape[axis + 1 :]
+        size = array.shape[axis] // heads
+        return array.reshape(*rest[0], heads, size, *rest[1])
+
+    return Transform(name, forward, backward)

@@ -1,0 +1,126 @@
+"""RoBERTa and XLM-RoBERTa as Hugging Face and KerasHub have them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from domain_core import Converter, Transform, dense_weights
+from domain_core.presets.config_map import Argument
+from domain_core.presets.transformers.reader import (
+    classifier_arguments,
+    classifier_config,
+)
+from domain_core.presets.transformers.tokenizer_files import (
+    byte_pair_arguments,
+    sentence_piece_arguments,
+    write_byte_pair,
+    write_sentence_piece,
+)
+from keras_nlp.models import bert_like
+from keras_nlp.models.bert_like import TransformersHead
+from keras_nlp.models.roberta import tasks
+from keras_nlp.models.roberta.backbone import RobertaBackbone, XLMRobertaBackbone
+
+# Positions there are counted from the id of padding, 1: the first two rows are unused.
+_UNUSED = 2
+_POSITIONS = Transform(
+    "positions from the third row",
+    lambda array: array[_UNUSED:],
+    lambda array: np.concatenate([np.zeros_like(array[:_UNUSED]), array]),
+)
+_LENGTH = Argument(
+    "max_sequence_length",
+    lambda rows: rows - _UNUSED,
+    lambda length: length + _UNUSED,
+    absent=514,
+)
+
+
+def _from_transformers(
+    backbone: type, model_type: str, classifier: type, masked_lm: type, **tokenizer: Any
+) -> Converter:
+    return bert_like.transformers_converter(
+        backbone,
+        model_type,
+        "roberta.",
+        config={
+            **bert_like.CONFIG,
+            "max_position_embeddings": _LENGTH,
+            "type_vocab_size": ("num_segments", 1),
+            "layer_norm_eps": ("layer_norm_epsilon", 1e-5),
+        },
+        fixed={**bert_like.FIXED, "pad_token_id": 1},
+        written={"bos_token_id": 0, "eos_token_id": 2},
+        positions=_POSITIONS,
+        # The pooler was never trained.
+        unread=r"(roberta\.)?(embeddings\.position_ids|pooler\..*)"
+        r"|(lm_head|classifier|qa_outputs)\..*",
+        heads={
+            "ForSequenceClassification": TransformersHead(
+                classifier,
+                dense_weights("classifier.dense", "hidden")
+                | dense_weights("classifier.out_proj", "logits"),
+                lambda theirs: {
+                    **classifier_arguments(theirs),
+                    "hidden_dim": theirs["hidden_size"],
+                },
+                classifier_config,
+            ),
+            "ForMaskedLM": TransformersHead(
+                masked_lm,
+                bert_like.masked_lm_weights(
+                    "lm_head.dense", "lm_head.layer_norm", "lm_head.bias"
+                ),
+                lambda theirs: {
+                    "intermediate_activation": "gelu",
+                    "layer_norm_epsilon": theirs.get("layer_norm_eps", 1e-5),
+                },
+                tied=r"lm_head\.decoder\..*",
+            ),
+        },
+        **tokenizer,
+    )
+
+
+_OURS = {"activation": "gelu", "layer_norm_epsilon": 1e-5, "num_segments": 0}
+ROBERTA_TASKS = (
+    tasks.RobertaClassifier,
+    tasks.RobertaMaskedLM,
+    tasks.RobertaTextEmbedder,
+)
+XLM_ROBERTA_TASKS = (
+    tasks.XLMRobertaClassifier,
+    tasks.XLMRobertaMaskedLM,
+    tasks.XLMRobertaTextEmbedder,
+)
+ROBERTA = (
+    _from_transformers(
+        RobertaBackbone,
+        "roberta",
+        *ROBERTA_TASKS[:2],
+        tokenizer_cls=tasks.RobertaTokenizer,
+        tokenizer=byte_pair_arguments(
+            tuple(tasks.RobertaTokenizer.named_tokens.values()),
+            tasks.RobertaTokenizer.strip_left,
+        ),
+        write_tokenizer=write_byte_pair,
+    ),
+    bert_like.keras_converter(
+        RobertaBackbone, ROBERTA_TASKS, bert_like.keras_weights, ours=_OURS
+    ),
+)
+XLM_ROBERTA = (
+    _from_transformers(
+        XLMRobertaBackbone,
+        "xlm-roberta",
+        *XLM_ROBERTA_TASKS[:2],
+        tokenizer_cls=tasks.XLMRobertaTokenizer,
+        tokenizer=sentence_piece_arguments,
+        write_tokenizer=write_sentence_piece,
+    ),
+    bert_like.keras_converter(
+        XLMRobertaBackbone, XLM_ROBERTA_TASKS, bert_like.keras_weights, ours=_OURS
+    ),
+)
