@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from domain_core.presets.folder import Folder
-from domain_core.presets.sources import kaggle, source_of, transfer
+from domain_core.presets.sources import source_of, transfer
+from domain_core.presets.sources.kaggle import source as kaggle_source
 from domain_core.testing.kaggle_server import KaggleServer
 
 MODEL = "keras/bert/keras/tiny"
@@ -40,7 +41,7 @@ def kaggle_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
     monkeypatch.setattr(transfer, "_FIRST_WAIT", 0.01)
     # It reads the source of all callers, which are many in a test: 0.2 s for a request.
     monkeypatch.setattr("kagglehub.clients.get_user_agent", lambda: "test")
-    monkeypatch.setattr(kaggle, "_PATIENCE", 0.5)
+    monkeypatch.setattr(kaggle_source, "_PATIENCE", 0.5)
     yield tmp_path
     assert {path.name for path in tmp_path.iterdir()} <= {"cache", "home", "mine"}
 
