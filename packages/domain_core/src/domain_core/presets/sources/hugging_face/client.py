@@ -16,7 +16,7 @@ from domain_core.presets.sources.cache import not_cached
 from domain_core.presets.sources.http_answers import explain_status
 from domain_core.presets.sources.progress import is_shown
 from domain_core.presets.sources.source import is_offline
-from domain_core.presets.sources.transfer import Deadline, Retry, in_time, with_retries
+from domain_core.presets.sources.transfer import Deadline, Retry, with_retries
 
 T = TypeVar("T")
 
@@ -53,10 +53,7 @@ def with_hub(action: Callable[[], T], label: str, repo: str, deadline: Deadline)
         PresetError: the subclass that says why it failed.
     """
     return with_retries(
-        lambda: in_time(action, deadline, label),
-        lambda error: _explain(error, label, repo),
-        deadline,
-        label,
+        action, lambda error: _explain(error, label, repo), deadline, label
     )
 
 

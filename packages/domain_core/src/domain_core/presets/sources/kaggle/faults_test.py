@@ -107,17 +107,16 @@ def test_no_connection(kaggle_home, monkeypatch):
 
 
 def test_cut_body_is_resumed(kaggle_server):
-    megabyte = 2**20  # the client writes that much at once
-    weights = WEIGHTS * 10
-    kaggle_server.add(MODEL, {"big": weights})
-    kaggle_server.inject(f"GET /data/{MODEL}/2/big", loopback.cut(2 * megabyte + 5))
+    chunk = 2**16  # what is read at once
+    kaggle_server.add(MODEL, {"big": WEIGHTS})
+    kaggle_server.inject(f"GET /data/{MODEL}/2/big", loopback.cut(2 * chunk + 5))
     kaggle_server.inject(FETCH, loopback.status(503))
     folder = open_kaggle(f"kaggle://{MODEL}/2")
-    assert folder.path("big").read_bytes() == weights
+    assert folder.path("big").read_bytes() == WEIGHTS
     ranges = [
         r.headers.get("range") for r in kaggle_server.requests if "data" in r.route
     ]
-    assert ranges == [None, None, f"bytes={2 * megabyte}-"]
+    assert ranges == [None, f"bytes={2 * chunk}-"]
 
 
 @pytest.mark.parametrize(
@@ -295,13 +294,13 @@ def test_token_goes_to_kaggle_alone(kaggle_server, monkeypatch):
 def test_no_redirect_takes_the_token_elsewhere(kaggle_server, monkeypatch, route):
     monkeypatch.setenv("KAGGLE_API_TOKEN", "KGAT_0123")
     kaggle_server.users = {"KGAT_0123"}
-    with loopback.LoopbackServer() as elsewhere:
+    with loopback.LoopbackServer(kaggle_server.tls) as elsewhere:
         monkeypatch.setattr(elsewhere, "respond", lambda request: json_reply({}))
         target = elsewhere.url_of("localhost")
         kaggle_server.inject(route, loopback.redirect(target), forever=True)
         with pytest.raises(PresetError):
             open_kaggle(f"kaggle://{MODEL}").path("config.json")
-        assert elsewhere.requests
+        assert bool(elsewhere.requests) is (route in (FETCH, DATA))
         for request in elsewhere.requests:
             assert "KGAT_0123" not in str(request.headers) + str(request.query)
             assert request.body == b""

@@ -2,12 +2,10 @@
 
 import hashlib
 import json
-import ssl
 import time
 import tracemalloc
 
 import pytest
-import trustme
 
 from domain_core.preset_errors import (
     PresetAccessError,
@@ -23,6 +21,7 @@ from domain_core.testing.loopback import (
     LoopbackServer,
     Reply,
     bit_flip,
+    certificates,
     close,
     cut,
     ignore_range,
@@ -73,19 +72,14 @@ def manifest_of(files, **changes):
     return json.dumps(manifest).encode()
 
 
-@pytest.fixture(scope="module")
-def tls(tmp_path_factory):
-    authority = trustme.CA()
-    bundle = tmp_path_factory.mktemp("ca") / "ca.pem"
-    authority.cert_pem.write_to_path(str(bundle))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1", "localhost").configure_cert(context)
-    return context, bundle
+@pytest.fixture
+def tls():
+    return certificates()
 
 
 @pytest.fixture
 def cache(tmp_path, tls, monkeypatch):
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tls[1]))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", tls[1])
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
     monkeypatch.setenv("DOMAIN_CORE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("DOMAIN_CORE_TIMEOUT", "20")
