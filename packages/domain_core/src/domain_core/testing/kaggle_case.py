@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from domain_core.presets.folder import Folder
-from domain_core.presets.sources import source_of, transfer
+from domain_core.presets.sources import retries, source_of
 from domain_core.presets.sources.kaggle import reader
 from domain_core.testing.kaggle_server import KaggleServer
 from domain_core.testing.loopback import certificates
@@ -39,7 +39,7 @@ def kaggle_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("KAGGLE_CONFIG_DIR", str(tmp_path / "home"))
     monkeypatch.setenv("NO_PROXY", "*")
-    monkeypatch.setattr(transfer, "_FIRST_WAIT", 0.01)
+    monkeypatch.setattr(retries, "_FIRST_WAIT", 0.01)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", certificates()[1])
     monkeypatch.setattr(reader, "_PATIENCE", 0.5)
     yield tmp_path

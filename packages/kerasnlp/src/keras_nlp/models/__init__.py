@@ -4,25 +4,29 @@ from domain_core import Backbone as Backbone
 from domain_core import Preprocessor as Preprocessor
 from domain_core import Task as Task
 from domain_core import Tokenizer as Tokenizer
-from keras_nlp.aliases import BertPreprocessor as BertPreprocessor
-from keras_nlp.aliases import BertTextClassifier as BertTextClassifier
-from keras_nlp.aliases import (
+from keras_nlp.models.aliases import BertPreprocessor as BertPreprocessor
+from keras_nlp.models.aliases import BertTextClassifier as BertTextClassifier
+from keras_nlp.models.aliases import (
     BertTextClassifierPreprocessor as BertTextClassifierPreprocessor,
 )
-from keras_nlp.aliases import Classifier as Classifier
-from keras_nlp.aliases import DistilBertPreprocessor as DistilBertPreprocessor
-from keras_nlp.aliases import DistilBertTextClassifier as DistilBertTextClassifier
-from keras_nlp.aliases import (
+from keras_nlp.models.aliases import Classifier as Classifier
+from keras_nlp.models.aliases import DistilBertPreprocessor as DistilBertPreprocessor
+from keras_nlp.models.aliases import (
+    DistilBertTextClassifier as DistilBertTextClassifier,
+)
+from keras_nlp.models.aliases import (
     DistilBertTextClassifierPreprocessor as DistilBertTextClassifierPreprocessor,
 )
-from keras_nlp.aliases import RobertaPreprocessor as RobertaPreprocessor
-from keras_nlp.aliases import RobertaTextClassifier as RobertaTextClassifier
-from keras_nlp.aliases import (
+from keras_nlp.models.aliases import RobertaPreprocessor as RobertaPreprocessor
+from keras_nlp.models.aliases import RobertaTextClassifier as RobertaTextClassifier
+from keras_nlp.models.aliases import (
     RobertaTextClassifierPreprocessor as RobertaTextClassifierPreprocessor,
 )
-from keras_nlp.aliases import XLMRobertaPreprocessor as XLMRobertaPreprocessor
-from keras_nlp.aliases import XLMRobertaTextClassifier as XLMRobertaTextClassifier
-from keras_nlp.aliases import (
+from keras_nlp.models.aliases import XLMRobertaPreprocessor as XLMRobertaPreprocessor
+from keras_nlp.models.aliases import (
+    XLMRobertaTextClassifier as XLMRobertaTextClassifier,
+)
+from keras_nlp.models.aliases import (
     XLMRobertaTextClassifierPreprocessor as XLMRobertaTextClassifierPreprocessor,
 )
 from keras_nlp.models.bert import BertBackbone as BertBackbone

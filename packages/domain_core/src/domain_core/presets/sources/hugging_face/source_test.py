@@ -18,7 +18,7 @@ from domain_core.preset_errors import (
     PresetUnsafeError,
 )
 from domain_core.presets.folder import LocalFolder
-from domain_core.presets.sources import transfer
+from domain_core.presets.sources import retries
 from domain_core.presets.sources.hugging_face import source as hub_source
 from domain_core.presets.sources.hugging_face.source import HuggingFaceSource
 from domain_core.testing.hugging_face_server import HuggingFaceServer
@@ -57,7 +57,7 @@ def cache(tmp_path, monkeypatch):
         *("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"),
     ):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(transfer, "_FIRST_WAIT", 0.05)
+    monkeypatch.setattr(retries, "_FIRST_WAIT", 0.05)
     # What the client reads from the environment when it is imported.
     monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no-token"))
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)

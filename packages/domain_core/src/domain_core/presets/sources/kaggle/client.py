@@ -23,7 +23,7 @@ from domain_core.preset_errors import (
 from domain_core.presets.folder import MAX_FILES, check_sizes
 from domain_core.presets.sources.http_answers import explain_requests, explain_status
 from domain_core.presets.sources.kaggle.handle import KaggleHandle
-from domain_core.presets.sources.transfer import Deadline, Retry, with_retries
+from domain_core.presets.sources.retries import Deadline, Retry, with_retries
 
 T = TypeVar("T")
 

@@ -21,8 +21,8 @@ from domain_core.preset_errors import (
 )
 from domain_core.presets.open_preset import layout_of
 from domain_core.presets.sources import (
+    retries,
     source_of,
-    transfer,
 )
 from domain_core.testing import loopback
 from domain_core.testing.archives import ZIP, archive
@@ -75,7 +75,7 @@ def test_gives_up_at_the_deadline(kaggle_server, monkeypatch, route, fault):
     if route == FETCH and fault is loopback.stall:
         fault = loopback.silent  # its answer has no body
     monkeypatch.setenv("DOMAIN_CORE_TIMEOUT", "0.6")
-    monkeypatch.setattr(transfer, "_SLOW", 2**40)
+    monkeypatch.setattr(retries, "_SLOW", 2**40)
     kaggle_server.inject(route, fault, forever=True)
     begin = time.monotonic()
     with pytest.raises(PresetNetworkError, match="DOMAIN_CORE_TIMEOUT"):
@@ -85,7 +85,7 @@ def test_gives_up_at_the_deadline(kaggle_server, monkeypatch, route, fault):
 
 def test_a_byte_now_and_then_is_not_enough(kaggle_server, monkeypatch):
     monkeypatch.setenv("DOMAIN_CORE_TIMEOUT", "1")
-    monkeypatch.setattr(transfer, "_SLOW", 2**40)
+    monkeypatch.setattr(retries, "_SLOW", 2**40)
     kaggle_server.inject(WEIGHTS_DATA, loopback.drip(0.2), forever=True)
     begin = time.monotonic()
     with pytest.raises(PresetNetworkError, match="DOMAIN_CORE_TIMEOUT"):
@@ -99,7 +99,7 @@ def test_no_connection(kaggle_home, monkeypatch):
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
         endpoints = kaggle_env._env_to_endpoint
         monkeypatch.setitem(endpoints, kaggle_env.KaggleEnv.PROD, url)
-        monkeypatch.setattr(transfer, "_LONGEST_WITHOUT_CONNECTION", 0.3)
+        monkeypatch.setattr(retries, "_LONGEST_WITHOUT_CONNECTION", 0.3)
         begin = time.monotonic()
         with pytest.raises(PresetNetworkError, match="no connection .*HTTPS_PROXY"):
             open_kaggle()
@@ -314,7 +314,7 @@ def test_redirect_to_what_is_no_web_server(
     kaggle_server, kaggle_home, monkeypatch, route, target
 ):
     monkeypatch.setenv("DOMAIN_CORE_TIMEOUT", "1")
-    monkeypatch.setattr(transfer, "_SLOW", 2**40)
+    monkeypatch.setattr(retries, "_SLOW", 2**40)
     kaggle_server.inject(route, loopback.redirect(target), forever=True)
     with pytest.raises(PresetError):
         open_kaggle().path("config.json")
@@ -324,7 +324,7 @@ def test_redirect_to_what_is_no_web_server(
 @pytest.mark.parametrize("route", [LIST, FETCH, DATA])
 def test_redirects_without_end(kaggle_server, kaggle_home, monkeypatch, route):
     monkeypatch.setenv("DOMAIN_CORE_TIMEOUT", "1")
-    monkeypatch.setattr(transfer, "_SLOW", 2**40)
+    monkeypatch.setattr(retries, "_SLOW", 2**40)
     circle = loopback.redirect(f"{kaggle_server.url}/data/{MODEL}/1/config.json")
     kaggle_server.inject(route, circle, forever=True)
     kaggle_server.inject(DATA, circle, forever=True)

@@ -10,8 +10,8 @@ from typing import Any
 from domain_core.preset_errors import PresetNetworkError
 from domain_core.presets.sources.kaggle.client import explain, kagglehub_clients
 from domain_core.presets.sources.kaggle.handle import KaggleHandle
+from domain_core.presets.sources.retries import Deadline, with_retries
 from domain_core.presets.sources.source import is_offline
-from domain_core.presets.sources.transfer import Deadline, with_retries
 
 # Seconds that mounting may take.
 _PATIENCE = 60.0

@@ -17,7 +17,7 @@ from domain_core.preset_errors import (
 )
 from domain_core.presets.disk import check_free_disk, sha256
 from domain_core.presets.folder import Folder, LocalFolder, check_names
-from domain_core.presets.json_files import read_json
+from domain_core.presets.manifest import MANIFEST, read_manifest
 from domain_core.presets.sources.cache import not_cached
 from domain_core.presets.sources.kaggle.cache import CachedVersion, cached_version
 from domain_core.presets.sources.kaggle.client import (
@@ -27,10 +27,9 @@ from domain_core.presets.sources.kaggle.client import (
     signed_address,
 )
 from domain_core.presets.sources.kaggle.handle import KaggleHandle
+from domain_core.presets.sources.retries import Deadline, one_process
 from domain_core.presets.sources.source import is_offline
-from domain_core.presets.sources.transfer import Deadline, one_process
 from domain_core.presets.sources.web.client import fetch_file
-from domain_core.presets.verifying import MANIFEST, MAX_MANIFEST_BYTES
 
 # Seconds to look for a newer version where an older one is in the cache.
 _PATIENCE = 10.0
@@ -96,7 +95,7 @@ class KaggleFolder(Folder):
         """Returns the SHA-256 that the manifest of a native preset states."""
         if name == MANIFEST or MANIFEST not in self._sizes:
             return None
-        files = read_json(self, MANIFEST, MAX_MANIFEST_BYTES).get("files")
+        files = read_manifest(self).get("files")
         entry = files.get(name) if isinstance(files, dict) else None
         digest = entry.get("sha256") if isinstance(entry, dict) else None
         return digest if isinstance(digest, str) else None
@@ -144,9 +143,7 @@ class KaggleFolder(Folder):
         if md5 is not None and md5 != _md5(path):
             return "Its MD5 is not that which the server stated."
         if name == MANIFEST:
-            read_json(
-                LocalFolder(path.parent, self.label), MANIFEST, MAX_MANIFEST_BYTES
-            )
+            read_manifest(LocalFolder(path.parent, self.label))
         return ""
 
 

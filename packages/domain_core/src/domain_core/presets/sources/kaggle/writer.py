@@ -25,7 +25,7 @@ from domain_core.presets.sources.kaggle.client import (
 )
 from domain_core.presets.sources.kaggle.handle import KaggleHandle
 from domain_core.presets.sources.progress import bar_class
-from domain_core.presets.sources.transfer import Deadline, Retry, with_retries
+from domain_core.presets.sources.retries import Deadline, Retry, with_retries
 
 # More go in one archive, which Kaggle unpacks.
 _MAX_FILES = 50

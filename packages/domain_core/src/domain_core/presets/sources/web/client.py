@@ -14,7 +14,7 @@ from domain_core.preset_errors import (
 )
 from domain_core.presets.sources.http_answers import explain_requests
 from domain_core.presets.sources.progress import bar_class
-from domain_core.presets.sources.transfer import Deadline, Retry, with_retries
+from domain_core.presets.sources.retries import Deadline, Retry, with_retries
 
 _CHUNK = 2**16
 # Seconds without a byte after which the connection is given up and made anew.
