@@ -12,7 +12,8 @@ from importlinter import Contract, ContractCheck, fields, output
 class FamiliesContract(Contract):
     """A family imports no other family, and a task imports no family.
 
-    Tests of a task may use any family: they are left out.
+    Tests of a task may use any family, and `aliases.py` gives families other names:
+    they are left out.
 
     Options:
         containers: The packages whose children are families and tasks.
@@ -27,7 +28,7 @@ class FamiliesContract(Contract):
             children = graph.find_children(container)
             families = {child for child in children if graph.find_children(child)}
             for importer in children:
-                if importer.endswith("_test"):
+                if importer.endswith(("_test", ".aliases")):
                     continue
                 for imported in families - {importer}:
                     found += _imports(graph, importer, imported)

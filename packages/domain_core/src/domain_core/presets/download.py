@@ -8,8 +8,8 @@ from pathlib import Path
 
 from domain_core.presets.disk import check_free_disk, whole_directory
 from domain_core.presets.folder import LocalFolder
+from domain_core.presets.integrity import drop_damaged
 from domain_core.presets.open_preset import layout_of, open_folder
-from domain_core.presets.verifying import drop_damaged
 
 # Formats that other programs read and we never do; repositories on Hugging Face often
 # hold the same weights in several of them.

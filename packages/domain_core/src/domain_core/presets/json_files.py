@@ -1,19 +1,18 @@
-"""Writing JSON, and reading it with clear words where somebody wrote it wrong."""
+"""The JSON files of a preset: read strictly, written so that they read back."""
 
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from domain_core.preset_errors import PresetCorruptError
 from domain_core.presets.folder import Folder
+from domain_core.text.json_data import parse_json, read_object
 
 MAX_BYTES = 2**20
 # Of a long list each value takes 64 bytes or more of memory, and 3 of the file.
 _MAX_VALUES = 400_000
-_MAX_DEPTH = 64
 
 
 def read_json(folder: Folder, name: str, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
@@ -29,44 +28,13 @@ def read_json(folder: Folder, name: str, max_bytes: int = MAX_BYTES) -> dict[str
             more than 64 deep, names a key twice, or holds a number that is not finite
             or more than 400,000 values.
     """
-    path = folder.require(name)
-    what = f"{name!r} of the preset {folder.label!r}"
-    size = path.stat().st_size
-    if size > max_bytes:
-        raise PresetCorruptError(
-            f"Expected {what} to be at most {max_bytes} bytes, received {size}. This "
-            "is not a config file."
-        )
-    try:
-        value = parse_json(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise PresetCorruptError(
-            f"Expected JSON in {what}: {error}. Save or download the preset again."
-        ) from error
-    if not isinstance(value, dict):
-        raise PresetCorruptError(
-            f"Expected a JSON object in {what}, received a {type(value).__name__}."
-        )
-    return value
-
-
-def parse_json(content: bytes) -> Any:
-    """Returns the value of a JSON text, which is read strictly.
-
-    Raises:
-        ValueError: if it is none, see `read_json`.
-        RecursionError: if it is nested too deep by far.
-    """
-    if sum(content.count(mark) for mark in (b",", b"[", b"{")) > _MAX_VALUES:
-        raise ValueError(f"it holds more than {_MAX_VALUES} values")
-    value = json.loads(
-        content.decode("utf-8-sig"),
-        object_pairs_hook=_without_duplicates,
-        parse_constant=_refuse_number,
-        parse_float=_finite,
+    return read_object(
+        folder.require(name),
+        f"{name!r} of the preset {folder.label!r}",
+        max_bytes=max_bytes,
+        max_values=_MAX_VALUES,
+        error=PresetCorruptError,
     )
-    _check_depth(value)
-    return value
 
 
 def json_value(data: Any, key: str, kind: type, file: str, folder: Folder) -> Any:
@@ -99,7 +67,10 @@ def json_text(value: Any, what: str) -> str:
     """
     try:
         text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
-        same = len(text.encode()) < MAX_BYTES and parse_json(text.encode()) == value
+        same = (
+            len(text.encode()) < MAX_BYTES
+            and parse_json(text.encode(), _MAX_VALUES) == value
+        )
     except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(
             f"Expected JSON data as {what}, received {value!r:.200}: {error}."
@@ -110,38 +81,3 @@ def json_text(value: Any, what: str) -> str:
             f"and no tuples, received {value!r:.200}."
         )
     return text
-
-
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"the key {twice!r} stands twice in one object")
-    return value
-
-
-def _refuse_number(text: str) -> NoReturn:
-    raise ValueError(f"{text} is not a number that a config may hold")
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        _refuse_number(text)
-    return value
-
-
-def _check_depth(value: Any) -> None:
-    level = [value]
-    for _ in range(_MAX_DEPTH + 1):
-        nested: list[Any] = []
-        for item in level:
-            if isinstance(item, dict):
-                nested += item.values()
-            elif isinstance(item, list):
-                nested += item
-        if not nested:
-            return
-        level = nested
-    raise ValueError(f"it is nested more than {_MAX_DEPTH} deep")

@@ -8,9 +8,9 @@ from domain_core.presets.json_files import (
     MAX_BYTES,
     json_text,
     json_value,
-    parse_json,
     read_json,
 )
+from domain_core.text.json_data import parse_json
 
 
 def read(tmp_path, content):
@@ -35,7 +35,7 @@ def test_an_object(tmp_path):
         (b"[1]", "received a list"),
         (b"3", "received a int"),
         (b'{"a": 1, "b": {"c": 1, "c": 2}}', "the key 'c' stands twice"),
-        (b'{"a": NaN}', "NaN is not a number that a config may hold"),
+        (b'{"a": NaN}', "NaN is not a number that it may hold"),
         (b'{"a": -Infinity}', "-Infinity is not"),
         (b'{"a": 1e400}', "1e400 is not"),
         (b'{"a": ' + b"9" * 5000 + b"}", "Expected JSON"),

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from domain_core.preset_errors import PresetCorruptError, PresetError
+from domain_core.presets.compatibility import check_parts, check_token_ids
 from domain_core.presets.layout import Layout
 from domain_core.presets.open_preset import open_preset
-from domain_core.presets.part_checks import check_parts, check_token_ids
 from domain_core.registry import task_for
 from domain_core.weights.allocation_budget import allocation_budget
 from domain_core.weights.initialization import without_initialization

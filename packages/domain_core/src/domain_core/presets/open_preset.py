@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from domain_core.preset_errors import PresetCorruptError, PresetNotFoundError
-from domain_core.presets.declared import DeclaredLayout
+from domain_core.presets.declared_preset import DeclaredLayout
 from domain_core.presets.disk import surviving
 from domain_core.presets.folder import Folder, LocalFolder, refuse_unsafe_weights
+from domain_core.presets.integrity import check_folder, signature_is_required
 from domain_core.presets.keras.reader import KerasLayout
 from domain_core.presets.layout import Layout
 from domain_core.presets.native.reader import NativeLayout
 from domain_core.presets.sources import scheme_of, source_of
 from domain_core.presets.transformers.reader import TransformersLayout
-from domain_core.presets.verifying import check_folder, signature_is_required
 from domain_core.registry import find_preset
 
 _LAYOUTS = (NativeLayout, KerasLayout, TransformersLayout)

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from domain_core.presets.disk import whole_directory
+from domain_core.presets.integrity import sign
 from domain_core.presets.keras.writer import write_keras
 from domain_core.presets.model_card import keep_card
 from domain_core.presets.native.writer import write_native
-from domain_core.presets.verifying import sign
 
 _WRITERS = {"native": write_native, "keras": write_keras}
 

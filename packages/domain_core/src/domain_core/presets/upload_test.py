@@ -19,7 +19,7 @@ from domain_core.presets import open_preset, save_preset
 from domain_core.presets.download import download
 from domain_core.presets.sources import register_source
 from domain_core.presets.sources.hugging_face.source import HuggingFaceSource
-from domain_core.presets.sources.registered import _SOURCES
+from domain_core.presets.sources.schemes import _SOURCES
 from domain_core.presets.upload import upload_preset
 from domain_core.testing import assert_close
 from domain_core.testing.hugging_face_server import HuggingFaceServer

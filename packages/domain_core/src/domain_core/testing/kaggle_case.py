@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from domain_core.presets.folder import Folder
-from domain_core.presets.sources import kaggle, source_of, transfer
+from domain_core.presets.sources import retries, source_of
+from domain_core.presets.sources.kaggle import reader
 from domain_core.testing.kaggle_server import KaggleServer
+from domain_core.testing.loopback import certificates
 
 MODEL = "keras/bert/keras/tiny"
 HANDLE = f"kaggle://{MODEL}/1"
@@ -31,16 +33,15 @@ WEIGHTS_DATA = f"GET /data/{MODEL}/1/model.weights.h5"
 def kaggle_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A user without credentials, whose cache is empty."""
     for name in list(os.environ):
-        if name.startswith(("KAGGLE", "DOMAIN_CORE_", "DISABLE_KAGGLE")):
+        if name.startswith(("KAGGLE", "DOMAIN_CORE_", "DISABLE_", "TBE_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("KAGGLEHUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("KAGGLE_CONFIG_DIR", str(tmp_path / "home"))
     monkeypatch.setenv("NO_PROXY", "*")
-    monkeypatch.setattr(transfer, "_FIRST_WAIT", 0.01)
-    # It reads the source of all callers, which are many in a test: 0.2 s for a request.
-    monkeypatch.setattr("kagglehub.clients.get_user_agent", lambda: "test")
-    monkeypatch.setattr(kaggle, "_PATIENCE", 0.5)
+    monkeypatch.setattr(retries, "_FIRST_WAIT", 0.01)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", certificates()[1])
+    monkeypatch.setattr(reader, "_PATIENCE", 0.5)
     yield tmp_path
     assert {path.name for path in tmp_path.iterdir()} <= {"cache", "home", "mine"}
 
@@ -52,7 +53,7 @@ def kaggle_server(
     """A server with a model, which the client takes for Kaggle."""
     from kagglesdk import kaggle_env
 
-    with KaggleServer() as server:
+    with KaggleServer(certificates()[0]) as server:
         server.add(MODEL, FILES)
         endpoints = kaggle_env._env_to_endpoint
         monkeypatch.setitem(endpoints, kaggle_env.KaggleEnv.PROD, server.url)

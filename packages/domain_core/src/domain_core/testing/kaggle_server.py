@@ -42,6 +42,7 @@ class KaggleServer(LoopbackServer):
         mounts: directory where the server of notebooks puts what they ask for; None
             for one that promises and never does.
         users: tokens that may do everything; None if nobody need log in.
+        room: bytes of an upload that are kept; None for all.
     """
 
     def __init__(self, tls: ssl.SSLContext | None = None, proxy: bool = False) -> None:
@@ -51,6 +52,7 @@ class KaggleServer(LoopbackServer):
         self.data_url = self.url_of("localhost")
         self.mounts: Path | None = None
         self.users: set[str] | None = None
+        self.room: int | None = None
         self._blobs: dict[str, tuple[str, bytes]] = {}
 
     def add(self, model: str, files: Mapping[str, bytes]) -> int:
@@ -155,7 +157,14 @@ class KaggleServer(LoopbackServer):
 
     def _take(self, request: Request) -> Reply:
         token = request.path.removeprefix("/upload/")
-        self._blobs[token] = (self._blobs[token][0], request.body)
+        name, have = self._blobs[token]
+        asked = request.headers.get("content-range", "bytes 0-").removeprefix("bytes ")
+        if not asked.startswith("*/"):
+            have = have[: int(asked.split("-")[0])] + request.body
+            self._blobs[token] = (name, have[: self.room])
+        elif len(have) < int(asked[2:]):
+            there = {"Range": f"bytes=0-{len(have) - 1}"} if have else {}
+            return Reply(308, headers=there)
         return Reply()
 
     def _CreateModelInstance(self, body: Any) -> Reply:

@@ -21,12 +21,15 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import fnmatch
+import functools
 import itertools
 import json
+import os
 import re
 import socket
 import ssl
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -268,6 +271,27 @@ def in_turn(*faults: Fault) -> Fault:
         return reply
 
     return all_of_them
+
+
+@functools.cache
+def certificates(*hosts: str) -> tuple[ssl.SSLContext, str]:
+    """Makes certificates of an authority of its own.
+
+    Args:
+        *hosts: whom they are for; without any, this machine.
+
+    Returns:
+        A context for `LoopbackServer`, and the path for `REQUESTS_CA_BUNDLE`.
+    """
+    import trustme
+
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    hosts = hosts or ("127.0.0.1", "localhost")
+    authority.issue_cert(*hosts).configure_cert(context)
+    path = os.path.join(tempfile.mkdtemp(), "ca.pem")
+    authority.cert_pem.write_to_path(path)
+    return context, path
 
 
 class _Server(ThreadingHTTPServer):

@@ -1,4 +1,4 @@
-"""Reads JSON files of tokenizers, which strangers wrote, strictly."""
+"""Reads JSON files that strangers wrote, of tokenizers and of presets, strictly."""
 
 from __future__ import annotations
 
@@ -14,56 +14,93 @@ _MAX_BYTES = 2**27
 _MAX_DEPTH = 64
 
 
-def read_object(path: str | os.PathLike[str], what: str) -> dict[str, Any]:
+def read_object(
+    path: str | os.PathLike[str],
+    what: str,
+    *,
+    max_bytes: int = _MAX_BYTES,
+    max_values: int | None = None,
+    error: type[ValueError] = ValueError,
+) -> dict[str, Any]:
     """Returns the object in a JSON file.
 
     Args:
         path: of the file.
         what: what the file should be, for errors.
+        max_bytes: size of the largest file to read.
+        max_values: how many values it may hold; None for as many as fit into it.
+        error: what is raised.
 
     Raises:
-        ValueError: if the file is missing, larger than 128 MB, no JSON object, nested
-            more than 64 deep, names a key twice, or holds a number that is not finite.
+        ValueError: or `error`, if the file is missing, too large, no JSON object,
+            nested more than 64 deep, names a key twice, or holds a number that is not
+            finite or too many values.
     """
-    content = read_file(path, what)
+    content = read_file(path, what, max_bytes, error)
     try:
-        value = json.loads(
-            content.decode("utf-8-sig"),
-            object_pairs_hook=_without_duplicates,
-            parse_constant=_refuse_number,
-            parse_float=_finite,
-        )
-        _check_depth(value)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(
-            f"Expected {what} as JSON in {str(path)!r}: {error}. Check the path, and "
-            "download the file again."
+        value = parse_json(content, max_values)
+    except (ValueError, RecursionError) as cause:
+        raise error(
+            f"Expected JSON in {what}, {str(path)!r}: {cause}. Check the path, or save "
+            "or download it again."
         ) from None
     if not isinstance(value, dict):
-        raise ValueError(
-            f"Expected {what} as a JSON object in {str(path)!r}, received a "
-            f"{type(value).__name__}. Check the path."
+        raise error(
+            f"Expected a JSON object in {what}, {str(path)!r}, received a "
+            f"{type(value).__name__}."
         )
     return value
 
 
-def read_file(path: str | os.PathLike[str], what: str) -> bytes:
+def read_file(
+    path: str | os.PathLike[str],
+    what: str,
+    max_bytes: int = _MAX_BYTES,
+    error: type[ValueError] = ValueError,
+) -> bytes:
     """Returns the content of a file.
 
     Raises:
-        ValueError: if it is missing or larger than 128 MB.
+        ValueError: or `error`, if it is missing or too large.
     """
     file = Path(path)
     if not file.is_file():
-        raise ValueError(
-            f"Expected {what}; there is no file {str(path)!r}. Check the path."
-        )
-    if (size := file.stat().st_size) > _MAX_BYTES:
-        raise ValueError(
-            f"Expected {what} of at most {_MAX_BYTES} bytes, received {size} in "
-            f"{str(path)!r}. Check the path."
+        raise error(f"Expected {what}; there is no file {str(path)!r}. Check the path.")
+    if (size := file.stat().st_size) > max_bytes:
+        raise error(
+            f"Expected {what}, {str(path)!r}, to have at most {max_bytes} bytes, "
+            f"received {size}. Check the path."
         )
     return file.read_bytes()
+
+
+def parse_json(content: bytes, max_values: int | None = None) -> Any:
+    """Returns the value of a JSON text.
+
+    Raises:
+        ValueError: if it is none, see `read_object`.
+        RecursionError: if it is nested too deep by far.
+    """
+    if max_values is not None:
+        if sum(map(content.count, (b",", b"[", b"{"))) > max_values:
+            raise ValueError(f"it holds more than {max_values} values")
+    value = json.loads(
+        content.decode("utf-8-sig"),
+        object_pairs_hook=_without_duplicates,
+        parse_constant=_refuse_number,
+        parse_float=_finite,
+    )
+    level = [value]
+    for _ in range(_MAX_DEPTH + 1):
+        level = [item for item in level if isinstance(item, dict | list)]
+        if not level:
+            return value
+        level = [
+            inner
+            for item in level
+            for inner in (item.values() if isinstance(item, dict) else item)
+        ]
+    raise ValueError(f"it is nested more than {_MAX_DEPTH} deep")
 
 
 def write_object(path: str | os.PathLike[str], value: Any) -> None:
@@ -89,18 +126,3 @@ def _finite(text: str) -> float:
     if not math.isfinite(value):
         _refuse_number(text)
     return value
-
-
-def _check_depth(value: Any) -> None:
-    level = [value] if isinstance(value, dict | list) else []
-    for _ in range(_MAX_DEPTH + 1):
-        nested: list[Any] = []
-        for item in level:
-            if isinstance(item, dict):
-                nested += [v for v in item.values() if isinstance(v, dict | list)]
-            else:
-                nested += [v for v in item if isinstance(v, dict | list)]
-        if not nested:
-            return
-        level = nested
-    raise ValueError(f"it is nested more than {_MAX_DEPTH} deep")

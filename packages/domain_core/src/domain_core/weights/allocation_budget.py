@@ -3,52 +3,43 @@
 A config is a few bytes that can ask for a petabyte. The header of the weight file says
 what the model will hold, so anything beyond is refused before memory is taken.
 
-Keras has no hook for this. While a budget is open, the constructor and the `add_weight`
-of `keras.Layer` count; other threads are not affected.
+While a budget is open, the names of initializers ("zeros", "glorot_uniform") mean, in
+this thread, initializers that count. Layers of Keras name theirs, and layers of this
+project get a name from `initializer`. What a user's own layer passes as an object is
+not counted.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
+import inspect
 import math
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import keras
 
 from domain_core.preset_errors import PresetUnsafeError
 
-_STATE = threading.local()
-_LOCK = threading.Lock()
-_OPEN = 0
-_INIT = keras.Layer.__init__
-_ADD_WEIGHT = keras.Layer.add_weight
 # Variables that a file need not hold, such as ties and states.
 _SPARE_VARIABLES, _SPARE_ELEMENTS = 64, 2**20
 _SHARE = 1.1
-# Layers without weights are cheap, but not free.
-_LAYERS_PER_VARIABLE = 4
+# Layers make some that they do not use, and copies for their parts.
+_INITIALIZERS_PER_VARIABLE = 8
+# Names that Keras knows beside those of its classes.
+_SHORT = {"normal": "random_normal", "uniform": "random_uniform"}
+_SHORT |= {"one": "ones", "zero": "zeros"}
 
 
-class _Budget:
-    def __init__(self, shapes: Collection[tuple[int, ...]], label: str) -> None:
-        self.label = label
-        self.variables = int(len(shapes) * _SHARE) + _SPARE_VARIABLES
-        elements = sum(math.prod(shape) for shape in shapes)
-        self.elements = int(elements * _SHARE) + _SPARE_ELEMENTS
-        self.layers = self.variables * _LAYERS_PER_VARIABLE
+class _State(threading.local):
+    """Counts what is made in this thread; without a budget nobody does."""
 
-    def charge(self, *, layers: int = 0, variables: int = 0, elements: int = 0) -> None:
-        self.layers -= layers
-        self.variables -= variables
-        self.elements -= elements
-        if min(self.layers, self.variables, self.elements) < 0:
-            raise PresetUnsafeError(
-                f"Expected the config of the preset {self.label!r} to describe the "
-                "model in its weight file; it describes a larger one. Do not use it, "
-                "or save it again. Nothing was allocated beyond the file's size."
-            )
+    charge: Callable[..., None] = staticmethod(lambda **made: None)
+
+
+_STATE = _State()
 
 
 @contextlib.contextmanager
@@ -68,35 +59,51 @@ def allocation_budget(
     if shapes is None:
         yield
         return
-    global _OPEN
-    previous = getattr(_STATE, "budget", None)
-    _STATE.budget = _Budget(shapes, label)
-    with _LOCK:
-        _OPEN += 1
-        keras.Layer.__init__ = _counted_init
-        keras.Layer.add_weight = _counted_add_weight
+    variables = int(len(shapes) * _SHARE) + _SPARE_VARIABLES
+    elements = int(sum(math.prod(s) for s in shapes) * _SHARE) + _SPARE_ELEMENTS
+    left = {"variables": variables, "elements": elements}
+    left["initializers"] = variables * _INITIALIZERS_PER_VARIABLE
+
+    def charge(**made: int) -> None:
+        for kind, number in made.items():
+            left[kind] -= number
+        if min(left.values()) < 0:
+            raise PresetUnsafeError(
+                f"Expected the config of the preset {label!r} to describe the model in "
+                "its weight file; it describes a larger one. Do not use it, or save it "
+                "again. Nothing was allocated beyond the file's size."
+            )
+
+    previous, _STATE.charge = _STATE.charge, charge
+    scope = keras.saving.custom_object_scope
     try:
-        yield
+        # A scope hides the one around it, whose objects a user's class may need.
+        with scope({}) as inner, scope({**inner.backup, **_counting_by_name()}):
+            yield
     finally:
-        _STATE.budget = previous
-        with _LOCK:
-            _OPEN -= 1
-            if not _OPEN:
-                keras.Layer.__init__ = _INIT
-                keras.Layer.add_weight = _ADD_WEIGHT
+        _STATE.charge = previous
 
 
-def _counted_init(self: keras.Layer, *args: Any, **kwargs: Any) -> None:
-    budget = getattr(_STATE, "budget", None)
-    if budget is not None:
-        budget.charge(layers=1)
-    _INIT(self, *args, **kwargs)
+@functools.cache
+def _counting_by_name() -> dict[str, type]:
+    classes = inspect.getmembers(keras.initializers, inspect.isclass)
+    counting = {name: _counting(cls) for name, cls in classes}
+    return counting | {short: counting[name] for short, name in _SHORT.items()}
 
 
-def _counted_add_weight(
-    self: keras.Layer, shape: Any = None, *args: Any, **kwargs: Any
-) -> Any:
-    budget = getattr(_STATE, "budget", None)
-    if budget is not None:
-        budget.charge(variables=1, elements=math.prod(shape or ()))
-    return _ADD_WEIGHT(self, shape, *args, **kwargs)
+def _counting(cls: Any) -> type:
+    """Returns an initializer that is like another, and counts."""
+
+    class Counting(cls):
+        __module__ = "keras.initializers"  # configs name the other
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            _STATE.charge(initializers=1)
+            super().__init__(*args, **kwargs)
+
+        def __call__(self, shape: Any, *args: Any, **kwargs: Any) -> Any:
+            _STATE.charge(variables=1, elements=math.prod(shape))
+            return super().__call__(shape, *args, **kwargs)
+
+    Counting.__name__ = cls.__name__
+    return Counting

@@ -3,16 +3,16 @@
 from domain_core import Backbone as Backbone
 from domain_core import Preprocessor as Preprocessor
 from domain_core import Task as Task
-from keras_cv.aliases import ResNet18Backbone as ResNet18Backbone
-from keras_cv.aliases import ResNet18V2Backbone as ResNet18V2Backbone
-from keras_cv.aliases import ResNet34Backbone as ResNet34Backbone
-from keras_cv.aliases import ResNet34V2Backbone as ResNet34V2Backbone
-from keras_cv.aliases import ResNet50Backbone as ResNet50Backbone
-from keras_cv.aliases import ResNet50V2Backbone as ResNet50V2Backbone
-from keras_cv.aliases import ResNet101Backbone as ResNet101Backbone
-from keras_cv.aliases import ResNet101V2Backbone as ResNet101V2Backbone
-from keras_cv.aliases import ResNet152Backbone as ResNet152Backbone
-from keras_cv.aliases import ResNet152V2Backbone as ResNet152V2Backbone
+from keras_cv.models.aliases import ResNet18Backbone as ResNet18Backbone
+from keras_cv.models.aliases import ResNet18V2Backbone as ResNet18V2Backbone
+from keras_cv.models.aliases import ResNet34Backbone as ResNet34Backbone
+from keras_cv.models.aliases import ResNet34V2Backbone as ResNet34V2Backbone
+from keras_cv.models.aliases import ResNet50Backbone as ResNet50Backbone
+from keras_cv.models.aliases import ResNet50V2Backbone as ResNet50V2Backbone
+from keras_cv.models.aliases import ResNet101Backbone as ResNet101Backbone
+from keras_cv.models.aliases import ResNet101V2Backbone as ResNet101V2Backbone
+from keras_cv.models.aliases import ResNet152Backbone as ResNet152Backbone
+from keras_cv.models.aliases import ResNet152V2Backbone as ResNet152V2Backbone
 from keras_cv.models.image_backbone import ImageBackbone as ImageBackbone
 from keras_cv.models.image_classifier import ImageClassifier as ImageClassifier
 from keras_cv.models.image_classifier_preprocessor import (

@@ -4,7 +4,7 @@ from domain_core import Backbone as Backbone
 from domain_core import Preprocessor as Preprocessor
 from domain_core import Task as Task
 from domain_core import Tokenizer as Tokenizer
-from keras_nlp.aliases import *
+from keras_nlp.models.aliases import *
 from keras_nlp.models.bert import *
 from keras_nlp.models.distil_bert import *
 from keras_nlp.models.masked_lm import MaskedLM as MaskedLM

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from domain_core.presets.compatibility import check_tokenizer_fits
+
 
 def check_preprocessor_fits(preprocessor: Any, backbone: Any) -> None:
     """Raises ValueError where a preprocessor gives ids or lengths a backbone lacks.
@@ -16,15 +18,7 @@ def check_preprocessor_fits(preprocessor: Any, backbone: Any) -> None:
     tokenizer = getattr(preprocessor, "tokenizer", None)
     if tokenizer is None:
         return
-    rows = getattr(backbone, "vocabulary_size", None)
-    words = tokenizer.vocabulary_size()
-    if rows is not None and words > rows:
-        raise ValueError(
-            f"Expected a tokenizer of at most {rows} tokens, the backbone's "
-            f"`vocabulary_size`; received one of {words}. Ids beyond the embedding "
-            "give wrong numbers: use the tokenizer of the backbone's preset, or raise "
-            "`vocabulary_size`."
-        )
+    check_tokenizer_fits(tokenizer, backbone)
     positions = getattr(backbone, "max_sequence_length", None)
     length = getattr(preprocessor, "sequence_length", None)
     if positions is not None and length is not None and length > positions:

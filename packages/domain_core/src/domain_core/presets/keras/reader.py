@@ -26,15 +26,16 @@ from typing import Any
 import keras
 
 from domain_core.preset_errors import PresetCorruptError, PresetUnsafeError
-from domain_core.presets.folder import Folder
-from domain_core.presets.generation_files import (
+from domain_core.presets.chat_and_generation import (
     read_chat_template,
     read_generation_config,
 )
+from domain_core.presets.folder import Folder
 from domain_core.presets.json_files import json_value, read_json
 from domain_core.presets.keras.converter import KerasClass, KerasTask, upstream_name
 from domain_core.presets.keras.hdf5_files import Hdf5Files, numbered
-from domain_core.presets.layout import Layout, load_assets
+from domain_core.presets.layout import Layout
+from domain_core.presets.tokenizer_assets import load_assets
 from domain_core.registry import find_keras_converter
 from domain_core.text.chat_template import chat_template_config
 from domain_core.weights.weight_map import WeightMap

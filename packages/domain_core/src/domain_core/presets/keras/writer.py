@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from domain_core._version import __version__
-from domain_core.presets.generation_files import (
+from domain_core.presets.chat_and_generation import (
     write_chat_template,
     write_generation_config,
 )
@@ -25,7 +25,7 @@ from domain_core.presets.keras.reader import (
     TOKENIZER,
     WEIGHTS,
 )
-from domain_core.presets.layout import save_assets
+from domain_core.presets.tokenizer_assets import save_assets
 from domain_core.registry import keras_converter_of
 
 _TARGET = "KerasHub"

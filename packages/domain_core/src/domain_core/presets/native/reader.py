@@ -20,12 +20,13 @@ from typing import Any
 import keras
 
 from domain_core.preset_errors import PresetCorruptError
+from domain_core.presets.chat_and_generation import read_generation_config
 from domain_core.presets.folder import Folder, PartOfFolder
-from domain_core.presets.generation_files import read_generation_config
 from domain_core.presets.json_files import json_value, read_json
-from domain_core.presets.layout import Layout, load_assets
+from domain_core.presets.layout import Layout
+from domain_core.presets.manifest import MANIFEST, MAX_MANIFEST_BYTES
 from domain_core.presets.safetensors_reader import TensorFiles
-from domain_core.presets.verifying import MANIFEST, MAX_MANIFEST_BYTES
+from domain_core.presets.tokenizer_assets import load_assets
 from domain_core.serialization import (
     from_json,
     registered_class,

@@ -9,14 +9,14 @@ from typing import Any
 import keras
 
 from domain_core._version import __version__
+from domain_core.presets.chat_and_generation import write_generation_config
 from domain_core.presets.disk import sha256
-from domain_core.presets.generation_files import write_generation_config
 from domain_core.presets.json_files import write_json
-from domain_core.presets.layout import save_assets
+from domain_core.presets.manifest import MANIFEST
 from domain_core.presets.model_card import write_card
 from domain_core.presets.native.reader import FORMAT, FORMAT_VERSION
 from domain_core.presets.safetensors_writer import Tensor, write_tensors
-from domain_core.presets.verifying import MANIFEST
+from domain_core.presets.tokenizer_assets import save_assets
 from domain_core.serialization import registered_name, to_json
 
 # Arguments of a task that have files of their own.

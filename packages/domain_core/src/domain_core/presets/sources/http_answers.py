@@ -13,7 +13,7 @@ from domain_core.preset_errors import (
     PresetNetworkError,
     PresetNotFoundError,
 )
-from domain_core.presets.sources.transfer import Retry
+from domain_core.presets.sources.retries import Retry
 
 
 def explain_status(

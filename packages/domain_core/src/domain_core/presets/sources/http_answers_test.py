@@ -13,7 +13,7 @@ from domain_core.preset_errors import (
     PresetNotFoundError,
 )
 from domain_core.presets.sources.http_answers import explain_requests, explain_status
-from domain_core.presets.sources.transfer import Retry
+from domain_core.presets.sources.retries import Retry
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from domain_core.preset_errors import PresetCorruptError, PresetNetworkError
-from domain_core.presets.sources.transfer import Deadline
+from domain_core.presets.sources.retries import Deadline
 
 SMALL = 2**20  # bytes that are there before anybody looks
 

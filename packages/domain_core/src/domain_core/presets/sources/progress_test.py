@@ -7,7 +7,7 @@ import pytest
 
 from domain_core.preset_errors import PresetCorruptError, PresetNetworkError
 from domain_core.presets.sources.progress import bar_class
-from domain_core.presets.sources.transfer import Deadline
+from domain_core.presets.sources.retries import Deadline
 
 MEGABYTE = 2**20
 

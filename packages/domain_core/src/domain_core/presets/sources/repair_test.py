@@ -8,11 +8,13 @@ from domain_core.cli import main as cli
 from domain_core.preset_errors import PresetCorruptError, PresetNetworkError
 from domain_core.presets.download import download
 from domain_core.presets.folder import LocalFolder
+from domain_core.presets.integrity import check_folder, drop_damaged
 from domain_core.presets.sources import source_of
 from domain_core.presets.sources.hugging_face import source as hugging_face
 from domain_core.presets.sources.hugging_face.source import HuggingFaceSource
+from domain_core.presets.sources.web import reader
 from domain_core.presets.sources.web import source as web
-from domain_core.presets.verifying import check_folder, drop_damaged, repair, verify
+from domain_core.presets.verifying import repair, verify
 from domain_core.testing import loopback
 from domain_core.testing.hugging_face_server import HuggingFaceServer
 from domain_core.testing.kaggle_case import (
@@ -203,7 +205,7 @@ def test_a_web_server(kaggle_home, monkeypatch, name):
 
     monkeypatch.setenv("DOMAIN_CORE_CACHE", str(kaggle_home / "cache"))
     monkeypatch.setattr(web, "fetch_small", fetch_small)
-    monkeypatch.setattr(web, "fetch_file", fetch_file)
+    monkeypatch.setattr(reader, "fetch_file", fetch_file)
     handle = "https://host/preset"
     folder = source_of(handle).open(handle)
     assert contents(folder) == NATIVE

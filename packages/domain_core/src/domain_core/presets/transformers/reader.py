@@ -13,14 +13,15 @@ from typing import Any, TypeVar
 import keras
 
 from domain_core.preset_errors import PresetCorruptError
-from domain_core.presets.folder import Folder
-from domain_core.presets.generation_files import (
+from domain_core.presets.chat_and_generation import (
     read_chat_template,
     read_generation_config,
 )
+from domain_core.presets.folder import Folder
 from domain_core.presets.json_files import json_value, read_json, write_json
-from domain_core.presets.layout import Layout, check_asset
+from domain_core.presets.layout import IMAGE_CONVERTER, Layout
 from domain_core.presets.safetensors_reader import TensorFiles
+from domain_core.presets.tokenizer_assets import check_asset
 from domain_core.presets.transformers.image_processor import image_converter_arguments
 from domain_core.registry import find_converter
 from domain_core.serialization import registered_class, registered_name
@@ -240,10 +241,8 @@ class TransformersLayout(Layout):
     def image_converter(self) -> Any:
         if IMAGES not in self._folder:
             return None
-        from domain_core.images import ImageConverter
-
         config = read_json(self._folder, IMAGES)
-        return ImageConverter(**image_converter_arguments(config))
+        return registered_class(IMAGE_CONVERTER)(**image_converter_arguments(config))
 
     def preprocessor(self) -> Any:
         return None

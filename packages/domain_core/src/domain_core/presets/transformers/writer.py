@@ -12,13 +12,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from domain_core.presets.disk import check_free_disk, whole_directory
-from domain_core.presets.folder import LocalFolder
-from domain_core.presets.generation_files import (
+from domain_core.presets.chat_and_generation import (
     read_chat_template,
     write_chat_template,
     write_generation_config,
 )
+from domain_core.presets.disk import check_free_disk, whole_directory
+from domain_core.presets.folder import LocalFolder
 from domain_core.presets.json_files import write_json
 from domain_core.presets.safetensors_writer import write_tensors
 from domain_core.presets.transformers.converter import Converter, Head

@@ -59,7 +59,7 @@ def test_aliases(layers, version):
     cls = ResNetV2Backbone if version else ResNetBackbone
     assert issubclass(alias, cls)
     assert f"`{cls.__name__}`" in alias.__doc__
-    assert alias.__module__ == "keras_cv.aliases"
+    assert alias.__module__ == "keras_cv.models.aliases"
 
 
 def test_an_alias_gives_the_generic_class():

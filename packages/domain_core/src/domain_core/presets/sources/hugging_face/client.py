@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from domain_core.preset_errors import (
@@ -14,9 +13,8 @@ from domain_core.preset_errors import (
 )
 from domain_core.presets.sources.cache import not_cached
 from domain_core.presets.sources.http_answers import explain_status
-from domain_core.presets.sources.progress import is_shown
+from domain_core.presets.sources.retries import Deadline, Retry, with_retries
 from domain_core.presets.sources.source import is_offline
-from domain_core.presets.sources.transfer import Deadline, Retry, in_time, with_retries
 
 T = TypeVar("T")
 
@@ -53,25 +51,8 @@ def with_hub(action: Callable[[], T], label: str, repo: str, deadline: Deadline)
         PresetError: the subclass that says why it failed.
     """
     return with_retries(
-        lambda: in_time(action, deadline, label),
-        lambda error: _explain(error, label, repo),
-        deadline,
-        label,
+        action, lambda error: _explain(error, label, repo), deadline, label
     )
-
-
-@contextlib.contextmanager
-def bars_where_seen(client: Any) -> Iterator[None]:
-    """Keeps the client's progress bars of an upload to where ours would show."""
-    utils = client.utils
-    if is_shown() or utils.are_progress_bars_disabled():
-        yield
-        return
-    utils.disable_progress_bars()
-    try:
-        yield
-    finally:
-        utils.enable_progress_bars()
 
 
 def _explain(error: Exception, label: str, repo: str) -> Retry | PresetError:

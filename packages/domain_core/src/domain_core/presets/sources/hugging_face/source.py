@@ -25,20 +25,20 @@ from domain_core.presets.folder import (
 )
 from domain_core.presets.sources.cache import cache_directory, not_cached, write_whole
 from domain_core.presets.sources.hugging_face.client import (
-    bars_where_seen,
     hub_client,
     hub_is_offline,
     with_hub,
 )
-from domain_core.presets.sources.hugging_face.folder import (
+from domain_core.presets.sources.hugging_face.reader import (
     HubFolder,
     Listed,
     bad_list,
     read_list,
     write_list,
 )
+from domain_core.presets.sources.hugging_face.writer import upload
+from domain_core.presets.sources.retries import Deadline
 from domain_core.presets.sources.source import Source
-from domain_core.presets.sources.transfer import Deadline
 
 _HANDLE = re.compile(
     r"hf://(?P<repo>[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?)"
@@ -51,8 +51,6 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 # Seconds to look for a newer commit where an older one is in the cache.
 _PATIENCE = 10.0
 _SILENCE = 15.0  # seconds without an answer after which a request is sent again
-# What an upload may delete of an earlier one: files that a preset is made of.
-_OF_A_PRESET = ["*.json", "*.safetensors", "*.h5", "*.jinja", "assets/*"]
 
 
 class HuggingFaceSource(Source):
@@ -121,30 +119,13 @@ class HuggingFaceSource(Source):
         repo, revision = _parse(handle)
         if revision != "main":
             raise ValueError(f"Expected no revision to upload to, received {handle!r}.")
-        client = hub_client(handle)
+        hub_client(handle)
         if hub_is_offline():
             raise PresetNetworkError(
                 f"Expected to upload to {handle!r}; DOMAIN_CORE_OFFLINE or "
                 "HF_HUB_OFFLINE forbids every request."
             )
-        size = sum(p.stat().st_size for p in directory.rglob("*") if p.is_file())
-        deadline = Deadline(size=size)
-        api = client.HfApi(endpoint=self.endpoint)
-
-        def upload() -> str:
-            name = api.create_repo(
-                repo, private=options.get("private"), exist_ok=True
-            ).repo_id
-            commit = api.upload_folder(
-                repo_id=name,
-                folder_path=directory,
-                commit_message=options.get("commit_message", "Upload a preset"),
-                delete_patterns=_OF_A_PRESET,
-            )
-            return f"hf://{name}@{commit.oid}"
-
-        with bars_where_seen(client):
-            return with_hub(upload, handle, repo, deadline)
+        return upload(handle, repo, directory, self.endpoint, **options)
 
     def _ask(
         self, client: Any, label: str, repo: str, revision: str, deadline: Deadline

@@ -18,7 +18,8 @@ from domain_core.preset_errors import (
     PresetUnsafeError,
 )
 from domain_core.presets.folder import LocalFolder
-from domain_core.presets.sources import hugging_face, transfer
+from domain_core.presets.sources import retries
+from domain_core.presets.sources.hugging_face import source as hub_source
 from domain_core.presets.sources.hugging_face.source import HuggingFaceSource
 from domain_core.testing.hugging_face_server import HuggingFaceServer
 from domain_core.testing.loopback import (
@@ -56,13 +57,13 @@ def cache(tmp_path, monkeypatch):
         *("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"),
     ):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(transfer, "_FIRST_WAIT", 0.05)
+    monkeypatch.setattr(retries, "_FIRST_WAIT", 0.05)
     # What the client reads from the environment when it is imported.
     monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no-token"))
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
     monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 1.5)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(hugging_face, "_SILENCE", 1.5)
+    monkeypatch.setattr(hub_source, "_SILENCE", 1.5)
     yield tmp_path / "cache"
     outside = [p.name for p in tmp_path.iterdir() if p.name not in ("cache", "hub")]
     assert not outside
@@ -174,7 +175,7 @@ def test_offline_with_what_another_library_downloaded(
 
 def test_without_network_the_cache_is_used_and_said(hub, source, monkeypatch):
     source.open(HANDLE).path("config.json")
-    monkeypatch.setattr(hugging_face, "_PATIENCE", 0.5)
+    monkeypatch.setattr(hub_source, "_PATIENCE", 0.5)
     hub.inject("GET /api/*", close, forever=True)
     with pytest.warns(
         UserWarning, match=f"commit {hub._repos['org/name'].refs['main']}"

@@ -1,10 +1,10 @@
-"""What the cache of the Kaggle client holds of a preset.
+"""What the cache of `kagglehub` holds of a preset.
 
 ```
 <cache>/models/<owner>/<model>/<framework>/<variation>/
-    <version>/              the files, where the client puts them
+    <version>/              the files
     <version>.complete      the client's mark that it has fetched all of them
-    .complete/<version>/    its marks for single files
+    .complete/<version>/    its marks for single files; we set them too
     .domain_core/<version>.json
                             ours: size of every file, SHA-256 of those that were
                             fetched and checked
@@ -82,13 +82,11 @@ class CachedVersion:
         record = self._read()
         if record is not None:
             self._write({**record, name: (record[name][0], digest)})
+            self._mark(name).parent.mkdir(parents=True, exist_ok=True)
+            self._mark(name).touch()
 
     def drop_leftover(self, name: str) -> None:
-        """Removes what a cut download left, if the client would not go on with it.
-
-        It takes what is as long as the file for the file, and appends to what is
-        longer.
-        """
+        """Removes what a cut download left, if that is not the file's beginning."""
         size = (self.sizes() or {}).get(name, 0)
         path = self.root / name
         if (

@@ -1,13 +1,17 @@
-"""What is asked of the Kaggle client, and what its exceptions mean."""
+"""What Kaggle says of a model, asked through its client; what its errors mean.
+
+Of `kagglehub` these are used: `config.get_kaggle_credentials`, `KaggleJwtClient` and
+`ColabClient` of `clients`, `enum.to_enum` and `exceptions`; of its `kagglesdk`, the API
+clients of models and blobs with the types of their requests, `kaggle_env.get_endpoint`
+and `KaggleHttpClient.BearerAuth`.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from domain_core.preset_errors import (
     PresetAccessError,
@@ -19,24 +23,25 @@ from domain_core.preset_errors import (
 from domain_core.presets.folder import MAX_FILES, check_sizes
 from domain_core.presets.sources.http_answers import explain_requests, explain_status
 from domain_core.presets.sources.kaggle.handle import KaggleHandle
-from domain_core.presets.sources.kaggle.limits import limited_client
-from domain_core.presets.sources.progress import SMALL, bar_class, is_shown
-from domain_core.presets.sources.transfer import Deadline, Retry
+from domain_core.presets.sources.retries import Deadline, Retry, with_retries
+
+T = TypeVar("T")
 
 _PAGE = 1000
-
-
-class Damaged(Exception):
-    """The client found that what it got is not what the server has."""
+# Seconds to connect, and without a byte, after which a request is sent again.
+_TIMEOUT = (10.0, 30.0)
 
 
 def newest_version(handle: KaggleHandle, deadline: Deadline) -> int:
     """Asks for the number of the newest version."""
-    with _api(handle, deadline) as (api, fill):
+
+    def ask(api: Any) -> Any:
         from kagglesdk.models.types.model_api_service import ApiGetModelInstanceRequest
 
-        answer = api.get_model_instance(fill(ApiGetModelInstanceRequest()))
-    version = answer.version_number
+        request = filled(ApiGetModelInstanceRequest, **variation_of(handle))
+        return api.get_model_instance(request).version_number
+
+    version = _ask(ask, handle, deadline)
     if not isinstance(version, int) or version < 1:
         raise PresetCorruptError(
             f"Expected Kaggle to name the newest version of '{handle}', received "
@@ -51,15 +56,19 @@ def list_files(handle: KaggleHandle, deadline: Deadline) -> dict[str, int]:
     Returns:
         Sizes in bytes by name.
     """
-    sizes: dict[str, int] = {}
-    with _api(handle, deadline) as (api, fill):
+
+    def ask(api: Any) -> dict[str, int]:
         from kagglesdk.models.types.model_api_service import (
             ApiListModelInstanceVersionFilesRequest,
         )
 
-        request = fill(ApiListModelInstanceVersionFilesRequest())
-        request.version_number = handle.version
-        request.page_size = _PAGE
+        sizes: dict[str, int] = {}
+        request = filled(
+            ApiListModelInstanceVersionFilesRequest,
+            version_number=handle.version,
+            page_size=_PAGE,
+            **variation_of(handle),
+        )
         while True:
             answer = api.list_model_instance_version_files(request)
             listed = {file.name: file.size for file in answer.files or ()}
@@ -79,47 +88,139 @@ def list_files(handle: KaggleHandle, deadline: Deadline) -> dict[str, int]:
                     "lists more. Nothing was written."
                 )
             if not (answer.next_page_token and answer.files):
-                break
+                return sizes
             request.page_token = answer.next_page_token
-    return sizes
+
+    return _ask(ask, handle, deadline)
 
 
-def download(handle: KaggleHandle, name: str, size: int, deadline: Deadline) -> Path:
-    """Downloads one file; goes on where an earlier call was cut.
+def signed_address(handle: KaggleHandle, name: str, deadline: Deadline) -> str:
+    """Asks where a file may be fetched from, for some time and without a login."""
 
-    Returns:
-        Where the client has put it.
+    def ask(api: Any) -> str:
+        from kagglesdk.models.types.model_api_service import (
+            ApiDownloadModelInstanceVersionRequest,
+        )
+
+        request = filled(
+            ApiDownloadModelInstanceVersionRequest,
+            version_number=handle.version,
+            path=name,
+            **variation_of(handle),
+        )
+        return str(api.download_model_instance_version(request))
+
+    return _ask(ask, handle, deadline)
+
+
+def kagglehub_clients() -> Any:
+    """Returns the module `kagglehub.clients`.
 
     Raises:
-        Damaged: if the bytes do not fit the hash that the server sent.
+        PresetError: if there is no client.
     """
-    bar = functools.partial(bar_class(size, deadline, str(handle)), desc=name)
-    with limited_client(deadline, bar) as kagglehub:
-        try:
-            return Path(kagglehub.model_download(handle.client_handle(), path=name))
-        except kagglehub.exceptions.DataCorruptionError as error:
-            raise Damaged from error
+    try:
+        import kagglehub.clients
+    except Exception as error:  # a broken client may raise anything
+        raise PresetError(
+            "Expected the Kaggle client for a 'kaggle://' handle; it can't be imported "
+            f"({type(error).__name__}). Run `pip install -U kagglehub`."
+        ) from error
+    return kagglehub.clients
 
 
-def attach(handle: KaggleHandle, deadline: Deadline) -> Path:
-    """Asks the Kaggle notebook around us to mount a model; may wait for ever."""
-    with limited_client(deadline) as kagglehub:
-        return Path(kagglehub.model_download(handle.client_handle()))
+class KaggleApi:
+    """The user's access to Kaggle.
 
+    Attributes:
+        models: a `ModelApiClient` of `kagglesdk`.
+        blobs: a `BlobApiClient`.
 
-def upload(
-    handle: KaggleHandle, directory: Path, deadline: Deadline, **options: Any
-) -> None:
-    """Uploads a directory as a new version.
-
-    Args:
-        handle: without a version.
-        directory: whose files to upload.
-        deadline: of the upload.
-        **options: of `kagglehub.model_upload`.
+    Raises:
+        PresetError: if there is no client.
     """
-    with limited_client(deadline, _upload_bar) as kagglehub:
-        kagglehub.model_upload(handle.client_handle(), str(directory), **options)
+
+    def __init__(self) -> None:
+        clients = kagglehub_clients()
+        from kagglehub.config import get_kaggle_credentials
+        from kagglesdk.blobs.services.blob_api_service import BlobApiClient
+        from kagglesdk.kaggle_http_client import KaggleHttpClient
+        from kagglesdk.models.services.model_api_service import ModelApiClient
+
+        self.models, self.blobs = ModelApiClient(self), BlobApiClient(self)
+        self._agent = f"kagglehub/{clients.kagglehub.__version__} domain_core"
+        login = get_kaggle_credentials()
+        self._login: Any = None
+        if login is not None and login.api_key:
+            self._login = KaggleHttpClient.BearerAuth(login.api_key)
+        elif login is not None:
+            self._login = login.username, login.key
+
+    def call(self, service: str, method: str, request: Any, answer_type: Any) -> Any:
+        """Sends what the clients of `kagglesdk` ask; their own has no time limit.
+
+        Returns:
+            Their answer; of a redirect the address, which is not followed.
+
+        Raises:
+            requests.RequestException: if it fails, or Kaggle refuses.
+        """
+        import requests
+        from kagglesdk.common.types.http_redirect import HttpRedirect
+        from kagglesdk.kaggle_env import KaggleEnv, get_endpoint
+
+        answer = requests.post(
+            f"{get_endpoint(KaggleEnv.PROD)}/v1/{service}/{method}",
+            json=type(request).to_dict(request),
+            headers={"User-Agent": self._agent},
+            auth=self._login,
+            timeout=_TIMEOUT,
+            allow_redirects=False,
+        )
+        target = answer.headers.get("Location")
+        if answer_type is HttpRedirect and answer.is_redirect and target:
+            return target
+        if _status(answer) >= 300:
+            raise requests.HTTPError(response=answer)
+        return answer_type.prepare_from(answer)
+
+
+def filled(cls: Any, **fields: Any) -> Any:
+    """Returns a new request, or a part of one."""
+    request = cls()
+    for name, value in fields.items():
+        setattr(request, name, value)
+    return request
+
+
+def variation_of(handle: KaggleHandle) -> dict[str, Any]:
+    """Returns how requests name what a handle names, but for the version."""
+    from kagglehub.enum import to_enum
+    from kagglesdk.models.types.model_enums import ModelFramework
+
+    try:
+        framework = to_enum(ModelFramework, handle.framework)
+    except ValueError as error:
+        raise ValueError(
+            "Expected a framework that Kaggle knows, such as 'keras', received "
+            f"{handle.framework!r} in '{handle}'."
+        ) from error
+    return {
+        "owner_slug": handle.owner,
+        "model_slug": handle.model,
+        "framework": framework,
+        "instance_slug": handle.variation,
+    }
+
+
+def _ask(ask: Callable[[Any], T], handle: KaggleHandle, deadline: Deadline) -> T:
+    """Returns what `ask` gives for a `ModelApiClient`."""
+    return with_retries(
+        lambda: ask(KaggleApi().models),
+        lambda error: explain(error, handle),
+        deadline,
+        str(handle),
+    )
 
 
 def explain(error: Exception, handle: KaggleHandle) -> Retry | PresetError:
@@ -130,11 +231,13 @@ def explain(error: Exception, handle: KaggleHandle) -> Retry | PresetError:
     response = getattr(error, "response", None)
     if isinstance(error, requests.HTTPError) and response is not None:
         status = _status(response)
-        return explain_status(status, response.headers, str(handle), _log_in(handle))
+        return explain_status(
+            status, response.headers, str(handle), how_to_log_in(handle)
+        )
     if isinstance(error, exceptions.CredentialError | exceptions.UnauthenticatedError):
         return PresetAccessError(
             f"Expected to be let in to '{handle}'; there are no credentials. "
-            f"{_log_in(handle)}"
+            f"{how_to_log_in(handle)}"
         )
     if isinstance(error, exceptions.BackendError):
         return PresetError(
@@ -148,10 +251,10 @@ def explain(error: Exception, handle: KaggleHandle) -> Retry | PresetError:
             "https://www.kaggle.com in a browser here."
         )
     if isinstance(error, requests.RequestException):
-        return explain_requests(error, str(handle), _log_in(handle))
+        return explain_requests(error, str(handle), how_to_log_in(handle))
     if isinstance(error, ValueError) and "credentials" in str(error):
         return PresetAccessError(
-            f"Expected to be let in to '{handle}'. {_log_in(handle)}"
+            f"Expected to be let in to '{handle}'. {how_to_log_in(handle)}"
         )
     if isinstance(error, OSError):
         return PresetError(
@@ -168,13 +271,14 @@ def explain(error: Exception, handle: KaggleHandle) -> Retry | PresetError:
 
 def _status(response: Any) -> int:
     """Returns the status; Kaggle may hide it in the JSON of a reply that says 200."""
-    if response.status_code < 400:
+    if response.ok:
         with contextlib.suppress(ValueError, KeyError, TypeError):
             return int(response.json()["code"])
     return int(response.status_code)
 
 
-def _log_in(handle: KaggleHandle) -> str:
+def how_to_log_in(handle: KaggleHandle) -> str:
+    """Returns what to do where access is refused."""
     return (
         f"{_credentials()} Put a token from https://www.kaggle.com/settings into "
         "KAGGLE_API_TOKEN, or kaggle.json into ~/.kaggle; accept the licence at "
@@ -195,34 +299,3 @@ def _credentials() -> str:
     if credentials.api_key:
         return "A Kaggle API token was sent."
     return "A user name with a key was sent."
-
-
-@contextlib.contextmanager
-def _api(handle: KaggleHandle, deadline: Deadline) -> Iterator[tuple[Any, Any]]:
-    """Yields the API of models, and what writes the handle into a request."""
-    with limited_client(deadline) as kagglehub:
-        parsed = kagglehub.handle.parse_model_handle(handle.client_handle())
-        try:
-            framework = parsed.framework_enum()
-        except ValueError as error:
-            raise ValueError(
-                f"Expected a framework that Kaggle knows, such as 'keras', received "
-                f"{handle.framework!r} in '{handle}'."
-            ) from error
-
-        def fill(request: Any) -> Any:
-            request.owner_slug = handle.owner
-            request.model_slug = handle.model
-            request.framework = framework
-            request.instance_slug = handle.variation
-            return request
-
-        with kagglehub.clients.build_kaggle_client() as client:
-            yield client.models.model_api_client, fill
-
-
-def _upload_bar(*args: Any, total: int = 0, **kwargs: Any) -> Any:
-    from tqdm import tqdm
-
-    shown = is_shown() and total >= SMALL
-    return tqdm(*args, total=total, disable=not shown, **kwargs)

@@ -1,12 +1,10 @@
-"""The unmodified `kagglehub` against a loopback server: what works."""
+"""`kaggle://` against a server on this machine: what works."""
 
 import hashlib
-import ssl
 import sys
 
 import keras
 import pytest
-import trustme
 
 import domain_core
 from domain_core.preset_errors import (
@@ -16,7 +14,6 @@ from domain_core.preset_errors import (
 )
 from domain_core.presets.folder import LocalFolder
 from domain_core.presets.sources import source_of
-from domain_core.presets.sources.kaggle import limits as kaggle_limits
 from domain_core.testing import assert_close, loopback
 from domain_core.testing.kaggle_case import (
     ASK,
@@ -114,14 +111,6 @@ def test_bars_for_large_files_on_a_terminal(kaggle_server, monkeypatch, capfd):
     monkeypatch.setenv("DOMAIN_CORE_PROGRESS", "0")
     contents(open_kaggle(f"kaggle://{MODEL}"))
     assert capfd.readouterr() == ("", "")
-
-
-def test_other_users_of_the_client_are_left_alone(kaggle_server):
-    import kagglehub.clients
-
-    contents(open_kaggle())
-    bar = kagglehub.clients.tqdm(total=5, disable=True, desc="mine")
-    assert type(bar).__module__.startswith("tqdm")
 
 
 # Without a network.
@@ -229,9 +218,6 @@ def test_client_that_can_not_be_imported(kaggle_home, monkeypatch, broken):
             monkeypatch.delitem(sys.modules, name)
     else:
         monkeypatch.setitem(sys.modules, "kagglehub", None)
-    # Without its memory of an earlier import.
-    import_client = kaggle_limits._client.__wrapped__
-    monkeypatch.setattr(kaggle_limits, "_client", import_client)
     with pytest.raises(PresetError, match="pip install -U kagglehub"):
         open_kaggle()
     assert "kagglehub.py" in LocalFolder(directory)
@@ -239,12 +225,7 @@ def test_client_that_can_not_be_imported(kaggle_home, monkeypatch, broken):
 
 def test_four_processes_of_a_user_download_once(kaggle_home, monkeypatch):
     """Nothing patched: TLS, through a proxy that plays Kaggle, in fresh processes."""
-    authority = trustme.CA()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("api.kaggle.com", "data.example").configure_cert(context)
-    (kaggle_home / "mine").mkdir()
-    certificate = str(kaggle_home / "mine" / "ca.pem")
-    authority.cert_pem.write_to_path(certificate)
+    context, certificate = loopback.certificates("api.kaggle.com", "data.example")
     monkeypatch.delenv("NO_PROXY")
     code = f"""
         import hashlib

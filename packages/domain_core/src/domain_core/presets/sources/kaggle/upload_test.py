@@ -81,6 +81,20 @@ def test_upload_that_fails(kaggle_server, directory, monkeypatch, fault, error):
     assert len(kaggle_server.models[MODEL]) == 1
 
 
+@pytest.mark.parametrize("kept", [0, 1000, None])
+def test_upload_goes_on_where_it_was_cut(kaggle_server, directory, kept):
+    def cut(request, reply):
+        kaggle_server.room = None
+        return loopback.close(request, reply)
+
+    kaggle_server.room = kept
+    kaggle_server.inject("PUT *", cut)
+    handle = f"kaggle://{MODEL}"
+    uploaded = source_of(handle).upload(handle, directory)
+    assert contents(open_kaggle(uploaded)) == FILES
+    assert kaggle_server.count("PUT *") == len(FILES) + (1 if kept is None else 2)
+
+
 def test_upload_waits_for_its_turn(kaggle_server, directory):
     kaggle_server.inject("POST *GetModel", loopback.status(429, Retry_After="0"))
     handle = f"kaggle://{MODEL}"
@@ -155,6 +169,30 @@ def test_notebook_without_internet(notebook):
     notebook.inject("*", loopback.close, forever=True)
     with pytest.raises(PresetNetworkError, match="Add the model as an input"):
         open_kaggle()
+
+
+class Colab(loopback.LoopbackServer):
+    """Mounts one model."""
+
+    def respond(self, request):
+        assert request.path.startswith("/kagglehub/models/")
+        if "/".join(str(value) for value in request.json().values()) != f"{MODEL}/1":
+            return loopback.status(404)(request, None)
+        return json_reply({"slug": MODEL})
+
+
+def test_colab_mounts(kaggle_server, kaggle_home, monkeypatch):
+    (kaggle_home / "mine" / MODEL).mkdir(parents=True)
+    (kaggle_home / "mine" / MODEL / "config.json").write_text("mounted")
+    monkeypatch.setenv("COLAB_CACHE_MOUNT_FOLDER", str(kaggle_home / "mine"))
+    with Colab() as colab:
+        monkeypatch.setenv("TBE_RUNTIME_ADDR", colab.url.removeprefix("http://"))
+        assert open_kaggle().path("config.json").read_text() == "mounted"
+        assert kaggle_server.requests == []
+        kaggle_server.add(MODEL, FILES)
+        assert contents(open_kaggle(f"kaggle://{MODEL}/2")) == FILES
+        monkeypatch.setenv("DISABLE_COLAB_CACHE", "true")
+        assert contents(open_kaggle()) == FILES
 
 
 def test_notebook_offline(notebook, monkeypatch):

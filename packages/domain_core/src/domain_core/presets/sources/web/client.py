@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from domain_core.preset_errors import (
 )
 from domain_core.presets.sources.http_answers import explain_requests
 from domain_core.presets.sources.progress import bar_class
-from domain_core.presets.sources.transfer import Deadline, Retry, in_time, with_retries
+from domain_core.presets.sources.retries import Deadline, Retry, with_retries
 
 _CHUNK = 2**16
 # Seconds without a byte after which the connection is given up and made anew.
@@ -52,16 +52,18 @@ def fetch_small(address: str, name: str, max_bytes: int, deadline: Deadline) -> 
         return content
 
     return with_retries(
-        lambda: in_time(fetch, deadline, address),
-        lambda error: _explain(error, address),
-        deadline,
-        address,
+        fetch, lambda error: _explain(error, address), deadline, address
     )
 
 
 def fetch_file(
-    url: str, partial: Path, size: int, deadline: Deadline, label: str
-) -> None:
+    url: str,
+    partial: Path,
+    size: int,
+    deadline: Deadline,
+    label: str,
+    advice: str = _LOG_IN,
+) -> Mapping[str, str]:
     """Fetches what is missing of a file; a connection that is cut goes on.
 
     Args:
@@ -70,22 +72,26 @@ def fetch_file(
         size: bytes that it must have.
         deadline: of the whole.
         label: what the user asked for.
+        advice: what to do where access is refused.
+
+    Returns:
+        The headers of the last answer; nothing if no byte was missing.
 
     Raises:
         PresetCorruptError: if the server has a file of another size.
         PresetError: the subclass that says why it can't be had.
     """
-    with_retries(
-        lambda: in_time(
-            lambda: _append(url, partial, size, deadline, label), deadline, label
-        ),
-        lambda error: _explain(error, label),
+    return with_retries(
+        lambda: _append(url, partial, size, deadline, label),
+        lambda error: _explain(error, label, advice),
         deadline,
         label,
     )
 
 
-def _append(url: str, partial: Path, size: int, deadline: Deadline, label: str) -> None:
+def _append(
+    url: str, partial: Path, size: int, deadline: Deadline, label: str
+) -> Mapping[str, str]:
     """Fetches what is missing of a file.
 
     Raises:
@@ -96,7 +102,7 @@ def _append(url: str, partial: Path, size: int, deadline: Deadline, label: str) 
 
     have = partial.stat().st_size if partial.exists() else 0
     if partial.exists() and have >= size:
-        return
+        return {}
     headers = {"Range": f"bytes={have}-"} if have else {}
     with _get(url, headers, deadline) as response, partial.open("ab") as file:
         answered = response.headers.get("Content-Range", "")
@@ -108,15 +114,15 @@ def _append(url: str, partial: Path, size: int, deadline: Deadline, label: str) 
         length = response.headers.get("Content-Length")
         if length is not None and length != str(size - have):
             raise _DamagedError(label)
-        with bar_class(size, deadline, label)(
-            initial=have, desc=url.rsplit("/", 1)[-1]
-        ) as bar:
+        with bar_class(size, deadline, label)(initial=have, desc=partial.name) as bar:
             for chunk in response.iter_content(_CHUNK):
                 bar.update(len(chunk))
                 file.write(chunk)
                 have += len(chunk)
     if have < size:
         raise requests.ConnectionError("the body was cut")
+    headers_sent: Mapping[str, str] = response.headers
+    return headers_sent
 
 
 @contextlib.contextmanager
@@ -142,7 +148,9 @@ def _get(url: str, headers: dict[str, str], deadline: Deadline) -> Iterator[Any]
             yield response
 
 
-def _explain(error: Exception, label: str) -> Retry | PresetError:
+def _explain(
+    error: Exception, label: str, advice: str = _LOG_IN
+) -> Retry | PresetError:
     import requests
 
     if isinstance(error, requests.exceptions.InvalidSchema):
@@ -150,7 +158,7 @@ def _explain(error: Exception, label: str) -> Retry | PresetError:
             f"Expected {label!r} to stay on https; the server sends us to an address "
             "without encryption. Nothing was written; tell who runs the server."
         )
-    return explain_requests(error, label, _LOG_IN)
+    return explain_requests(error, label, advice)
 
 
 class _DamagedError(PresetCorruptError):

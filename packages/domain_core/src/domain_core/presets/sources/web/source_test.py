@@ -2,12 +2,10 @@
 
 import hashlib
 import json
-import ssl
 import time
 import tracemalloc
 
 import pytest
-import trustme
 
 from domain_core.preset_errors import (
     PresetAccessError,
@@ -17,12 +15,13 @@ from domain_core.preset_errors import (
     PresetNotFoundError,
     PresetUnsafeError,
 )
-from domain_core.presets.sources import transfer
+from domain_core.presets.sources import retries
 from domain_core.presets.sources.web import client, source
 from domain_core.testing.loopback import (
     LoopbackServer,
     Reply,
     bit_flip,
+    certificates,
     close,
     cut,
     ignore_range,
@@ -73,23 +72,18 @@ def manifest_of(files, **changes):
     return json.dumps(manifest).encode()
 
 
-@pytest.fixture(scope="module")
-def tls(tmp_path_factory):
-    authority = trustme.CA()
-    bundle = tmp_path_factory.mktemp("ca") / "ca.pem"
-    authority.cert_pem.write_to_path(str(bundle))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1", "localhost").configure_cert(context)
-    return context, bundle
+@pytest.fixture
+def tls():
+    return certificates()
 
 
 @pytest.fixture
 def cache(tmp_path, tls, monkeypatch):
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tls[1]))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", tls[1])
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
     monkeypatch.setenv("DOMAIN_CORE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("DOMAIN_CORE_TIMEOUT", "20")
-    monkeypatch.setattr(transfer, "_FIRST_WAIT", 0.05)
+    monkeypatch.setattr(retries, "_FIRST_WAIT", 0.05)
     monkeypatch.setenv("NETRC", str(tmp_path / "no-netrc"))
     monkeypatch.delenv("DOMAIN_CORE_OFFLINE", raising=False)
     yield tmp_path / "cache"
@@ -349,7 +343,7 @@ def test_a_file_larger_than_the_disk(tls, cache):
 def test_another_host_gets_no_password(server, tmp_path, monkeypatch):
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login me password 5ecret\n")
-    monkeypatch.setattr(transfer, "_FIRST_WAIT", 0.05)
+    monkeypatch.setattr(retries, "_FIRST_WAIT", 0.05)
     monkeypatch.setenv("NETRC", str(netrc))
     folder = source.SOURCE.open(server.handle)
     elsewhere = f"{server.url_of('localhost')}/elsewhere/backbone.safetensors"
@@ -436,7 +430,7 @@ def test_no_options_and_no_upload(tmp_path, cache):
 
 def test_four_processes_download_once(server):
     code = """
-        from domain_core.presets.sources import transfer
+        from domain_core.presets.sources import retries
         from domain_core.presets.sources.web import client, source
 
         folder = source.SOURCE.open(sys.argv[1])

@@ -8,7 +8,7 @@ from typing import Any
 
 from domain_core.preset import Preset
 from domain_core.preset_errors import PresetCorruptError, PresetNotFoundError
-from domain_core.presets.layout import Layout
+from domain_core.presets.layout import IMAGE_CONVERTER, Layout
 from domain_core.registry import BackboneEntry
 from domain_core.serialization import registered_class
 
@@ -83,9 +83,7 @@ class DeclaredLayout(Layout):
     def image_converter(self) -> Any:
         if self._preset.image_converter is None:
             return None
-        from domain_core.images import ImageConverter
-
-        return ImageConverter(**self._preset.image_converter)
+        return registered_class(IMAGE_CONVERTER)(**self._preset.image_converter)
 
     def preprocessor(self) -> Any:
         return None

@@ -20,7 +20,7 @@ from domain_core.presets.sources.hugging_face.client import (
     with_hub,
 )
 from domain_core.presets.sources.progress import bar_class
-from domain_core.presets.sources.transfer import Deadline, one_process
+from domain_core.presets.sources.retries import Deadline, one_process
 
 # Of the content (large files) or of the content as a git object (small ones).
 _HASHES = {"sha256": re.compile(r"[0-9a-f]{64}"), "git": re.compile(r"[0-9a-f]{40}")}

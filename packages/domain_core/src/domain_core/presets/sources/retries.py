@@ -84,10 +84,12 @@ def with_retries(
 ) -> T:
     """Calls `action` until it succeeds, fails for good, or time is over.
 
-    Waits double from half a second, with jitter; `Retry-After` goes first.
+    Each call has a thread, which is left behind when time is over: clients have no
+    time limit of their own, or one for each packet only. Waits between calls double
+    from half a second, with jitter; `Retry-After` goes first.
 
     Args:
-        action: does one request or download, and keeps to the deadline itself.
+        action: does one request or download.
         explain: says of an exception whether to try again, or which error it is;
             raises what it does not know.
         deadline: of the whole operation.
@@ -101,11 +103,12 @@ def with_retries(
     patience = Deadline(min(_LONGEST_WITHOUT_CONNECTION, deadline.left()))
     while True:
         try:
-            return action()
+            return _in_time(action, deadline.left())
+        except PresetError:
+            raise
         except Exception as error:
-            if isinstance(error, PresetError):
-                raise
-            verdict = explain(error)
+            late = isinstance(error, _LateError)
+            verdict = Retry("no answer in time") if late else explain(error)
             if isinstance(verdict, PresetError):
                 raise verdict from error
             pause = verdict.after
@@ -129,14 +132,12 @@ def with_retries(
             wait = min(2 * wait, _LONGEST_WAIT)
 
 
-def in_time(action: Callable[[], T], deadline: Deadline, label: str) -> T:
-    """Calls `action` in a thread, which is left behind if the deadline passes.
+class _LateError(Exception):
+    """A call took longer than it may."""
 
-    For what has no time limit of its own, or one for each packet only.
 
-    Raises:
-        PresetNetworkError: if the deadline passes.
-    """
+def _in_time(action: Callable[[], T], seconds: float) -> T:
+    """Calls `action` in a thread, which is left behind if it takes too long."""
     results: list[T] = []
     errors: list[BaseException] = []
     done = threading.Event()
@@ -150,12 +151,8 @@ def in_time(action: Callable[[], T], deadline: Deadline, label: str) -> T:
             done.set()
 
     threading.Thread(target=run, daemon=True).start()
-    if not done.wait(deadline.left()):
-        raise PresetNetworkError(
-            f"Expected an answer about {label!r} within {deadline.seconds:.0f} "
-            "seconds; none came. Try again later, or set DOMAIN_CORE_TIMEOUT to more "
-            "seconds."
-        )
+    if not done.wait(seconds):
+        raise _LateError
     if errors:
         raise errors[0]
     return results[0]

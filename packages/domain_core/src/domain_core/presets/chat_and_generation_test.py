@@ -9,9 +9,12 @@ import pytest
 import domain_core
 from domain_core import Converter, WeightMap, registry
 from domain_core.preset_errors import PresetCorruptError, PresetUnsafeError
+from domain_core.presets.chat_and_generation import (
+    read_chat_template,
+    write_chat_template,
+)
 from domain_core.presets.config_map import Argument, ConfigMap
 from domain_core.presets.folder import LocalFolder
-from domain_core.presets.generation_files import read_chat_template, write_chat_template
 from domain_core.presets.keras.converter import KerasClass, KerasConverter
 
 GENERATION = {

@@ -4,7 +4,7 @@ import pytest
 
 from domain_core.images import ImageConverter
 from domain_core.preset_errors import PresetCorruptError
-from domain_core.presets.part_checks import check_parts
+from domain_core.presets.compatibility import check_parts
 
 
 def tokenizer(size, special=(0,)):

@@ -8,10 +8,37 @@ from typing import Any
 from domain_core.preset_errors import PresetCorruptError
 
 
-def check_parts(backbone: Any, preprocessor: Any, label: str) -> None:
-    """Checks that a preprocessor gives what a backbone takes.
+def check_tokenizer_fits(
+    tokenizer: Any,
+    backbone: Any,
+    what: str = "the tokenizer",
+    error: type[ValueError] = ValueError,
+) -> None:
+    """Checks that every token has an embedding.
 
     An id beyond the embedding gives NaN on some backends, and no error.
+
+    Args:
+        tokenizer: a `Tokenizer`.
+        backbone: a `Backbone`, with a `vocabulary_size` if it embeds tokens.
+        what: names the tokenizer in the message.
+        error: what is raised.
+
+    Raises:
+        ValueError: or `error`, if a token has none.
+    """
+    rows = getattr(backbone, "vocabulary_size", None)
+    largest = max([tokenizer.vocabulary_size() - 1, *tokenizer.special_token_ids])
+    if rows is not None and largest >= rows:
+        raise error(
+            f"Expected {what} to be of at most {rows} tokens, with ids below {rows}, "
+            "the rows of the backbone's embedding (`vocabulary_size`); it gives "
+            f"{largest}. Use the vocabulary that the model was trained with."
+        )
+
+
+def check_parts(backbone: Any, preprocessor: Any, label: str) -> None:
+    """Checks that a preprocessor gives what a backbone takes.
 
     Args:
         backbone: a `Backbone`.
@@ -23,15 +50,9 @@ def check_parts(backbone: Any, preprocessor: Any, label: str) -> None:
             or another fixed size than the backbone's input.
     """
     tokenizer = getattr(preprocessor, "tokenizer", None)
-    rows = getattr(backbone, "vocabulary_size", None)
-    if tokenizer is not None and rows is not None:
-        ids = [tokenizer.vocabulary_size() - 1, *tokenizer.special_token_ids]
-        if max(ids) >= rows:
-            raise PresetCorruptError(
-                f"Expected the tokenizer of the preset {label!r} to give ids below "
-                f"{rows}, the rows of the backbone's embedding; it gives {max(ids)}. "
-                "Use the vocabulary that the model was trained with."
-            )
+    if tokenizer is not None:
+        what = f"the tokenizer of the preset {label!r}"
+        check_tokenizer_fits(tokenizer, backbone, what, PresetCorruptError)
     converter = getattr(preprocessor, "image_converter", None)
     if converter is not None:
         given = (*converter.image_size, converter.channels)
