@@ -1,9 +1,10 @@
-"""Checks of constructor arguments that classes here share."""
+"""Checks of constructor arguments that classes here share, and the default name."""
 
 from __future__ import annotations
 
 import math
 import numbers
+import re
 from collections.abc import Collection
 from typing import Any, TypeGuard
 
@@ -98,3 +99,8 @@ def check_choices(**arguments: tuple[Any, Collection[Any]]) -> None:
                 f"Expected `{name}` to be one of {sorted(choices, key=str)}, received "
                 f"{value!r:.200}."
             )
+
+
+def default_name(instance: Any) -> str:
+    """Returns the name of an object's class in lower case, `random_swap`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", type(instance).__name__).lower()

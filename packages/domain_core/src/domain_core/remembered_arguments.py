@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import functools
 import inspect
+import types
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import keras
 
-from domain_core.serialization import config_value, dtype_name, revive
+from domain_core.serialization import config_value, layer_config, revive
 
-# The arguments of the constructors that run, the outermost first.
-_CALLS = "_constructor_calls"
-# Among them until it is known what a `*args` stands for.
-_VARIABLE = "*"
+# The arguments of the constructors that run, the outermost first. Keras saves what
+# lists, dicts and tuples hold under the name of an attribute, but not with two `_`.
+_CALLS = "__constructor_calls__"
 # Names that mean something else further in.
-_CHANGED = "_changed_arguments"
+_CHANGED = "__changed_arguments__"
+_MANY = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+class _Call(dict[str, Any]):
+    """The arguments of a constructor by name.
+
+    Attributes:
+        takes_more: whether it has a `**kwargs`.
+        has_more: whether it was given values for an `*args`.
+    """
+
+    takes_more = False
+    has_more = False
 
 
 class RemembersArguments:
@@ -41,13 +54,15 @@ class RemembersArguments:
     def arguments(self) -> Mapping[str, Any]:
         """What was passed, or is the default, by name; a `**kwargs` counts as many.
 
-        What came as `*args` has the names that the next constructor gives to it.
+        Once the base's constructor has run, that is also its defaults that a `**kwargs`
+        would have reached, and what it calls the values of an `*args`.
         """
-        return self.constructor_calls()[-1]
+        # No dict, or Keras would save the layers among them under this name.
+        return types.MappingProxyType(self.constructor_calls()[-1])
 
-    def constructor_calls(self) -> tuple[Mapping[str, Any], ...]:
+    def constructor_calls(self) -> tuple[_Call, ...]:
         """Returns the arguments of the constructors that run, the outermost first."""
-        return tuple(vars(self).get(_CALLS, ({},)))
+        return tuple(vars(self).get(_CALLS, (_Call(),)))
 
     def keep_arguments(self, *calls: Mapping[str, Any]) -> None:
         """Makes attributes of arguments, where there are none of that name yet.
@@ -65,33 +80,35 @@ class RemembersArguments:
                 # Configs are compared with what JSON makes of them.
                 setattr(self, name, list(value) if type(value) is tuple else value)
 
+    def forget(self, *names: str) -> None:
+        """Drops arguments that are large, and kept elsewhere in another form.
+
+        A constructor calls it, and a `get_config` gives them.
+        """
+        for call in vars(self)[_CALLS]:
+            call.update(dict.fromkeys(call.keys() & set(names)))
+
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
         passed, changed = self.arguments, vars(self).get(_CHANGED, ())
         config = {
-            name: value if name in changed else getattr(self, name, value)
+            # A method of the same name is something else, too.
+            name: value
+            if name in changed or callable(getattr(type(self), name, None))
+            else getattr(self, name, value)
             for name, value in passed.items()
         }
         if isinstance(self, keras.Layer):
             # Keras' attribute `dtype` is that of the weights.
-            kept = {
-                "name": self.name,
-                "trainable": self.trainable,
-                "dtype": dtype_name(self.dtype_policy),
-            }
-            more = _takes_more(type(self))
-            config |= {k: v for k, v in kept.items() if more or k in passed}
+            more = self.constructor_calls()[0].takes_more
+            kept = layer_config(self).items()
+            config |= {k: v for k, v in kept if more or k in passed}
         return {name: config_value(value) for name, value in config.items()}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
         """Returns an object of a config; the inverse of `get_config`."""
         return cls(**revive(dict(config)))
-
-
-def _takes_more(cls: type) -> bool:
-    parameters = inspect.signature(cls).parameters.values()
-    return any(p.kind is p.VAR_KEYWORD for p in parameters)
 
 
 def _is_of_a_graph(value: Any) -> bool:
@@ -101,29 +118,27 @@ def _is_of_a_graph(value: Any) -> bool:
 def _remembering(init: Callable[..., None]) -> Callable[..., None]:
     """Returns a constructor that keeps its arguments before it runs."""
     signature = inspect.signature(init)
-    kinds = {p.kind: p.name for p in signature.parameters.values()}
-    flat = kinds.get(inspect.Parameter.VAR_KEYWORD)
-    variable = kinds.get(inspect.Parameter.VAR_POSITIONAL)
+    parameters = list(signature.parameters.values())[1:]
+    positional = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+    # In the order of the signature. What has no default here is passed, or it raises.
+    defaults = {p.name: p.default for p in parameters if p.kind not in _MANY}
+    takes_more = any(p.kind is p.VAR_KEYWORD for p in parameters)
 
     @functools.wraps(init)
     def remember(self: Any, *args: Any, **kwargs: Any) -> None:
-        bound = signature.bind(self, *args, **kwargs)
-        bound.apply_defaults()
-        own: dict[str, Any] = {}
-        for name, value in list(bound.arguments.items())[1:]:
-            if name == variable:
-                value = {_VARIABLE: True} if value else {}
-            own |= value if name in (flat, variable) else {name: value}
+        # `Signature.bind` would say the same, ten times slower.
+        given = dict(zip(positional, args, strict=False)) | kwargs
+        own = _Call(defaults | given)
+        own.takes_more = takes_more
+        own.has_more = len(args) > len(positional)
         # Past `__setattr__`: Keras and torch look at what becomes an attribute.
         state = vars(self)
         calls = state.setdefault(_CALLS, [])
         changed = state.setdefault(_CHANGED, set())
-        for outer in calls:
-            if outer.pop(_VARIABLE, False):
-                outer |= {n: value for n, value in own.items() if n not in outer}
         if calls:
             outer = calls[0]
             changed |= {n for n in own.keys() & outer.keys() if own[n] is not outer[n]}
+            _hand_out(calls, own, given)
         calls.append(own)
         try:
             init(self, *args, **kwargs)
@@ -134,3 +149,16 @@ def _remembering(init: Callable[..., None]) -> Callable[..., None]:
     # Keras reads it in a way that does not look through wrappers.
     remember.__signature__ = signature  # type: ignore[attr-defined]
     return remember
+
+
+def _hand_out(calls: list[_Call], own: _Call, given: Mapping[str, Any]) -> None:
+    """Adds arguments of a constructor to those that call it and would pass them on.
+
+    They are defaults, which a `**kwargs` reaches, and the names of an `*args`.
+    """
+    for call in reversed(calls):
+        if not (call.takes_more or call.has_more):
+            return
+        for name, value in own.items():
+            if name not in call and (call.has_more or name not in given):
+                call[name] = value

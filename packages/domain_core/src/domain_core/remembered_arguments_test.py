@@ -1,11 +1,13 @@
 import inspect
 import pickle
 
+import h5py
 import keras
 import numpy as np
 import pytest
 
 from domain_core.remembered_arguments import RemembersArguments
+from domain_core.weights.weight_paths import weight_paths
 
 
 class Plain(RemembersArguments):
@@ -35,8 +37,21 @@ def test_defaults_and_positions_are_remembered():
 
 
 def test_the_outermost_constructor_counts():
-    assert Wider(4, second=3).get_config() == {"fourth": 4, "second": 3}
-    assert Wider(4).get_config() == {"fourth": 4}
+    assert Wider(4, second=3).arguments == {"fourth": 4, "second": 3, "third": "c"}
+
+
+def test_defaults_that_kwargs_would_have_reached():
+    config = {"fourth": 4, "second": 2, "third": "c"}
+    assert Wider(4).get_config() == config
+    assert Wider.from_config(config).get_config() == config
+
+    class Widest(Wider):
+        def __init__(self, *, third="d", **kwargs):
+            super().__init__(5, **kwargs)
+
+    # `first`, `fourth` and `third` are not for its callers to pass on.
+    assert Widest().get_config() == {"second": 2, "third": "d"}
+    assert Widest(second=3).get_config() == {"second": 3, "third": "d"}
 
 
 def test_an_attribute_set_later_is_read_late():
@@ -44,6 +59,37 @@ def test_an_attribute_set_later_is_read_late():
     plain.second = 7
     assert plain.get_config()["second"] == 7
     assert Plain.from_config(plain.get_config()).second == 7
+
+
+def test_a_method_is_no_argument():
+    class Sized(RemembersArguments):
+        def __init__(self, size=None):
+            self._size = size
+
+        def size(self):
+            return self._size or 3
+
+    assert Sized().get_config() == {"size": None}
+    assert Sized(4).get_config() == {"size": 4}
+
+
+def test_large_arguments_are_forgotten():
+    class Large(RemembersArguments):
+        def __init__(self, words, note):
+            self.forget("words")
+            self.note = note
+            self._words = frozenset(words)
+
+        def get_config(self):
+            return {**super().get_config(), "words": sorted(self._words)}
+
+    class Outer(Large):
+        def __init__(self, words):
+            super().__init__(words, "n")
+
+    large = Outer(iter(["b", "a", "b"]))
+    assert large.arguments == {"words": None}
+    assert large.get_config() == {"words": ["a", "b"]}
 
 
 def test_what_a_layer_has_of_keras():
@@ -59,6 +105,22 @@ def test_what_a_layer_has_of_keras():
     again = Scale.from_config(layer.get_config())
     assert again.get_config() == layer.get_config()
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(again(np.ones(2))), 2)
+
+
+def test_layers_among_them_are_saved_under_their_attributes(tmp_path):
+    class Outer(RemembersArguments, keras.layers.Layer):
+        def __init__(self, inner, **kwargs):
+            super().__init__(**kwargs)
+            self.part = inner
+
+        def call(self, x):
+            return self.part(x)
+
+    model = keras.Sequential([keras.Input((2,)), Outer(keras.layers.Dense(3))])
+    assert list(weight_paths(model.layers[0])) == ["part.kernel", "part.bias"]
+    model.save_weights(tmp_path / "m.weights.h5")
+    with h5py.File(tmp_path / "m.weights.h5") as file:
+        assert list(file["layers/outer"]) == ["part", "vars"]
 
 
 def test_a_subclass_may_use_a_name_of_its_base_for_something_else():
@@ -121,7 +183,7 @@ def test_a_get_config_of_ones_own():
         def get_config(self):
             return {**super().get_config(), "extra": self.extra * 2}
 
-    assert Own(3, second=9).get_config() == {"extra": 6, "second": 9}
+    assert Own(3, second=9).get_config() == {"extra": 6, "second": 9, "third": "c"}
 
 
 def test_positions_that_are_passed_on_get_their_names():

@@ -22,6 +22,11 @@ from domain_core.preset_errors import PresetCorruptError, PresetUnsafeError
 T = TypeVar("T", bound=type)
 
 _CLASSES: dict[str, type] = {}
+_OF_WEIGHTS = (
+    keras.initializers.Initializer,
+    keras.regularizers.Regularizer,
+    keras.constraints.Constraint,
+)
 
 
 def serializable(package: str = "custom") -> Callable[[T], T]:
@@ -132,12 +137,15 @@ def revive(config: dict[str, Any]) -> dict[str, Any]:
     Every `from_config` here calls it, because Keras hands over nested objects in
     serialized form and our own reader hands them over alive.
     """
-    return {
-        key: keras.saving.deserialize_keras_object(value)
-        if isinstance(value, dict) and "registered_name" in value
-        else value
-        for key, value in config.items()
-    }
+    return {key: _revived(value) for key, value in config.items()}
+
+
+def _revived(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    if "registered_name" in value:
+        return keras.saving.deserialize_keras_object(value)
+    return revive(value)
 
 
 def dtype_name(policy: Any) -> str:
@@ -158,21 +166,19 @@ def layer_config(layer: keras.Layer) -> dict[str, Any]:
     }
 
 
-def initializer_config(initializer: keras.initializers.Initializer) -> dict[str, Any]:
-    """Returns an initializer as `keras.initializers.get` reads it back.
-
-    `keras.initializers.serialize` does the same but imports TensorFlow.
-    """
-    return {
-        "class_name": type(initializer).__name__,
-        "config": initializer.get_config(),
-    }
-
-
 def config_value(value: Any) -> Any:
-    """Returns an argument as a config holds it: initializers and policies by name."""
-    if isinstance(value, keras.initializers.Initializer):
-        return initializer_config(value)
+    """Returns an argument as a config holds it.
+
+    Initializers, regularizers and constraints become what Keras' `get` reads back, as
+    by its `serialize`, which imports TensorFlow; dtype policies their names; lists and
+    dicts, which Keras tracks where they are attributes, plain copies.
+    """
+    if isinstance(value, _OF_WEIGHTS):
+        return {"class_name": type(value).__name__, "config": value.get_config()}
     if isinstance(value, keras.dtype_policies.DTypePolicy):
         return dtype_name(value)
+    if isinstance(value, list):
+        return list(value)
+    if isinstance(value, dict):
+        return dict(value)
     return value

@@ -2,8 +2,8 @@ import keras
 import pytest
 
 from domain_core.serialization import (
+    config_value,
     from_json,
-    initializer_config,
     registered_class,
     registered_name,
     revive,
@@ -86,7 +86,14 @@ def test_values_without_a_json_form():
         to_json({"x": object()})
 
 
-def test_initializers():
+def test_objects_in_a_dict_come_back():
+    data = {"by_level": {"3": keras.saving.serialize_keras_object(Inner(4))}}
+    assert revive(data)["by_level"]["3"].size == 4
+
+
+def test_initializers_and_their_like():
+    assert config_value(keras.regularizers.L1(0.5))["config"] == {"l1": 0.5}
+    assert config_value(keras.constraints.NonNeg())["class_name"] == "NonNeg"
     kept = keras.initializers.TruncatedNormal(stddev=0.3)
-    again = keras.initializers.get(initializer_config(kept))
+    again = keras.initializers.get(config_value(kept))
     assert again.stddev == 0.3

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Self
 
 import keras
@@ -27,13 +27,14 @@ from domain_core.images.decode import (
     import_pillow,
 )
 from domain_core.images.parallel import for_each
-from domain_core.serialization import revive, serializable
+from domain_core.remembered_arguments import RemembersArguments
+from domain_core.serialization import serializable
 
 Values = float | Sequence[float] | None
 
 
 @serializable("domain_core")
-class ImageConverter:
+class ImageConverter(RemembersArguments):
     """Decodes, resizes, crops and normalizes images.
 
     A plain object, not a Keras layer: it works on files and arrays, without
@@ -261,31 +262,6 @@ class ImageConverter:
 
         stored = load_image_converter(preset)
         return cls.from_config({**stored.get_config(), **kwargs}) if kwargs else stored
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments."""
-        return {
-            "image_size": self.image_size,
-            "crop_to_aspect_ratio": self.crop_to_aspect_ratio,
-            "pad_to_aspect_ratio": self.pad_to_aspect_ratio,
-            "crop_ratio": self.crop_ratio,
-            "interpolation": self.interpolation,
-            "antialias": self.antialias,
-            "scale": self.scale,
-            "mean": self.mean,
-            "std": self.std,
-            "channels": self.channels,
-            "pad_value": self.pad_value,
-            "pad_position": self.pad_position,
-            "draft": self.draft,
-            "max_pixels": self.max_pixels,
-            "max_bytes": self.max_bytes,
-            "crop_first": self.crop_first,
-        }
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Self:
-        return cls(**revive(dict(config)))
 
     def _convert_in_graph(self, images: Any) -> Any:
         if isinstance(images, tuple | dict) or hasattr(images, "row_lengths"):

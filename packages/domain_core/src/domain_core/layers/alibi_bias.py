@@ -8,11 +8,12 @@ import keras
 import numpy as np
 
 from domain_core.layers.position_indices import position_indices
-from domain_core.serialization import layer_config, serializable
+from domain_core.remembered_arguments import RemembersArguments
+from domain_core.serialization import serializable
 
 
 @serializable("domain_core")
-class AlibiBias(keras.layers.Layer):
+class AlibiBias(RemembersArguments, keras.layers.Layer):
     """Adds a bias to scores of attention that falls with the distance of a key.
 
     The bias of key `j` of `S` is `slope * (j - (S - 1))`, the same for all queries:
@@ -71,9 +72,6 @@ class AlibiBias(keras.layers.Layer):
 
     def compute_output_shape(self, attention_scores_shape: Any) -> Any:
         return attention_scores_shape
-
-    def get_config(self) -> dict[str, Any]:
-        return {**layer_config(self), "alibi_bias_max": self.alibi_bias_max}
 
 
 def alibi_slopes(num_heads: int, alibi_bias_max: float) -> np.ndarray:

@@ -8,14 +8,11 @@ import keras
 
 from domain_core import ops
 from domain_core.layers.projection import dense, project
-from domain_core.serialization import (
-    initializer_config,
-    layer_config,
-    serializable,
-)
+from domain_core.remembered_arguments import RemembersArguments
+from domain_core.serialization import serializable
 
 
-class Attention(keras.layers.Layer):
+class Attention(RemembersArguments, keras.layers.Layer):
     """What self-attention and cross-attention share: the projections, and their use.
 
     Query, key and value are separate kernels `(D, D)`: LoRA, sharding and foreign
@@ -94,15 +91,6 @@ class Attention(keras.layers.Layer):
         )  # (B, T, H, h)
         mixed = keras.ops.reshape(mixed, (-1, keras.ops.shape(x)[1], x.shape[-1]))
         return project(self.out, mixed, self.dtype_policy)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **layer_config(self),
-            "num_heads": self.num_heads,
-            "dropout": self.dropout,
-            "kernel_initializer": initializer_config(self.kernel_initializer),
-            "bias_initializer": initializer_config(self.bias_initializer),
-        }
 
     def _heads(self, layer: keras.layers.Dense, x: Any) -> Any:
         split = (

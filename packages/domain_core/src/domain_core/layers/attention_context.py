@@ -7,11 +7,12 @@ from typing import Any
 import keras
 
 from domain_core.layers.attention_mask import attention_bias
-from domain_core.serialization import layer_config, serializable
+from domain_core.remembered_arguments import RemembersArguments
+from domain_core.serialization import serializable
 
 
 @serializable("domain_core")
-class AttentionContext(keras.layers.Layer):
+class AttentionContext(RemembersArguments, keras.layers.Layer):
     """Turns a padding mask into the context of encoder blocks.
 
     Call arguments:
@@ -35,6 +36,3 @@ class AttentionContext(keras.layers.Layer):
         batch, time = padding_mask.shape
         shape = (batch, 1, 1, time)
         return {"attention_bias": keras.KerasTensor(shape, dtype=self.compute_dtype)}
-
-    def get_config(self) -> dict[str, Any]:
-        return layer_config(self)

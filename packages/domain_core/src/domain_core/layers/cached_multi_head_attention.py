@@ -9,15 +9,18 @@ import keras
 from domain_core import ops
 from domain_core.layers.attention_cache import through_cache
 from domain_core.layers.attention_mask import attention_bias, merge_masks
-from domain_core.serialization import (
-    initializer_config,
-    layer_config,
-    serializable,
-)
+from domain_core.remembered_arguments import RemembersArguments
+from domain_core.serialization import config_value, layer_config, serializable
+
+_KINDS: dict[str, Any] = {
+    "initializer": keras.initializers,
+    "regularizer": keras.regularizers,
+    "constraint": keras.constraints,
+}
 
 
 @serializable("domain_core")
-class CachedMultiHeadAttention(keras.layers.MultiHeadAttention):
+class CachedMultiHeadAttention(RemembersArguments, keras.layers.MultiHeadAttention):
     """`keras.layers.MultiHeadAttention` whose keys and values may live in a cache.
 
     Without a cache it is Keras' layer. With a cache and an update index, keys and
@@ -95,39 +98,9 @@ class CachedMultiHeadAttention(keras.layers.MultiHeadAttention):
         trainable: bool = True,
         dtype: Any = None,
     ) -> None:
-        objects = {
-            "kernel_initializer": keras.initializers.get(kernel_initializer),
-            "bias_initializer": keras.initializers.get(bias_initializer),
-            "kernel_regularizer": keras.regularizers.get(kernel_regularizer),
-            "bias_regularizer": keras.regularizers.get(bias_regularizer),
-            "activity_regularizer": keras.regularizers.get(activity_regularizer),
-            "kernel_constraint": keras.constraints.get(kernel_constraint),
-            "bias_constraint": keras.constraints.get(bias_constraint),
-        }
-        options = {
-            "value_dim": value_dim,
-            "dropout": dropout,
-            "use_bias": use_bias,
-            "output_shape": output_shape,
-            "attention_axes": attention_axes,
-            "sliding_window": sliding_window,
-            "flash_attention": flash_attention,
-            "use_gate": use_gate,
-            "seed": seed,
-        }
-        super().__init__(
-            num_heads,
-            key_dim,
-            **options,
-            **objects,
-            name=name,
-            trainable=trainable,
-            dtype=dtype,
-        )
+        super().__init__(**self.arguments)
         self.supports_masking = True
         self._seed_of_cache = keras.random.SeedGenerator(seed)
-        self._options = options
-        self._objects = objects
 
     def call(
         self,
@@ -199,22 +172,18 @@ class CachedMultiHeadAttention(keras.layers.MultiHeadAttention):
         return spec, keras.KerasTensor(cache.shape, cache.dtype)
 
     def get_config(self) -> dict[str, Any]:
-        return {
-            **layer_config(self),
-            "num_heads": self.num_heads,
-            "key_dim": self.key_dim,
-            **self._options,
-            **{
-                name: None if value is None else initializer_config(value)
-                for name, value in self._objects.items()
-            },
+        # As they were passed: Keras keeps what it makes of them.
+        given = {
+            name: config_value(_as_object(name, value))
+            for name, value in self.arguments.items()
         }
+        return given | layer_config(self)
 
     def _check(self, query: Any, return_attention_scores: bool) -> None:
         given = {
-            "value_dim": self._options["value_dim"] not in (None, self.key_dim),
-            "sliding_window": self._options["sliding_window"] is not None,
-            "use_gate": self._options["use_gate"],
+            "value_dim": self.arguments["value_dim"] not in (None, self.key_dim),
+            "sliding_window": self.arguments["sliding_window"] is not None,
+            "use_gate": self.arguments["use_gate"],
             "return_attention_scores": return_attention_scores,
         }
         names = [f"`{name}`" for name, is_given in given.items() if is_given]
@@ -228,3 +197,9 @@ class CachedMultiHeadAttention(keras.layers.MultiHeadAttention):
                 "Expected a query of the shape (batch, positions, width) beside a "
                 f"cache, received {tuple(query.shape)}."
             )
+
+
+def _as_object(name: str, value: Any) -> Any:
+    """Returns an argument, or the object of Keras' that it names."""
+    kind = _KINDS.get(name.rpartition("_")[2])
+    return value if kind is None else kind.get(value)

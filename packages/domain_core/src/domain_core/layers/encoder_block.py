@@ -7,11 +7,12 @@ from typing import Any
 import keras
 
 from domain_core.layers.residual import enter, leave
-from domain_core.serialization import layer_config, revive, serializable
+from domain_core.remembered_arguments import RemembersArguments
+from domain_core.serialization import serializable
 
 
 @serializable("domain_core")
-class EncoderBlock(keras.layers.Layer):
+class EncoderBlock(RemembersArguments, keras.layers.Layer):
     """Self-attention and feed-forward, each with dropout, residual and norm.
 
     One `Layer.__call__` per block: the parts run through their `call`, which is safe
@@ -76,17 +77,3 @@ class EncoderBlock(keras.layers.Layer):
         self, x: Any, context: dict[str, Any], training: bool = False
     ) -> Any:
         return keras.KerasTensor(x.shape, dtype=self.compute_dtype)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **layer_config(self),
-            "attention": self.attention,
-            "feedforward": self.feedforward,
-            "dropout": self.dropout,
-            "layer_norm_epsilon": self.layer_norm_epsilon,
-            "normalize_first": self.normalize_first,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> EncoderBlock:
-        return cls(**revive(config))

@@ -10,16 +10,12 @@ from domain_core.arguments import as_positive_int, as_rate
 from domain_core.layers.feed_forward import FeedForward
 from domain_core.layers.projection import normalize
 from domain_core.layers.residual import leave
-from domain_core.serialization import (
-    initializer_config,
-    layer_config,
-    revive,
-    serializable,
-)
+from domain_core.remembered_arguments import RemembersArguments
+from domain_core.serialization import serializable
 
 
 @serializable("domain_core")
-class FNetEncoder(keras.layers.Layer):
+class FNetEncoder(RemembersArguments, keras.layers.Layer):
     """Fourier transform and feed-forward, each with residual and norm.
 
     Tokens are mixed by the real part of a transform over positions and features, in
@@ -105,18 +101,3 @@ class FNetEncoder(keras.layers.Layer):
 
     def compute_output_shape(self, inputs_shape: Any) -> Any:
         return inputs_shape
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **layer_config(self),
-            "intermediate_dim": self.intermediate_dim,
-            "dropout": self.dropout,
-            "activation": self.activation,
-            "layer_norm_epsilon": self.layer_norm_epsilon,
-            "kernel_initializer": initializer_config(self.kernel_initializer),
-            "bias_initializer": initializer_config(self.bias_initializer),
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> FNetEncoder:
-        return cls(**revive(config))

@@ -8,15 +8,12 @@ import keras
 
 from domain_core import ops
 from domain_core.layers.projection import dense, project
-from domain_core.serialization import (
-    initializer_config,
-    layer_config,
-    serializable,
-)
+from domain_core.remembered_arguments import RemembersArguments
+from domain_core.serialization import serializable
 
 
 @serializable("domain_core")
-class FeedForward(keras.layers.Layer):
+class FeedForward(RemembersArguments, keras.layers.Layer):
     """down(activation(up(x))), at each position alone.
 
     Args:
@@ -62,12 +59,3 @@ class FeedForward(keras.layers.Layer):
 
     def compute_output_spec(self, x: Any) -> Any:
         return keras.KerasTensor(x.shape, dtype=self.compute_dtype)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **layer_config(self),
-            "intermediate_dim": self.intermediate_dim,
-            "activation": self.activation,
-            "kernel_initializer": initializer_config(self.kernel_initializer),
-            "bias_initializer": initializer_config(self.bias_initializer),
-        }

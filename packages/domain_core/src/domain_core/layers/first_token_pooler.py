@@ -7,15 +7,12 @@ from typing import Any
 import keras
 
 from domain_core.layers.projection import dense, project
-from domain_core.serialization import (
-    initializer_config,
-    layer_config,
-    serializable,
-)
+from domain_core.remembered_arguments import RemembersArguments
+from domain_core.serialization import serializable
 
 
 @serializable("domain_core")
-class FirstTokenPooler(keras.layers.Layer):
+class FirstTokenPooler(RemembersArguments, keras.layers.Layer):
     """tanh of a dense map of the first position.
 
     Args:
@@ -51,10 +48,3 @@ class FirstTokenPooler(keras.layers.Layer):
 
     def compute_output_spec(self, x: Any) -> Any:
         return keras.KerasTensor((x.shape[0], x.shape[-1]), dtype=self.compute_dtype)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **layer_config(self),
-            "kernel_initializer": initializer_config(self.kernel_initializer),
-            "bias_initializer": initializer_config(self.bias_initializer),
-        }

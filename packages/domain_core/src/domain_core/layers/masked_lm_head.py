@@ -8,16 +8,12 @@ import keras
 
 from domain_core import ops
 from domain_core.layers.projection import dense, normalize, project
-from domain_core.serialization import (
-    initializer_config,
-    layer_config,
-    revive,
-    serializable,
-)
+from domain_core.remembered_arguments import RemembersArguments
+from domain_core.serialization import serializable
 
 
 @serializable("domain_core")
-class MaskedLMHead(keras.layers.Layer):
+class MaskedLMHead(RemembersArguments, keras.layers.Layer):
     """Gathers masked positions, transforms them, and scores the vocabulary.
 
     Args:
@@ -110,24 +106,10 @@ class MaskedLMHead(keras.layers.Layer):
             x = project(self.scores, x, self.dtype_policy)  # (B, M, V)
         else:
             x = self.token_embedding(x, reverse=True)  # (B, M, V)
+            # It scores in the dtype that its table is kept in.
+            x = keras.ops.cast(x, self.compute_dtype)
         return self._output_activation(x + self.output_bias.value)
 
     def compute_output_spec(self, inputs: Any, mask_positions: Any) -> Any:
         shape = (*mask_positions.shape, self.vocabulary_size)
         return keras.KerasTensor(shape, dtype=self.compute_dtype)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **layer_config(self),
-            "vocabulary_size": self.vocabulary_size,
-            "token_embedding": self.token_embedding,
-            "intermediate_activation": self.intermediate_activation,
-            "activation": self.activation,
-            "layer_norm_epsilon": self.layer_norm_epsilon,
-            "kernel_initializer": initializer_config(self.kernel_initializer),
-            "bias_initializer": initializer_config(self.bias_initializer),
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> MaskedLMHead:
-        return cls(**revive(config))

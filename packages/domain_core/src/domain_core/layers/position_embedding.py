@@ -9,16 +9,13 @@ import keras
 from domain_core import ops
 from domain_core.arguments import as_positive_int
 from domain_core.layers.position_indices import position_indices
-from domain_core.serialization import (
-    initializer_config,
-    layer_config,
-    serializable,
-)
+from domain_core.remembered_arguments import RemembersArguments
+from domain_core.serialization import serializable
 from domain_core.weights.initialization import initializer
 
 
 @serializable("domain_core")
-class PositionEmbedding(keras.layers.Layer):
+class PositionEmbedding(RemembersArguments, keras.layers.Layer):
     """Looks up a learned vector for each position of a sequence.
 
     Args:
@@ -88,10 +85,3 @@ class PositionEmbedding(keras.layers.Layer):
     def compute_output_shape(self, inputs_shape: Any) -> Any:
         self.check_length(inputs_shape[-2])
         return inputs_shape
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **layer_config(self),
-            "sequence_length": self.sequence_length,
-            "initializer": initializer_config(self.initializer),
-        }

@@ -10,11 +10,12 @@ import numpy as np
 
 from domain_core.arguments import check_choices
 from domain_core.layers.position_indices import position_indices
-from domain_core.serialization import layer_config, serializable
+from domain_core.remembered_arguments import RemembersArguments
+from domain_core.serialization import serializable
 
 
 @serializable("domain_core")
-class RotaryEmbedding(keras.layers.Layer):
+class RotaryEmbedding(RemembersArguments, keras.layers.Layer):
     """Turns pairs of features by angles that grow with the position.
 
     Feature `j` of `d` is paired with feature `j + d / 2`, and turned by
@@ -102,20 +103,6 @@ class RotaryEmbedding(keras.layers.Layer):
 
     def compute_output_shape(self, inputs_shape: Any) -> Any:
         return inputs_shape
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **layer_config(self),
-            "max_wavelength": self.max_wavelength,
-            "scaling_factor": self.scaling_factor,
-            "sequence_axis": self.sequence_axis,
-            "feature_axis": self.feature_axis,
-            "rope_type": self.rope_type,
-            "beta_fast": self.beta_fast,
-            "beta_slow": self.beta_slow,
-            "original_max_position_embeddings": self.original_max_position_embeddings,
-            "truncate": self.truncate,
-        }
 
     def _axes(self, rank: int, width: int) -> tuple[int, int]:
         """Returns the two axes, counted from the front."""

@@ -8,11 +8,12 @@ import keras
 import numpy as np
 
 from domain_core.layers.position_indices import position_indices
-from domain_core.serialization import layer_config, serializable
+from domain_core.remembered_arguments import RemembersArguments
+from domain_core.serialization import serializable
 
 
 @serializable("domain_core")
-class SinePositionEncoding(keras.layers.Layer):
+class SinePositionEncoding(RemembersArguments, keras.layers.Layer):
     """Encodes each position as sines and cosines of falling frequencies.
 
     Feature `2j` is the sine, feature `2j + 1` the cosine of
@@ -70,6 +71,3 @@ class SinePositionEncoding(keras.layers.Layer):
 
     def compute_output_shape(self, inputs_shape: Any) -> Any:
         return inputs_shape
-
-    def get_config(self) -> dict[str, Any]:
-        return {**layer_config(self), "max_wavelength": self.max_wavelength}

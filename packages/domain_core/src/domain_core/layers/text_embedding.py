@@ -8,16 +8,13 @@ import keras
 
 from domain_core import ops
 from domain_core.layers.projection import look_up, normalize
-from domain_core.serialization import (
-    initializer_config,
-    layer_config,
-    serializable,
-)
+from domain_core.remembered_arguments import RemembersArguments
+from domain_core.serialization import serializable
 from domain_core.weights.initialization import initializer
 
 
 @serializable("domain_core")
-class TextEmbedding(keras.layers.Layer):
+class TextEmbedding(RemembersArguments, keras.layers.Layer):
     """Sum of token, learned position and segment embeddings, then norm and dropout.
 
     Args:
@@ -106,18 +103,6 @@ class TextEmbedding(keras.layers.Layer):
     ) -> Any:
         shape = (*token_ids.shape, self.hidden_dim)
         return keras.KerasTensor(shape, dtype=self.compute_dtype)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **layer_config(self),
-            "vocabulary_size": self.vocabulary_size,
-            "sequence_length": self.sequence_length,
-            "hidden_dim": self.hidden_dim,
-            "num_segments": self.num_segments,
-            "dropout": self.dropout,
-            "layer_norm_epsilon": self.layer_norm_epsilon,
-            "embeddings_initializer": initializer_config(self.embeddings_initializer),
-        }
 
     def _table(self, name: str, rows: int) -> keras.Variable:
         return self.add_weight(

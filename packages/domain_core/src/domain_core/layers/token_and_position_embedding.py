@@ -9,16 +9,13 @@ import keras
 from domain_core.arguments import as_positive_int
 from domain_core.layers.position_embedding import PositionEmbedding
 from domain_core.layers.projection import look_up
-from domain_core.serialization import (
-    initializer_config,
-    layer_config,
-    serializable,
-)
+from domain_core.remembered_arguments import RemembersArguments
+from domain_core.serialization import serializable
 from domain_core.weights.initialization import initializer
 
 
 @serializable("domain_core")
-class TokenAndPositionEmbedding(keras.layers.Layer):
+class TokenAndPositionEmbedding(RemembersArguments, keras.layers.Layer):
     """Sum of the embeddings of a token and of its position.
 
     Args:
@@ -106,14 +103,3 @@ class TokenAndPositionEmbedding(keras.layers.Layer):
     def compute_output_shape(self, inputs_shape: Any) -> Any:
         self.position_embedding.check_length(inputs_shape[-1])
         return (*inputs_shape, self.embedding_dim)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **layer_config(self),
-            "vocabulary_size": self.vocabulary_size,
-            "sequence_length": self.sequence_length,
-            "embedding_dim": self.embedding_dim,
-            "tie_weights": self.tie_weights,
-            "embeddings_initializer": initializer_config(self.embeddings_initializer),
-            "mask_zero": self.mask_zero,
-        }

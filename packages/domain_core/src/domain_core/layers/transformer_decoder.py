@@ -12,16 +12,12 @@ from domain_core.layers.attention_cache import through_cache
 from domain_core.layers.attention_mask import attention_bias, causal_mask, merge_masks
 from domain_core.layers.feed_forward import FeedForward
 from domain_core.layers.residual import enter, leave
-from domain_core.serialization import (
-    initializer_config,
-    layer_config,
-    revive,
-    serializable,
-)
+from domain_core.remembered_arguments import RemembersArguments
+from domain_core.serialization import serializable
 
 
 @serializable("domain_core")
-class TransformerDecoder(keras.layers.Layer):
+class TransformerDecoder(RemembersArguments, keras.layers.Layer):
     """Causal self-attention, cross-attention if there is an encoder, feed-forward.
 
     Each part has dropout, residual and norm. Whether there is cross-attention is
@@ -228,23 +224,6 @@ class TransformerDecoder(keras.layers.Layer):
             for tensor in (cache, to_cross)
         )
         return _with_caches(x, *caches)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **layer_config(self),
-            "intermediate_dim": self.intermediate_dim,
-            "num_heads": self.num_heads,
-            "dropout": self.dropout,
-            "activation": self.activation,
-            "layer_norm_epsilon": self.layer_norm_epsilon,
-            "kernel_initializer": initializer_config(self.kernel_initializer),
-            "bias_initializer": initializer_config(self.bias_initializer),
-            "normalize_first": self.normalize_first,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> TransformerDecoder:
-        return cls(**revive(config))
 
     def _shared(self) -> dict[str, Any]:
         return {

@@ -12,16 +12,12 @@ from domain_core.layers.attention_mask import attention_bias, merge_masks
 from domain_core.layers.encoder_block import EncoderBlock
 from domain_core.layers.feed_forward import FeedForward
 from domain_core.layers.residual import enter
-from domain_core.serialization import (
-    initializer_config,
-    layer_config,
-    revive,
-    serializable,
-)
+from domain_core.remembered_arguments import RemembersArguments
+from domain_core.serialization import serializable
 
 
 @serializable("domain_core")
-class TransformerEncoder(keras.layers.Layer):
+class TransformerEncoder(RemembersArguments, keras.layers.Layer):
     """Self-attention and feed-forward, each with dropout, residual and norm.
 
     Padding comes as `padding_mask` or, without one, as the Keras mask of the input
@@ -147,20 +143,3 @@ class TransformerEncoder(keras.layers.Layer):
         batch, time, _width = inputs.shape
         shape = (batch, self.num_heads, time, time)
         return x, keras.KerasTensor(shape, dtype=self.compute_dtype)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **layer_config(self),
-            "intermediate_dim": self.intermediate_dim,
-            "num_heads": self.num_heads,
-            "dropout": self.dropout,
-            "activation": self.activation,
-            "layer_norm_epsilon": self.layer_norm_epsilon,
-            "kernel_initializer": initializer_config(self.kernel_initializer),
-            "bias_initializer": initializer_config(self.bias_initializer),
-            "normalize_first": self.normalize_first,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> TransformerEncoder:
-        return cls(**revive(config))

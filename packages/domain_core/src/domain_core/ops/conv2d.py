@@ -14,29 +14,7 @@ if keras.config.backend() == "torch":
     import torch
     import torch.nn.functional as F
 
-    def conv2d(
-        x: Any,
-        kernel: Any,
-        bias: Any = None,
-        *,
-        strides: tuple[int, int] = (1, 1),
-        padding: str | int = "same",
-        dilation: tuple[int, int] = (1, 1),
-    ) -> Any:
-        """Convolves images with a kernel.
-
-        Args:
-            x: tensor `(B, H, W, C)`.
-            kernel: tensor `(h, w, C, D)`.
-            bias: tensor `(D,)` or None.
-            strides: pixels between two outputs, along height and width.
-            padding: "same" (an output per stride; the odd pixel goes to the end),
-                "valid" (none) or pixels of zeros on each of the four sides.
-            dilation: pixels between two weights, along height and width.
-
-        Returns:
-            Tensor `(B, h', w', D)`.
-        """
+    def _conv2d(x, kernel, bias, strides, padding, dilation):
         images = x.permute(0, 3, 1, 2)
         weights = kernel.permute(3, 2, 0, 1)
         sides: Any = 0 if padding == "valid" else padding
@@ -52,33 +30,12 @@ if keras.config.backend() == "torch":
         y = F.conv2d(images, weights, bias, strides, sides, dilation)
         return y.permute(0, 2, 3, 1)
 
-    def keep_kernel_in_order(kernel: Any) -> None:
-        """Moves a kernel's numbers in memory to where its convolution reads them.
-
-        Shape and values stay. On CPU, oneDNN otherwise reorders the kernel at each
-        call: a third of the time of a ResNet-50 on one image.
-
-        Args:
-            kernel: a `keras.Variable` `(h, w, C, D)`.
-        """
+    def _keep_kernel_in_order(kernel):
         value = kernel.value
         order = value.permute(3, 2, 0, 1).contiguous(memory_format=torch.channels_last)
         value.data = order.detach().permute(2, 3, 1, 0)
 
-    def max_pool2d(x: Any, size: int, stride: int, padding: str | int = "same") -> Any:
-        """Takes the maximum of each channel over square windows.
-
-        Args:
-            x: tensor `(B, H, W, C)`.
-            size: height and width of a window.
-            stride: pixels between two windows.
-            padding: "same", "valid", or by how many pixels, fewer than half of
-                `size`, windows reach over each of the four sides; what is outside is
-                left out.
-
-        Returns:
-            Tensor `(B, h', w', C)`.
-        """
+    def _max_pool2d(x, size, stride, padding):
         sides: Any = [(0, 0) if padding == "valid" else (padding, padding)] * 2
         if padding == "same":
             sides = [_same(length, size, stride, 1) for length in x.shape[1:3]]
@@ -120,16 +77,7 @@ if keras.config.backend() == "torch":
 elif keras.config.backend() == "tensorflow":
     import tensorflow as tf
 
-    def conv2d(
-        x: Any,
-        kernel: Any,
-        bias: Any = None,
-        *,
-        strides: tuple[int, int] = (1, 1),
-        padding: str | int = "same",
-        dilation: tuple[int, int] = (1, 1),
-    ) -> Any:
-        """Convolves images with a kernel; see the torch form."""
+    def _conv2d(x, kernel, bias, strides, padding, dilation):
         sides: Any
         if isinstance(padding, int):
             sides = [[0, 0], [padding, padding], [padding, padding], [0, 0]]
@@ -143,31 +91,21 @@ elif keras.config.backend() == "tensorflow":
             y = tf.nn.convolution(x, kernel, strides, sides, dilations=dilation)
         return y if bias is None else tf.nn.bias_add(y, bias)
 
-    def max_pool2d(x: Any, size: int, stride: int, padding: str | int = "same") -> Any:
-        """Takes the maximum over square windows; see the torch form."""
+    def _max_pool2d(x, size, stride, padding):
         if isinstance(padding, int):
             # XLA knows no padding of a pool by numbers.
             sides = [[0, 0], [padding, padding], [padding, padding], [0, 0]]
             x, padding = tf.pad(x, sides, constant_values=x.dtype.min), "valid"
         return tf.nn.max_pool2d(x, size, stride, padding.upper())
 
-    def keep_kernel_in_order(kernel: Any) -> None:
-        """Does nothing; see the torch form."""
+    def _keep_kernel_in_order(kernel):
+        pass
 
 else:
     import jax
     import jax.numpy as jnp
 
-    def conv2d(
-        x: Any,
-        kernel: Any,
-        bias: Any = None,
-        *,
-        strides: tuple[int, int] = (1, 1),
-        padding: str | int = "same",
-        dilation: tuple[int, int] = (1, 1),
-    ) -> Any:
-        """Convolves images with a kernel; see the torch form."""
+    def _conv2d(x, kernel, bias, strides, padding, dilation):
         sides = padding.upper() if isinstance(padding, str) else [(padding,) * 2] * 2
         y = jax.lax.conv_general_dilated(
             x,
@@ -179,8 +117,7 @@ else:
         )
         return y if bias is None else y + bias
 
-    def max_pool2d(x: Any, size: int, stride: int, padding: str | int = "same") -> Any:
-        """Takes the maximum over square windows; see the torch form."""
+    def _max_pool2d(x, size, stride, padding):
         sides = padding.upper() if isinstance(padding, str) else [(padding,) * 2] * 2
         if isinstance(padding, int):
             sides = [(0, 0), *sides, (0, 0)]
@@ -193,5 +130,60 @@ else:
             sides,
         )
 
-    def keep_kernel_in_order(kernel: Any) -> None:
-        """Does nothing; see the torch form."""
+    def _keep_kernel_in_order(kernel):
+        pass
+
+
+def conv2d(
+    x: Any,
+    kernel: Any,
+    bias: Any = None,
+    *,
+    strides: tuple[int, int] = (1, 1),
+    padding: str | int = "same",
+    dilation: tuple[int, int] = (1, 1),
+) -> Any:
+    """Convolves images with a kernel.
+
+    Args:
+        x: tensor `(B, H, W, C)`.
+        kernel: tensor `(h, w, C, D)`.
+        bias: tensor `(D,)` or None.
+        strides: pixels between two outputs, along height and width.
+        padding: "same" (an output per stride; the odd pixel goes to the end),
+            "valid" (none) or pixels of zeros on each of the four sides.
+        dilation: pixels between two weights, along height and width.
+
+    Returns:
+        Tensor `(B, h', w', D)`.
+    """
+    return _conv2d(x, kernel, bias, strides, padding, dilation)
+
+
+def max_pool2d(x: Any, size: int, stride: int, padding: str | int = "same") -> Any:
+    """Takes the maximum of each channel over square windows.
+
+    Args:
+        x: tensor `(B, H, W, C)`.
+        size: height and width of a window.
+        stride: pixels between two windows.
+        padding: "same", "valid", or by how many pixels, fewer than half of
+            `size`, windows reach over each of the four sides; what is outside is
+            left out.
+
+    Returns:
+        Tensor `(B, h', w', C)`.
+    """
+    return _max_pool2d(x, size, stride, padding)
+
+
+def keep_kernel_in_order(kernel: Any) -> None:
+    """Moves a kernel's numbers in memory to where its convolution reads them.
+
+    Shape and values stay. On CPU, oneDNN otherwise reorders the kernel at each
+    call: a third of the time of a ResNet-50 on one image.
+
+    Args:
+        kernel: a `keras.Variable` `(h, w, C, D)`.
+    """
+    _keep_kernel_in_order(kernel)

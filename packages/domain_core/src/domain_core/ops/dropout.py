@@ -1,4 +1,7 @@
-"""Dropout without a layer; on torch from the generator of `torch.manual_seed`."""
+"""Dropout without a layer, from fewer random bits than Keras draws.
+
+16 bits per element: fast, and the rate is exact to 1 / 65536.
+"""
 
 from __future__ import annotations
 
@@ -9,22 +12,10 @@ import keras
 if keras.config.backend() == "torch":
     import torch
 
-    def dropout(x: Any, rate: float, seed: Any) -> Any:
-        """Zeroes a share `rate` of `x` and scales the rest by `1 / (1 - rate)`.
-
-        Args:
-            x: tensor of any shape.
-            rate: share in `[0, 1)`.
-            seed: a `keras.random.SeedGenerator`; torch uses `torch.manual_seed`.
-
-        Returns:
-            Tensor of the shape and dtype of `x`.
-        """
-        del seed
+    def _dropout(x, rate, seed):
         if x.device.type != "cpu":
             return torch.nn.functional.dropout(x, rate, training=True)
-        # A quarter of a random int64 per element: 2.5 times faster than `bernoulli_`,
-        # and the rate is exact to 1 / 65536.
+        # A quarter of an int64 per element: 2.5 times faster than `bernoulli_`.
         words = torch.empty((x.numel() + 3) // 4, dtype=torch.int64)
         bits = words.random_(-(2**63), None).view(torch.int16)[: x.numel()]
         keep = bits.view(x.shape) >= round(rate * 65536) - 32768
@@ -33,10 +24,9 @@ if keras.config.backend() == "torch":
 elif keras.config.backend() == "tensorflow":
     import tensorflow as tf
 
-    def dropout(x: Any, rate: float, seed: Any) -> Any:
-        """Zeroes a share `rate` of `x`; see the torch form."""
-        # Half a random int32 per element, where Keras draws a float: 4 % of a training
-        # step on CPU.
+    def _dropout(x, rate, seed):
+        # Half an int32 per element, where Keras draws a float: 4 % of a training step
+        # on CPU.
         key = tf.cast(seed.next(), tf.int32)
         count = tf.size(x)
         words = tf.random.stateless_uniform(
@@ -48,6 +38,19 @@ elif keras.config.backend() == "tensorflow":
 
 else:
 
-    def dropout(x: Any, rate: float, seed: Any) -> Any:
-        """Zeroes a share `rate` of `x`; see the torch form."""
+    def _dropout(x, rate, seed):
         return keras.random.dropout(x, rate, seed=seed)
+
+
+def dropout(x: Any, rate: float, seed: keras.random.SeedGenerator | None) -> Any:
+    """Zeroes a share `rate` of `x` and scales the rest by `1 / (1 - rate)`.
+
+    Args:
+        x: tensor of any shape.
+        rate: share in `[0, 1)`.
+        seed: source of randomness; on torch it is `torch.manual_seed` instead.
+
+    Returns:
+        Tensor of the shape and dtype of `x`.
+    """
+    return _dropout(x, rate, seed)

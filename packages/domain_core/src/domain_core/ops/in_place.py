@@ -20,63 +20,61 @@ _SHARED = ("float64", "float32", "float16", "int64", "int32", "int8", "uint8")
 if keras.config.backend() == "torch":
     import torch
 
-    def add_in_place(x: Any, y: Any) -> Any:
-        """Returns `x + y`.
+    def _may_overwrite():
+        return not torch.is_grad_enabled()
 
-        Args:
-            x: tensor that the caller made and does not use again.
-            y: tensor of its shape and dtype.
-        """
-        return x + y if torch.is_grad_enabled() else x.add_(y)
-
-    def activation_in_place(identifier: Any) -> Callable[[Any], Any]:
-        """Returns an activation function that may overwrite its argument.
-
-        Args:
-            identifier: see `activation`.
-        """
-        function = activation(identifier)
-        if identifier != "relu":
-            return function
-        return lambda x: function(x) if torch.is_grad_enabled() else x.relu_()
-
-    def from_numpy(array: np.ndarray) -> Any:
-        """Returns an array in a form that `keras.Variable.assign` does not copy twice.
-
-        Args:
-            array: one that the caller made and does not use again.
-
-        Returns:
-            A tensor over the same memory; an array where there is no such tensor, or
-            Keras shares the memory anyway, as on JAX.
-        """
+    def _from_numpy(array):
         return torch.from_numpy(array) if array.dtype.name in _SHARED else array
-
-elif keras.config.backend() == "tensorflow":
-    import tensorflow as tf
-
-    def add_in_place(x: Any, y: Any) -> Any:
-        """Returns `x + y`; see the torch form."""
-        return x + y
-
-    activation_in_place = activation
-
-    def from_numpy(array: np.ndarray) -> Any:
-        """Returns a tensor over the memory of an array; see the torch form."""
-        # By DLPack: `tf.convert_to_tensor` makes two copies.
-        array = as_aligned(array)
-        if array.nbytes == 0 or array.dtype.name not in _SHARED:
-            return array
-        return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
 
 else:
 
-    def add_in_place(x: Any, y: Any) -> Any:
-        """Returns `x + y`; see the torch form."""
-        return x + y
+    def _may_overwrite():
+        return False
 
-    activation_in_place = activation
+    def _from_numpy(array):
+        array = as_aligned(array)
+        if (
+            keras.config.backend() == "jax"
+            or array.nbytes == 0
+            or array.dtype.name not in _SHARED
+        ):
+            return array
+        import tensorflow as tf
 
-    def from_numpy(array: np.ndarray) -> Any:
-        """Returns the array, where JAX takes it over uncopied; see the torch form."""
-        return as_aligned(array)
+        # By DLPack: `tf.convert_to_tensor` makes two copies.
+        return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
+
+
+def add_in_place(x: Any, y: Any) -> Any:
+    """Returns `x + y`.
+
+    Args:
+        x: tensor that the caller made and does not use again.
+        y: tensor of its shape and dtype.
+    """
+    return x.add_(y) if _may_overwrite() else x + y
+
+
+def activation_in_place(identifier: Any) -> Callable[[Any], Any]:
+    """Returns an activation function that may overwrite its argument.
+
+    Args:
+        identifier: see `activation`.
+    """
+    function = activation(identifier)
+    if identifier != "relu" or keras.config.backend() != "torch":
+        return function
+    return lambda x: x.relu_() if _may_overwrite() else function(x)
+
+
+def from_numpy(array: np.ndarray) -> Any:
+    """Returns an array in a form that `keras.Variable.assign` does not copy twice.
+
+    Args:
+        array: one that the caller made and does not use again.
+
+    Returns:
+        A tensor over the same memory; an array where there is no such tensor, or Keras
+        shares the memory anyway, as on JAX.
+    """
+    return _from_numpy(array)

@@ -7,22 +7,19 @@ from typing import Any
 import keras
 
 if keras.config.backend() == "torch":
-    import torch
+    from torch.nn import functional
 
-    def take_rows(table: Any, ids: Any) -> Any:
-        """Looks up rows of a table.
 
-        Args:
-            table: tensor `(V, D)`.
-            ids: int tensor of any shape, values in `[0, V)`.
+def take_rows(table: Any, ids: Any) -> Any:
+    """Looks up rows of a table.
 
-        Returns:
-            Tensor of shape `ids.shape + (D,)`.
-        """
-        return torch.nn.functional.embedding(ids, table)
+    Args:
+        table: tensor `(V, D)`.
+        ids: int tensor of any shape, values in `[0, V)`.
 
-else:
-
-    def take_rows(table: Any, ids: Any) -> Any:
-        """Looks up rows of a table; see the torch form."""
-        return keras.ops.take(table, ids, axis=0)
+    Returns:
+        Tensor of shape `ids.shape + (D,)`.
+    """
+    if keras.config.backend() == "torch":
+        return functional.embedding(ids, table)
+    return keras.ops.take(table, ids, axis=0)

@@ -53,13 +53,7 @@ class BertWordPieceTokenizer(WordPieceTokenizer):
         strip_accents: bool | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            vocabulary,
-            lowercase=lowercase,
-            strip_accents=strip_accents,
-            special_tokens_in_strings=special_tokens_in_strings,
-            **kwargs,
-        )
+        super().__init__(**self.arguments)
 
     def tokens_in_texts(self) -> list[str]:
         return [*self.special_tokens, self.oov_token]

@@ -341,17 +341,9 @@ class BytePairTokenizer(Tokenizer):
         self.set_vocabulary_and_merges(vocabulary, merges)
 
     def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
+        return super().get_config() | {
             "vocabulary": self._ids and dict(self._ids),
             "merges": None if self._ids is None else self.get_merges(),
-            "add_prefix_space": self.add_prefix_space,
-            "unsplittable_tokens": list(self.unsplittable_tokens),
-            "pattern": self.pattern,
-            "added_tokens": list(self.added_tokens),
-            "normalization": self.normalization,
-            "unk_token": self.unk_token,
-            "ignore_merges": self.ignore_merges,
         }
 
     @classmethod

@@ -140,14 +140,6 @@ class ByteTokenizer(Tokenizer):
             )
         return ord(token)
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "lowercase": self.lowercase,
-            "normalization_form": self.normalization_form,
-            "replacement_char": self.replacement_char,
-        }
-
     @staticmethod
     def _bytes(rows: Ragged) -> Ragged:
         """Returns the bytes that ids are, uint8, without padding."""

@@ -218,16 +218,10 @@ class SentencePieceTokenizer(Tokenizer):
 
     def get_config(self) -> dict[str, Any]:
         proto = self._proto and base64.b64encode(self._proto).decode("ascii")
-        return {
-            **super().get_config(),
-            "proto": proto,
-            "add_bos": self.add_bos,
-            "add_eos": self.add_eos,
-            "added_tokens": self.added_tokens,
-        }
+        return super().get_config() | {"proto": proto}
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Self:
+    def from_config(cls, config: Mapping[str, Any], custom_objects: Any = None) -> Self:
         config = dict(config)
         if isinstance(config.get("proto"), str):
             config["proto"] = _decode_base64(config["proto"])

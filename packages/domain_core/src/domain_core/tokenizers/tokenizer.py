@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import keras
 import numpy as np
 
-from domain_core.arguments import as_positive_int
+from domain_core.arguments import as_positive_int, default_name
 from domain_core.arrays.host_call import Spec, host_call, is_symbolic, rank, to_host
 from domain_core.arrays.ragged import Ragged
-from domain_core.serialization import revive
-from domain_core.text.chat_template import as_chat_template, chat_template_config
+from domain_core.remembered_arguments import RemembersArguments
+from domain_core.text.chat_template import as_chat_template
 from domain_core.text.encoding import Encoding, encode
 from domain_core.text.special_tokens import as_policy, forbid_tokens, token_pattern
 from domain_core.text.text_inputs import ERRORS, as_given, as_rows, as_texts, as_unicode
 
 
-class Tokenizer:
+class Tokenizer(RemembersArguments):
     """Turns strings into integer ids and back.
 
     A plain object, not a Keras layer: it works on Python strings and NumPy arrays,
@@ -29,11 +28,10 @@ class Tokenizer:
     own operations give them, for a graph that is to be exported.
 
     A subclass writes `encode_batch` (which first calls `check_texts`), `decode_batch`,
-    `get_vocabulary`, `id_to_token`, `token_to_id` and `get_config`; where it can tell
-    offsets, `encode_batch_with_offsets`; where it has a `graph` form,
-    `encode_in_graph` and `decode_in_graph`; and for a vocabulary kept in files
-    `save_assets` and `load_assets`. Instead of `encode_batch` it may write `tokenize`
-    itself.
+    `get_vocabulary`, `id_to_token` and `token_to_id`; where it can tell offsets,
+    `encode_batch_with_offsets`; where it has a `graph` form, `encode_in_graph` and
+    `decode_in_graph`; and for a vocabulary kept in files `save_assets` and
+    `load_assets`. Instead of `encode_batch` it may write `tokenize` itself.
 
     Args:
         sequence_length: cut and pad every output to this many tokens; None for outputs
@@ -79,13 +77,15 @@ class Tokenizer:
             raise ValueError(
                 f"Expected `errors` to be one of {ERRORS}, received {errors!r}."
             )
+        # The vocabulary, which may be set anew.
+        self.forget(*self.asset_config_keys)
         self.dtype = _checked_dtype(dtype)
         self.sequence_length = _checked_length(sequence_length)
         self.special_token_policy = as_policy(special_tokens)
         self.errors = errors
         self.graph = graph
         self.chat_template = as_chat_template(chat_template)
-        self.name = name or re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).lower()
+        self.name = name or default_name(self)
         for attribute, token in self.named_tokens.items():
             setattr(self, attribute, token)
             setattr(self, f"{attribute}_id", None)
@@ -325,18 +325,15 @@ class Tokenizer:
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments, the vocabulary among them."""
-        return {
-            "sequence_length": self.sequence_length,
-            "dtype": self.dtype,
-            "name": self.name,
-            "special_tokens": self.special_token_policy,
-            "errors": self.errors,
-            "graph": self.graph,
-            **chat_template_config(self.chat_template),
-        }
+        config = super().get_config()
+        if "special_tokens" in config:
+            config["special_tokens"] = self.special_token_policy
+        if self.chat_template is None:
+            config.pop("chat_template", None)
+        return config
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Self:
+    def from_config(cls, config: Mapping[str, Any], custom_objects: Any = None) -> Self:
         # A file may say what to build, never which other file to read.
         for key in cls.asset_config_keys:
             if isinstance(config.get(key), str | os.PathLike):
@@ -344,7 +341,7 @@ class Tokenizer:
                     f"Expected {key!r} of a {cls.__name__} config to be data, received "
                     f"{config[key]!r}. Pass paths to the constructor instead."
                 )
-        return cls(**revive(dict(config)))
+        return super().from_config(dict(config))
 
     @classmethod
     def from_preset(cls, preset: str | os.PathLike[str], **kwargs: Any) -> Self:

@@ -172,17 +172,6 @@ class UnicodeCodepointTokenizer(Tokenizer):
             )
         return min(ord(token), self.vocabulary_size() - 1)
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "lowercase": self.lowercase,
-            "normalization_form": self.normalization_form,
-            "replacement_char": self.replacement_char,
-            "input_encoding": self.input_encoding,
-            "output_encoding": self.output_encoding,
-            "vocabulary_size": self._size,
-        }
-
     def _codes(self, text: str) -> np.ndarray:
         codes = np.frombuffer(text.encode("utf-32-le"), "<u4").astype(np.int32)
         return np.minimum(codes, self.vocabulary_size() - 1)

@@ -256,15 +256,8 @@ class WordPieceTokenizer(Tokenizer):
         self.set_vocabulary(Path(directory) / self.file_assets[0])
 
     def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
+        return super().get_config() | {
             "vocabulary": self._vocabulary and list(self._vocabulary),
-            "lowercase": self.lowercase,
-            "strip_accents": self.strip_accents,
-            "split": self.split,
-            "split_on_cjk": self.split_on_cjk,
-            "suffix_indicator": self.suffix_indicator,
-            "oov_token": self.oov_token,
             "special_tokens": self._own_special_tokens,
             "special_tokens_in_strings": self.special_token_policy,
         }

@@ -14,7 +14,7 @@ from typing import Any
 import keras
 
 # Private attributes in which Keras, torch and TensorFlow keep layers a second time.
-_INTERNAL = re.compile(r"_layers|_metrics|_modules|_tracked|_self_.*")
+_INTERNAL = re.compile(r"__.*|_layers|_metrics|_modules|_tracked|_self_.*")
 
 
 def weight_paths(

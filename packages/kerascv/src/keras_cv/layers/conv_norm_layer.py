@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import keras
 
 from domain_core import ops
-from domain_core.serialization import layer_config, serializable
+from domain_core.remembered_arguments import RemembersArguments
+from domain_core.serialization import serializable
 from keras_cv.layers.conv_norm import batch_normalize, build_conv, convolve, make_conv
 
 
-class ConvNormLayer(keras.layers.Layer):
+class ConvNormLayer(RemembersArguments, keras.layers.Layer):
     """Base of layers made of convolutions and batch normalizations.
 
     A subclass writes `build`, by `add_conv` and `add_norm`, and `call`, by `convolve`,
-    `normalize` and `activate`. Each of its own arguments becomes an attribute and is
-    named in `arguments`.
+    `normalize` and `activate`.
 
     Args:
         padding: "same" or "symmetric"; see `make_conv`.
@@ -29,18 +29,10 @@ class ConvNormLayer(keras.layers.Layer):
         dtype: dtype policy.
 
     Attributes:
-        arguments: names of the constructor's arguments.
         output_stride: pixels of the input per pixel of the output.
         width: channels of the output; None for those of the input.
     """
 
-    arguments: ClassVar[tuple[str, ...]] = (
-        "padding",
-        "use_bias",
-        "activation",
-        "batch_norm_epsilon",
-        "batch_norm_momentum",
-    )
     output_stride = 1
     width: Any = None
 
@@ -100,10 +92,6 @@ class ConvNormLayer(keras.layers.Layer):
         sizes = (s and -(-s // self.output_stride) for s in x.shape[1:3])
         shape = (x.shape[0], *sizes, self.width or x.shape[-1])
         return keras.KerasTensor(shape, dtype=self.compute_dtype)
-
-    def get_config(self) -> dict[str, Any]:
-        own = {name: getattr(self, name) for name in self.arguments}
-        return {**layer_config(self), **own}
 
 
 @serializable("kerascv")

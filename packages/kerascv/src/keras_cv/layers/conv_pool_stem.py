@@ -28,7 +28,6 @@ class ConvPoolStem(ConvNormLayer):
         Tensor `(B, H / 4, W / 4, filters)`, sizes rounded up.
     """
 
-    arguments = (*ConvNormLayer.arguments, "filters", "has_norm", "pool_counts_padding")
     output_stride = 4
 
     def __init__(

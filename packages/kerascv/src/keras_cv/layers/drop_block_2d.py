@@ -7,12 +7,13 @@ from typing import Any
 import keras
 
 from domain_core.arguments import as_positive_int, as_rate
-from domain_core.serialization import layer_config, serializable
+from domain_core.remembered_arguments import RemembersArguments
+from domain_core.serialization import serializable
 from keras_cv.layers.feature_maps import check_feature_map
 
 
 @serializable("kerascv")
-class DropBlock2D(keras.layers.Layer):
+class DropBlock2D(RemembersArguments, keras.layers.Layer):
     """Zeroes blocks of feature maps at random in training.
 
     As in the paper, blocks lie wholly inside the map and each channel draws its own;
@@ -79,14 +80,6 @@ class DropBlock2D(keras.layers.Layer):
 
     def compute_output_shape(self, x_shape: Any) -> Any:
         return x_shape
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **layer_config(self),
-            "rate": self.rate,
-            "block_size": self.block_size,
-            "seed": self.seed,
-        }
 
     def _blocks(self, shape: Any) -> Any:
         """Draws where blocks lie: float32 `(B, H, W, C)`, 1 in a block, else 0."""

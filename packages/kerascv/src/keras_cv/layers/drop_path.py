@@ -7,11 +7,12 @@ from typing import Any
 import keras
 
 from domain_core.arguments import as_rate
-from domain_core.serialization import layer_config, serializable
+from domain_core.remembered_arguments import RemembersArguments
+from domain_core.serialization import serializable
 
 
 @serializable("kerascv")
-class DropPath(keras.layers.Layer):
+class DropPath(RemembersArguments, keras.layers.Layer):
     """Zeroes whole samples at random in training, for use on a residual branch.
 
     Each sample of the batch is dropped with probability `rate` and else divided by
@@ -68,6 +69,3 @@ class DropPath(keras.layers.Layer):
 
     def compute_output_shape(self, x_shape: Any) -> Any:
         return x_shape
-
-    def get_config(self) -> dict[str, Any]:
-        return {**layer_config(self), "rate": self.rate, "seed": self.seed}

@@ -8,14 +8,15 @@ from typing import Any
 import keras
 
 from domain_core.arguments import as_positive_int
-from domain_core.serialization import layer_config, revive, serializable
+from domain_core.remembered_arguments import RemembersArguments
+from domain_core.serialization import serializable
 from domain_core.weights.initialization import initializer
 from keras_cv.layers.conv_norm import build_conv, convolve
 from keras_cv.layers.feature_maps import check_feature_map
 
 
 @serializable("kerascv")
-class FeaturePyramid(keras.layers.Layer):
+class FeaturePyramid(RemembersArguments, keras.layers.Layer):
     """A feature pyramid network over maps that halve in size from level to level.
 
     From the coarsest level down: the lateral layer of the level, plus the sum of the
@@ -131,24 +132,9 @@ class FeaturePyramid(keras.layers.Layer):
         }
 
     def get_config(self) -> dict[str, Any]:
-        return {
-            **layer_config(self),
-            "min_level": self.min_level,
-            "max_level": self.max_level,
-            "num_channels": self.num_channels,
-            **{
-                name: dict(getattr(self, name)) if name in self._given else None
-                for name in ("lateral_layers", "output_layers")
-            },
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> FeaturePyramid:
-        config = revive(config)
-        for name in ("lateral_layers", "output_layers"):
-            if config.get(name) is not None:
-                config[name] = revive(config[name])
-        return cls(**config)
+        # Layers that were not given are made again.
+        made = {"lateral_layers", "output_layers"}.difference(self._given)
+        return super().get_config() | dict.fromkeys(made)
 
     def _build_layer(self, part: str, level: int, shape: Any) -> Any:
         """Builds a layer and returns the shape of its output."""

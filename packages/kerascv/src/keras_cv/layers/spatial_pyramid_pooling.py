@@ -9,7 +9,8 @@ import keras
 
 from domain_core import ops
 from domain_core.arguments import as_positive_int, as_rate
-from domain_core.serialization import layer_config, revive, serializable
+from domain_core.remembered_arguments import RemembersArguments
+from domain_core.serialization import serializable
 from domain_core.weights.initialization import initializer
 from keras_cv.layers.conv_norm import batch_normalize, build_conv, convolve
 from keras_cv.layers.feature_maps import check_feature_map
@@ -17,7 +18,7 @@ from keras_cv.layers.squeeze_and_excite_2d import spatial_mean
 
 
 @serializable("kerascv")
-class SpatialPyramidPooling(keras.layers.Layer):
+class SpatialPyramidPooling(RemembersArguments, keras.layers.Layer):
     """Atrous spatial pyramid pooling: dilated convolutions side by side.
 
     The branches are a 1x1 convolution, a 3x3 one for each dilation rate and a 1x1 one
@@ -121,19 +122,6 @@ class SpatialPyramidPooling(keras.layers.Layer):
 
     def compute_output_shape(self, inputs_shape: Any) -> Any:
         return (*inputs_shape[:-1], self.num_channels)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **layer_config(self),
-            "dilation_rates": self.dilation_rates,
-            "num_channels": self.num_channels,
-            "activation": self.activation,
-            "dropout": self.dropout,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> SpatialPyramidPooling:
-        return cls(**revive(config))
 
     def _unit(self, conv: Any, norm: Any, x: Any, training: bool) -> Any:
         x = convolve(conv, x, self.dtype_policy)  # (B, H, W, D)

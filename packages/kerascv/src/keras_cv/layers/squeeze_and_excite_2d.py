@@ -9,13 +9,14 @@ import keras
 from domain_core import ops
 from domain_core.arguments import as_positive_int
 from domain_core.layers.projection import project
-from domain_core.serialization import layer_config, revive, serializable
+from domain_core.remembered_arguments import RemembersArguments
+from domain_core.serialization import serializable
 from domain_core.weights.initialization import initializer
 from keras_cv.layers.feature_maps import check_feature_map
 
 
 @serializable("kerascv")
-class SqueezeAndExcite2D(keras.layers.Layer):
+class SqueezeAndExcite2D(RemembersArguments, keras.layers.Layer):
     """Multiplies each channel by a gate that is computed from the mean of all.
 
     `x * excite_activation(excite(squeeze_activation(squeeze(mean(x)))))`, where the
@@ -102,19 +103,6 @@ class SqueezeAndExcite2D(keras.layers.Layer):
 
     def compute_output_shape(self, inputs_shape: Any) -> Any:
         return inputs_shape
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **layer_config(self),
-            "filters": self.filters,
-            "bottleneck_filters": self.bottleneck_filters,
-            "squeeze_activation": self.squeeze_activation,
-            "excite_activation": self.excite_activation,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> SqueezeAndExcite2D:
-        return cls(**revive(config))
 
 
 def spatial_mean(x: Any) -> Any:

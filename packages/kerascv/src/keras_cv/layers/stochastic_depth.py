@@ -7,11 +7,12 @@ from typing import Any
 import keras
 
 from domain_core.arguments import as_rate
-from domain_core.serialization import layer_config, serializable
+from domain_core.remembered_arguments import RemembersArguments
+from domain_core.serialization import serializable
 
 
 @serializable("kerascv")
-class StochasticDepth(keras.layers.Layer):
+class StochasticDepth(RemembersArguments, keras.layers.Layer):
     """Adds a residual to its shortcut, or in training now and then leaves it out.
 
     As in the paper, one gate is drawn per mini-batch: training gives
@@ -73,9 +74,6 @@ class StochasticDepth(keras.layers.Layer):
         return tuple(
             b if a is None else a for a, b in zip(shortcut, residual, strict=True)
         )
-
-    def get_config(self) -> dict[str, Any]:
-        return {**layer_config(self), "rate": self.rate, "seed": self.seed}
 
 
 def _pair(inputs: Any, shapes: Any) -> Any:

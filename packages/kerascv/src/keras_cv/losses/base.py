@@ -8,17 +8,13 @@ from typing import Any
 import keras
 from keras import ops
 
+from domain_core.remembered_arguments import RemembersArguments
 from keras_cv import array_ops
 from keras_cv.bounding_box.formats import parse
 from keras_cv.bounding_box.rows import PADDING
 
 # Below it a probability counts as this.
 EPSILON = 1e-7
-
-
-def loss_config(loss: keras.losses.Loss) -> dict[str, Any]:
-    """Returns the arguments every loss has."""
-    return {"reduction": loss.reduction, "name": loss.name, "dtype": loss.dtype}
 
 
 def as_pair(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
@@ -93,7 +89,7 @@ def as_number(name: str, value: Any, above: float | None = None) -> float:
     return float(value)
 
 
-class BoxLoss(keras.losses.Loss):
+class BoxLoss(RemembersArguments, keras.losses.Loss):
     """How far boxes are off, one by one.
 
     A subclass writes `box_loss`. Where `y_true` is padding, -1, the loss is 0, and the
@@ -164,10 +160,3 @@ class BoxLoss(keras.losses.Loss):
             return losses
         count = ops.sum(ops.cast(is_box, losses.dtype), axis=self.axis)
         return ops.sum(losses, axis=self.axis) / ops.maximum(count, 1.0)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "bounding_box_format": self.bounding_box_format,
-            "axis": self.axis,
-            **loss_config(self),
-        }

@@ -8,18 +8,18 @@ import keras
 from keras import ops
 
 from domain_core.arguments import as_fraction
+from domain_core.remembered_arguments import RemembersArguments
 from domain_core.serialization import serializable
 from keras_cv.losses.base import (
     as_number,
     as_pair,
     log_probabilities,
-    loss_config,
     power,
 )
 
 
 @serializable("kerascv")
-class BinaryPenaltyReducedFocalCrossEntropy(keras.losses.Loss):
+class BinaryPenaltyReducedFocalCrossEntropy(RemembersArguments, keras.losses.Loss):
     """Focal loss whose negatives count less the closer they are to a peak.
 
     For each number of a heat map `-(1 - p) ** alpha * log(p)` where the label is above
@@ -87,14 +87,3 @@ class BinaryPenaltyReducedFocalCrossEntropy(keras.losses.Loss):
         distance = power(1.0 - y_true, self.beta)
         negative = self.negative_weight * distance * power(p, self.alpha) * log_not_p
         return -ops.where(y_true > self.positive_threshold, positive, negative)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "alpha": self.alpha,
-            "beta": self.beta,
-            "from_logits": self.from_logits,
-            "positive_threshold": self.positive_threshold,
-            "positive_weight": self.positive_weight,
-            "negative_weight": self.negative_weight,
-            **loss_config(self),
-        }

@@ -10,9 +10,10 @@ import keras
 from keras import ops
 
 from domain_core.arguments import as_positive_int
+from domain_core.remembered_arguments import RemembersArguments
 from domain_core.serialization import serializable
 from keras_cv import array_ops
-from keras_cv.losses.base import as_number, loss_config
+from keras_cv.losses.base import as_number
 from keras_cv.losses.smooth_l1_loss import smooth_l1
 
 # Errors below its inverse are square.
@@ -20,7 +21,7 @@ _SIGMA = 9.0
 
 
 @serializable("kerascv")
-class CenterNetBoxLoss(keras.losses.Loss):
+class CenterNetBoxLoss(RemembersArguments, keras.losses.Loss):
     """Sum of the losses of a box's center, heading and size.
 
     A turn is cut into bins, the first around heading 0. The heading is a class, the
@@ -97,13 +98,6 @@ class CenterNetBoxLoss(keras.losses.Loss):
         entropy = -ops.sum(is_bin * ops.log_softmax(logits, axis=-1), axis=-1)
         found = ops.sum(is_bin * residuals, axis=-1, keepdims=True)
         return entropy + _l1(found - residual[..., None])
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "num_heading_bins": self.num_heading_bins,
-            "anchor_size": self.anchor_size,
-            **loss_config(self),
-        }
 
 
 def _l1(difference: Any) -> Any:

@@ -57,6 +57,3 @@ class CIoULoss(BoxLoss):
 
     def box_loss(self, y_true: Any, y_pred: Any) -> Any:
         return 1.0 - compute_ciou(y_true, y_pred, self.bounding_box_format)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "eps": self.eps}

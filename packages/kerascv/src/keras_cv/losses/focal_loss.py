@@ -8,18 +8,18 @@ import keras
 from keras import ops
 
 from domain_core.arguments import as_fraction
+from domain_core.remembered_arguments import RemembersArguments
 from domain_core.serialization import serializable
 from keras_cv.losses.base import (
     as_number,
     as_pair,
     log_probabilities,
-    loss_config,
     power,
 )
 
 
 @serializable("kerascv")
-class FocalLoss(keras.losses.Loss):
+class FocalLoss(RemembersArguments, keras.losses.Loss):
     """Sigmoid focal loss, summed over the classes.
 
     `-alpha_t * (1 - p_t) ** gamma * log(p_t)` for each class, where `p_t` is the
@@ -84,12 +84,3 @@ class FocalLoss(keras.losses.Loss):
         missed = y_true * not_p + (1.0 - y_true) * p
         cross_entropy = -(y_true * log_p + (1.0 - y_true) * log_not_p)
         return ops.sum(weight * power(missed, self.gamma) * cross_entropy, axis=-1)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "alpha": self.alpha,
-            "gamma": self.gamma,
-            "from_logits": self.from_logits,
-            "label_smoothing": self.label_smoothing,
-            **loss_config(self),
-        }

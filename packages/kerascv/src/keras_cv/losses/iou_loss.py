@@ -79,6 +79,3 @@ class IoULoss(BoxLoss):
         if self.mode == "quadratic":
             return 1.0 - iou * iou
         return -ops.log(ops.maximum(iou, EPSILON))
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "mode": self.mode}

@@ -7,15 +7,16 @@ from typing import Any
 import keras
 from keras import ops
 
+from domain_core.remembered_arguments import RemembersArguments
 from domain_core.serialization import serializable
-from keras_cv.losses.base import as_number, as_pair, loss_config
+from keras_cv.losses.base import as_number, as_pair
 
 # Takes a view's likeness to itself out of the softmax.
 _NEVER = -1e9
 
 
 @serializable("kerascv")
-class SimCLRLoss(keras.losses.Loss):
+class SimCLRLoss(RemembersArguments, keras.losses.Loss):
     """Normalized temperature-scaled cross-entropy (NT-Xent) of two views.
 
     Each view has to tell the other one of its image from all other views in the batch,
@@ -71,9 +72,6 @@ class SimCLRLoss(keras.losses.Loss):
             logits = ops.concatenate([similar, others], axis=-1)  # (B, 2 B)
             losses = losses + ops.logsumexp(logits, axis=-1) - own
         return losses
-
-    def get_config(self) -> dict[str, Any]:
-        return {"temperature": self.temperature, **loss_config(self)}
 
 
 def _normalized(x: Any) -> Any:

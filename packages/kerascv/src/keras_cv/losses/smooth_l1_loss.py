@@ -7,12 +7,13 @@ from typing import Any
 import keras
 from keras import ops
 
+from domain_core.remembered_arguments import RemembersArguments
 from domain_core.serialization import serializable
-from keras_cv.losses.base import as_number, as_pair, loss_config
+from keras_cv.losses.base import as_number, as_pair
 
 
 @serializable("kerascv")
-class SmoothL1Loss(keras.losses.Loss):
+class SmoothL1Loss(RemembersArguments, keras.losses.Loss):
     """Mean over the last axis of the absolute error, square near zero.
 
     With `d` the error and `c` the cutoff `d ** 2 / (2 * c)` where `|d| < c`, else
@@ -56,9 +57,6 @@ class SmoothL1Loss(keras.losses.Loss):
     def call(self, y_true: Any, y_pred: Any) -> Any:
         y_true, y_pred = as_pair(y_true, y_pred)
         return ops.mean(smooth_l1(y_pred - y_true, self.l1_cutoff), axis=-1)
-
-    def get_config(self) -> dict[str, Any]:
-        return {"l1_cutoff": self.l1_cutoff, **loss_config(self)}
 
 
 def smooth_l1(difference: Any, cutoff: float) -> Any:

@@ -120,14 +120,6 @@ class Bleu(SampleMetric):
         precision = float(np.exp(np.log(matches / possible).mean()))
         return precision * math.exp(min(0.0, 1 - reference_length / length))
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "tokenizer": self.tokenizer,
-            "max_order": self.max_order,
-            "smooth": self.smooth,
-            **super().get_config(),
-        }
-
     def _tokenized(self, texts: list[str]) -> list[list[Any]]:
         if self.tokenizer is None:
             return [_tokenize(text) for text in texts]

@@ -62,9 +62,6 @@ class EditDistance(SampleMetric):
         edits, tokens, samples = sums.tolist()
         return edits / ((tokens if self.normalize else samples) or 1.0)
 
-    def get_config(self) -> dict[str, Any]:
-        return {"normalize": self.normalize, **super().get_config()}
-
 
 def edit_distance(first: Sequence[Any], second: Sequence[Any]) -> int:
     """Returns the Levenshtein distance of two sequences.

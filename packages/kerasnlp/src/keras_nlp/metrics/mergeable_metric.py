@@ -9,11 +9,11 @@ import keras
 import numpy as np
 
 from domain_core.arrays.host_call import is_symbolic, to_host
-from domain_core.serialization import revive
+from domain_core.remembered_arguments import RemembersArguments
 from domain_core.text.text_inputs import as_texts
 
 
-class MergeableMetric(keras.metrics.Metric):
+class MergeableMetric(RemembersArguments, keras.metrics.Metric):
     """A metric whose variables are sums, so that metrics of parts can be added up.
 
     Args:
@@ -45,14 +45,6 @@ class MergeableMetric(keras.metrics.Metric):
             self._check_like(metric)
             for variable, other in zip(self.variables, metric.variables, strict=True):
                 variable.assign(variable + other)
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the arguments that every metric has."""
-        return {"dtype": self.dtype, "name": self.name}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
-        return cls(**revive(config))
 
     def _check_like(self, metric: keras.metrics.Metric) -> None:
         shapes = [[v.shape for v in m.variables] for m in (self, metric)]

@@ -73,10 +73,3 @@ class Perplexity(MergeableMetric):
         seen = weight > 0
         mean = entropy / ops.where(seen, weight, 1.0)
         return ops.cast(ops.where(seen, ops.exp(mean), 0.0), self.dtype)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "from_logits": self.from_logits,
-            "mask_token_id": self.mask_token_id,
-            **super().get_config(),
-        }

@@ -60,9 +60,6 @@ class Rouge(SampleMetric):
         means = sums[:3] / sums[3] if sums[3] else np.zeros(3)
         return dict(zip(("precision", "recall", "f1_score"), means, strict=True))
 
-    def get_config(self) -> dict[str, Any]:
-        return {"use_stemmer": self.use_stemmer, **super().get_config()}
-
     def _words(self, text: str) -> list[str]:
         words = _WORD.findall(text.lower())
         if not self.use_stemmer:
@@ -113,9 +110,6 @@ class RougeN(Rouge):
     def overlap(self, reference: list[str], text: list[str]) -> tuple[int, int, int]:
         expected, given = ngrams(reference, self.order), ngrams(text, self.order)
         return (expected & given).total(), expected.total(), given.total()
-
-    def get_config(self) -> dict[str, Any]:
-        return {"order": self.order, **super().get_config()}
 
 
 @serializable(package="kerasnlp")

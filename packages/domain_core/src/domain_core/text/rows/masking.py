@@ -11,6 +11,7 @@ from domain_core.arrays.host_call import Spec, host_call, is_symbolic, rank, to_
 from domain_core.arrays.operations import NUMPY, ArrayEngine, tensorflow_engine
 from domain_core.arrays.ragged import Ragged
 from domain_core.arrays.random_stream import RandomStream, below, share
+from domain_core.remembered_arguments import RemembersArguments
 from domain_core.serialization import serializable
 from domain_core.text.rows.conversion import (
     as_ragged_tensor,
@@ -25,7 +26,7 @@ _SELECTION = ("mask_positions", "mask_ids", "mask_weights")
 
 
 @serializable(package="domain_core")
-class MaskedLMMaskGenerator:
+class MaskedLMMaskGenerator(RemembersArguments):
     """Masks a share of the tokens of each row, as BERT's training does.
 
     In a row with `n` selectable tokens, `ceil(mask_selection_rate * n)` are selected,
@@ -157,25 +158,6 @@ class MaskedLMMaskGenerator:
         positions = selected - engine.repeat(engine.starts(rows.lengths), counts)
         positions = engine.cast(positions, "int32")
         return Ragged(values, rows.lengths), Ragged(positions, counts)
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments."""
-        return {
-            "vocabulary_size": self.vocabulary_size,
-            "mask_selection_rate": self.mask_selection_rate,
-            "mask_token_id": self.mask_token_id,
-            "mask_selection_length": self.mask_selection_length,
-            "unselectable_token_ids": self.unselectable_token_ids,
-            "mask_token_rate": self.mask_token_rate,
-            "random_token_rate": self.random_token_rate,
-            "seed": self.seed,
-            "name": self.name,
-            "graph": self.graph,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> MaskedLMMaskGenerator:
-        return cls(**config)
 
     def _parts(self, rows: Ragged, engine: ArrayEngine) -> dict[str, Ragged]:
         masked, positions = self.mask(rows, engine)

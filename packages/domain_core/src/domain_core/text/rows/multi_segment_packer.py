@@ -74,7 +74,7 @@ class MultiSegmentPacker(Packer):
             start_value,
             end_value,
             pad_value,
-            name or "multi_segment_packer",
+            name,
             separator=as_special_tokens(separator, "sep_value"),
             padding_side=padding_side,
             pad_to=pad_to,
@@ -94,13 +94,6 @@ class MultiSegmentPacker(Packer):
 
     def outputs(self, packed: Packed) -> Any:
         return packed.token_ids, packed.segment_ids
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "sep_value": self.sep_value,
-            "truncate": self.truncate,
-        }
 
 
 def _round_robin(lengths: Any, room: int, engine: ArrayEngine = NUMPY) -> Any:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
-from domain_core.arguments import as_positive_int, check_choices
+from domain_core.arguments import as_positive_int, check_choices, default_name
 from domain_core.arrays.host_call import Spec, host_call, is_symbolic, rank, to_host
 from domain_core.arrays.operations import NUMPY, ArrayEngine, tensorflow_engine
 from domain_core.arrays.ragged import Ragged
+from domain_core.remembered_arguments import RemembersArguments
 from domain_core.text.rows.conversion import as_tensor_rows
 from domain_core.text.rows.packing import (
     SIDES,
@@ -24,11 +25,10 @@ from domain_core.text.rows.packing import (
 from domain_core.text.text_inputs import as_rows
 
 
-class Packer:
+class Packer(RemembersArguments):
     """A packer of one or several segments, to be subclassed.
 
-    A subclass writes `keep`, `outputs` and `get_config`, and `segments` if it takes
-    several.
+    A subclass writes `keep` and `outputs`, and `segments` if it takes several.
 
     Args:
         sequence_length: length of the outputs.
@@ -36,7 +36,7 @@ class Packer:
         end_value: token or tokens to end with.
         separator: token or tokens between segments.
         pad_value: token to pad with; None for 0 or "".
-        name: name of the packer.
+        name: name of the packer; None for that of its class.
         truncate_side: the end of a segment that is cut, "right" or "left".
         padding_side: the end of a row that is padded, "right" or "left".
         pad_to: what shorter batches are padded to; see `padded_width`.
@@ -50,7 +50,7 @@ class Packer:
         start_value: Value,
         end_value: Value,
         pad_value: int | str | None,
-        name: str,
+        name: str | None,
         *,
         separator: Sequence[Any] = (),
         truncate_side: str = "right",
@@ -63,7 +63,7 @@ class Packer:
         self.start_value = start_value
         self.end_value = end_value
         self.pad_value = pad_value
-        self.name = name
+        self.name = name or default_name(self)
         self.padding_side = padding_side
         self.pad_to = as_pad_to(pad_to)
         self.graph = graph
@@ -161,23 +161,6 @@ class Packer:
         """Returns how many tokens a row has besides those of its segments."""
         separators = (num_segments - 1) * len(self._separator)
         return len(self._start) + separators + len(self._end)
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments."""
-        return {
-            "sequence_length": self.sequence_length,
-            "start_value": self.start_value,
-            "end_value": self.end_value,
-            "pad_value": self.pad_value,
-            "name": self.name,
-            "padding_side": self.padding_side,
-            "pad_to": self.pad_to,
-            "graph": self.graph,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
-        return cls(**config)
 
     def _on_host(self, inputs: tuple[Any, ...], *options: Any) -> Any:
         names = _names(inputs)

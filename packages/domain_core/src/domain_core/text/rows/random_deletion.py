@@ -76,7 +76,7 @@ class RandomDeletion(TokenAugmentation):
             skip_fn,
             skip_py_fn,
             seed,
-            name or "random_deletion",
+            name,
             dtype,
             graph,
         )
@@ -93,6 +93,3 @@ class RandomDeletion(TokenAugmentation):
         kept = engine.full(engine.size(rows.values), True, "bool")
         kept = engine.flatnonzero(engine.put(kept, deleted, False))
         return Ragged(engine.take(rows.values, kept), rows.lengths - counts)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "max_deletions": self.limit}

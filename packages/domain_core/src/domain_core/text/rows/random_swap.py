@@ -79,7 +79,7 @@ class RandomSwap(TokenAugmentation):
             skip_fn,
             skip_py_fn,
             seed,
-            name or "random_swap",
+            name,
             dtype,
             graph,
         )
@@ -114,6 +114,3 @@ class RandomSwap(TokenAugmentation):
         moved = engine.take(rows.values, engine.take(candidates.place, order))
         values = engine.put(engine.copy(rows.values), candidates.place, moved)
         return Ragged(values, rows.lengths)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "max_swaps": self.limit}

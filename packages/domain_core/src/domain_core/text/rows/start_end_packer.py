@@ -72,7 +72,7 @@ class StartEndPacker(Packer):
             start_value,
             end_value,
             pad_value,
-            name or "start_end_packer",
+            name,
             truncate_side=truncate,
             padding_side=padding_side,
             pad_to=pad_to,
@@ -88,10 +88,3 @@ class StartEndPacker(Packer):
         if self.return_padding_mask:
             return packed.token_ids, packed.padding_mask
         return packed.token_ids
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "return_padding_mask": self.return_padding_mask,
-            "truncate": self.truncate,
-        }

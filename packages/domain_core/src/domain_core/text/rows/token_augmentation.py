@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Callable, Sequence
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
-from domain_core.arguments import is_positive_int
+from domain_core.arguments import default_name, is_positive_int
 from domain_core.arrays.host_call import Spec, host_call, is_symbolic, rank, to_host
 from domain_core.arrays.operations import NUMPY, ArrayEngine, tensorflow_engine
 from domain_core.arrays.ragged import Ragged
 from domain_core.arrays.random_stream import RandomStream, share
+from domain_core.remembered_arguments import RemembersArguments
 from domain_core.text.rows.conversion import (
     as_ragged_tensor,
     as_tensor_rows,
@@ -25,10 +26,10 @@ from domain_core.text.text_inputs import as_rows
 Predicate = Callable[[Any], Any]
 
 
-class TokenAugmentation:
+class TokenAugmentation(RemembersArguments):
     """Changes a random number of the tokens of each row, to be subclassed.
 
-    A subclass writes `change`, and `get_config` with the name it gives `limit`.
+    A subclass writes `change`.
 
     Args:
         rate: how likely a token is to be changed, in `[0, 1]`.
@@ -40,7 +41,7 @@ class TokenAugmentation:
             tensor, else with an int or str.
         skip_py_fn: the same in any Python, so never in a graph.
         seed: makes the sequence of calls reproducible; see `RandomStream`.
-        name: name of the layer.
+        name: name of the layer; None for that of its class.
         dtype: integer type of the outputs where tokens are integers. Strings stay.
         graph: inside `tf.data` and other graphs, use TensorFlow operations only.
             Otherwise, and always on data that is at hand, NumPy does the same.
@@ -60,7 +61,7 @@ class TokenAugmentation:
         skip_fn: Predicate | None,
         skip_py_fn: Predicate | None,
         seed: int | None,
-        name: str,
+        name: str | None,
         dtype: Any,
         graph: bool,
     ) -> None:
@@ -86,7 +87,7 @@ class TokenAugmentation:
         self.skip_fn = skip_fn
         self.skip_py_fn = skip_py_fn
         self.seed = seed
-        self.name = name
+        self.name = name or default_name(self)
         self.dtype = _as_dtype(dtype)
         self.graph = graph
         self._stream = RandomStream(seed, type(self).__name__)
@@ -144,23 +145,6 @@ class TokenAugmentation:
         if self.limit is not None:
             counts = engine.minimum(counts, self.limit)
         return words, counts
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments."""
-        return {
-            "rate": self.rate,
-            "skip_list": self.skip_list,
-            "skip_fn": self.skip_fn,
-            "skip_py_fn": self.skip_py_fn,
-            "seed": self.seed,
-            "name": self.name,
-            "dtype": self.dtype,
-            "graph": self.graph,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
-        return cls(**config)
 
     def _skipped(self, values: Any, engine: ArrayEngine) -> Any:
         predicate = self.skip_fn or self.skip_py_fn

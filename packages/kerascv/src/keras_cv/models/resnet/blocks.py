@@ -31,10 +31,6 @@ class ResidualBlock(ConvNormLayer):
         Tensor `(B, H / strides, W / strides, D)`, sizes rounded up.
     """
 
-    arguments = (
-        *ConvNormLayer.arguments,
-        *("filters", "bottleneck", "strides", "dilation", "project", "strided_conv"),
-    )
     pre_activation: ClassVar[bool] = False
 
     def __init__(
