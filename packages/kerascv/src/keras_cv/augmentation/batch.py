@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Callable, Iterable
 from typing import Any, Self
 
+from keras_cv.augmentation.engine import Engine
+
 PADDING = -1.0
 
 
@@ -30,7 +32,7 @@ class Batch:
         is_single: whether it was one image without an axis of the batch.
     """
 
-    engine: Any
+    engine: Engine
     images: Any
     sizes: Any
     labels: Any = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import keras
@@ -14,15 +13,10 @@ from keras_cv.augmentation.tensor_engine import TensorEngine
 class KerasEngine(TensorEngine):
     """On tensors of the backend, also while they are traced."""
 
-    name = "keras"
+    draws_from_backend = True
 
     def __init__(self) -> None:
         super().__init__(keras.ops)
-
-    @property
-    def has_static_shapes(self) -> bool:
-        """Whether no shape may depend on values."""
-        return True
 
 
 class JaxEngine(JaxLoops, KerasEngine):
@@ -42,14 +36,3 @@ class JaxEngine(JaxLoops, KerasEngine):
 
 class TensorFlowBackendEngine(TensorFlowLoops, KerasEngine):
     """On tensors of the backend where that is TensorFlow, also compiled by XLA."""
-
-
-@functools.cache
-def keras_engine() -> KerasEngine:
-    """Returns the engine of the backend."""
-    backend = keras.backend.backend()
-    if backend == "torch":
-        from keras_cv.augmentation.torch_engine import TorchEngine
-
-        return TorchEngine()
-    return JaxEngine() if backend == "jax" else TensorFlowBackendEngine()

@@ -112,7 +112,7 @@ def apply_chosen(
             for layer, drawn in zip(layers, parameters, strict=True)
         ]
         return engine.branch(choice[0] + 1, [lambda: batch, *branches], batch)
-    if engine.has_static_shapes or any(layer.mixes_samples for layer in layers):
+    if not engine.takes_out_samples or any(layer.mixes_samples for layer in layers):
         return _select(batch, layers, choice, parameters)
     places, parts = [], []
     for number, (layer, drawn) in enumerate(zip(layers, parameters, strict=True)):
@@ -132,7 +132,7 @@ def _select(
     chosen = batch
     moving: list[tuple[int, Any, Transform]] = []
     for number, (layer, drawn) in enumerate(zip(layers, parameters, strict=True)):
-        if hasattr(layer, "transform"):
+        if layer.only_moves:
             transform = layer.transform(drawn, batch.sizes, ops)
             moving.append((number, layer, transform))
             continue

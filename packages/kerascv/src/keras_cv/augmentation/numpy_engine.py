@@ -1,8 +1,4 @@
-"""Images as NumPy arrays, changed by OpenCV: one after another, on all cores.
-
-Images of a batch are an array `(B, H, W, C)`, or a list of arrays `(H, W, C)` where
-they differ in size. uint8 stays uint8 and is rounded, all else is float32.
-"""
+"""Images as NumPy arrays, changed by OpenCV: one after another, on all cores."""
 
 from __future__ import annotations
 
@@ -13,8 +9,10 @@ import numpy as np
 
 from domain_core.images.parallel import cores, for_each
 from keras_cv import array_ops
+from keras_cv.array_ops import is_uint8
+from keras_cv.augmentation.engine import Engine
 from keras_cv.augmentation.numpy_warp import FLIPS, warp
-from keras_cv.augmentation.sample_loops import SampleLoops, in_parts_of
+from keras_cv.augmentation.sample_loops import in_parts_of
 from keras_cv.augmentation.statistics import Statistics
 from keras_cv.augmentation.transform import Transform, inverse
 
@@ -23,12 +21,12 @@ _PART = 12
 _LEVELS = np.arange(256, dtype="float32")[:, None]  # (256, 1)
 
 
-class NumpyEngine(SampleLoops):
+class NumpyEngine(Engine):
     """What layers do to images, on NumPy arrays."""
 
     ops = array_ops.NUMPY
-    name = "numpy"
-    has_static_shapes = False
+    on_host = True
+    takes_out_samples = True
 
     def each(self, function: Callable[[int], np.ndarray], count: int) -> Any:
         """Returns the images that a function makes of each index.
@@ -86,17 +84,14 @@ class NumpyEngine(SampleLoops):
         return filled
 
     def sizes(self, images: Any) -> np.ndarray:
-        """Returns heights and widths, float32 `(B, 2)`."""
         return np.array([image.shape[:2] for image in images], "float32")
 
     def take_samples(self, values: Any, indices: Any) -> Any:
-        """Returns samples of an array or of a list of images."""
         if isinstance(values, list):
             return [values[i] for i in indices]
         return values[indices]
 
     def places_of(self, choice: Any, number: int) -> np.ndarray:
-        """Returns the indices at which a number was chosen, `(n,)`."""
         return np.flatnonzero(choice == number)
 
     def combined(
@@ -105,13 +100,6 @@ class NumpyEngine(SampleLoops):
         places: Sequence[np.ndarray],
         parts: Sequence[Any],
     ) -> Any:
-        """Returns a batch with samples of others in its places.
-
-        Args:
-            batch: the samples.
-            places: indices of the samples of each part, `(n,)`.
-            parts: batches of as many samples.
-        """
 
         def put(values: Any, *others: Any) -> Any:
             # Lists of images cost nothing to put.
@@ -141,17 +129,6 @@ class NumpyEngine(SampleLoops):
         *,
         dtype: str | None = None,
     ) -> Any:
-        """Changes each value by itself, by a function of it and of whole-image figures.
-
-        Args:
-            images: of the batch.
-            function: takes values `(b, n, C or 1)`, parameters, `Statistics` of the
-                images and functions of arrays; gives values of the same shape, or with
-                all channels.
-            parameters: arrays `(B, 1, 1)` or `(B, 1, C)`.
-            dtype: of the result; None for that of the images, rounded and clipped if
-                they are uint8.
-        """
         if images[0].dtype == np.uint8 and dtype is None:
             tables = self.as_uint8(self._tables(images, function, parameters))
             return self.each_like(
@@ -162,7 +139,6 @@ class NumpyEngine(SampleLoops):
         )
 
     def warp(self, images: Any, transform: Transform, interpolation: str) -> Any:
-        """Moves and resamples images; see `Transform`."""
         if transform.is_flip:
             return self._flip(images, transform)
         back = inverse(np.asarray(transform.matrix, "float64"), self.ops)
@@ -210,12 +186,6 @@ class NumpyEngine(SampleLoops):
         return self.each_like(images, run)
 
     def mix_channels(self, images: Any, matrices: np.ndarray) -> Any:
-        """Makes each channel of the output a weighted sum of channels.
-
-        Args:
-            images: of the batch.
-            matrices: float32 `(B, C_out, C_in)`.
-        """
         import cv2
 
         def run(i: int) -> np.ndarray:
@@ -238,7 +208,6 @@ class NumpyEngine(SampleLoops):
         )
 
     def take_channels(self, images: Any, order: np.ndarray) -> Any:
-        """Returns images with channels in another order, int32 `(B, C)`."""
         import cv2
 
         def run(i: int, out: np.ndarray) -> None:
@@ -257,16 +226,6 @@ class NumpyEngine(SampleLoops):
         function: Callable[..., Any] | None = None,
         parameters: dict[str, Any] | None = None,
     ) -> Any:
-        """Turns hues and scales saturations.
-
-        Args:
-            images: of three channels: red, green and blue.
-            value_range: of the images.
-            hue: float32 `(B,)`, what is added, as a fraction of the circle.
-            saturation: float32 `(B,)`, what is multiplied; it stays in [0, 1].
-            function: changes values first; see `map_values`.
-            parameters: of the function.
-        """
         import cv2
 
         low = np.float32(value_range[0])
@@ -300,15 +259,6 @@ class NumpyEngine(SampleLoops):
         y_kernels: np.ndarray,
         fill_mode: str = "constant",
     ) -> Any:
-        """Convolves rows and columns.
-
-        Args:
-            images: of the batch.
-            x_kernels: float32 `(B, k)`, of odd length, along the rows.
-            y_kernels: likewise, along the columns.
-            fill_mode: what lies outside: "constant" (zeros), "reflect" (the edge is
-                repeated) or "nearest".
-        """
         import cv2
 
         border = {
@@ -324,7 +274,6 @@ class NumpyEngine(SampleLoops):
         return self.each_like(images, run)
 
     def filter(self, images: Any, kernels: np.ndarray) -> Any:
-        """Convolves with kernels, float32 `(B, 3, 3)`; pixels at the edges stay."""
         import cv2
 
         def run(i: int, out: np.ndarray) -> None:
@@ -338,7 +287,6 @@ class NumpyEngine(SampleLoops):
     def compress(
         self, images: Any, value_range: tuple[float, float], quality: np.ndarray
     ) -> Any:
-        """Returns what is left after JPEG with a quality, int32 `(B,)` in [0, 100]."""
         import cv2
 
         low, high = value_range
@@ -364,7 +312,6 @@ class NumpyEngine(SampleLoops):
         return self.each(run, len(images))
 
     def blend(self, first: Any, second: Any, share: np.ndarray) -> Any:
-        """Returns `first + share * (second - first)`; share is float32 `(B,)`."""
         import cv2
 
         def run(i: int) -> np.ndarray:
@@ -375,13 +322,6 @@ class NumpyEngine(SampleLoops):
         return self.each(run, len(first))
 
     def add_weighted(self, total: Any, images: Any, weights: np.ndarray) -> Any:
-        """Returns float32 `total + weights * images`.
-
-        Args:
-            total: float32 images, which are not kept; None for nothing yet.
-            images: of the batch.
-            weights: float32 `(B,)`.
-        """
         import cv2
 
         def run(i: int) -> np.ndarray:
@@ -393,23 +333,15 @@ class NumpyEngine(SampleLoops):
 
         return self.each(run, len(images))
 
-    def paste(self, images: Any, others: Any, rectangle: np.ndarray) -> Any:
-        """Returns images with rectangles `(B, 4)`, "xyxy" in pixels, of others."""
+    def paste(self, images: Any, others: Any, rectangles: np.ndarray) -> Any:
         pasted = np.array(images)
-        for i, (left, top, right, bottom) in enumerate(rectangle.astype(int)):
+        for i, (left, top, right, bottom) in enumerate(rectangles.astype(int)):
             pasted[i, top:bottom, left:right] = others[i, top:bottom, left:right]
         return pasted
 
     def fill_rectangles(
         self, images: Any, rectangles: np.ndarray, patterns: np.ndarray
     ) -> Any:
-        """Fills rectangles with patterns, which are repeated over the image.
-
-        Args:
-            images: of the batch.
-            rectangles: float32 `(B, 4)` of whole numbers, "xyxy" in pixels within.
-            patterns: float32 `(B, h, w, C)`, in the value range.
-        """
         corners = rectangles.astype(int).tolist()
 
         def run(i: int, out: np.ndarray) -> None:
@@ -435,15 +367,6 @@ class NumpyEngine(SampleLoops):
         parameters: dict[str, np.ndarray],
         patterns: np.ndarray,
     ) -> Any:
-        """Fills pixels with patterns, which are repeated over the image.
-
-        Args:
-            images: of the batch.
-            mask: takes parameters, the height and the width of images, and functions of
-                arrays; gives bool `(b, height, width)`.
-            parameters: arrays with a row for each sample.
-            patterns: see `fill_rectangles`.
-        """
         import cv2
 
         def run(i: int, out: np.ndarray) -> None:
@@ -459,7 +382,6 @@ class NumpyEngine(SampleLoops):
         return self.each_like(images, run)
 
     def select(self, mask: np.ndarray, others: Any, images: Any) -> Any:
-        """Returns images with the pixels of others where `(B, H, W)` is True."""
         import cv2
 
         selected = np.array(images)
@@ -468,13 +390,11 @@ class NumpyEngine(SampleLoops):
         return selected
 
     def kth(self, values: np.ndarray, k: np.ndarray) -> np.ndarray:
-        """Returns of each row `(B, N)` the value with `k` smaller ones, `(B,)`."""
         return np.stack(
             [np.partition(row, n)[n] for row, n in zip(values, k, strict=True)]
         )
 
     def tile(self, images: Any, sources: np.ndarray, center: np.ndarray) -> Any:
-        """Puts four images together where they meet; see `TensorEngine.tile`."""
         tiled = np.empty_like(images)
         height, width = images.shape[1:3]
         for i, (y, x) in enumerate(center.astype(int)):
@@ -485,16 +405,15 @@ class NumpyEngine(SampleLoops):
             tiled[i, y:, x:] = fourth[: height - y, : width - x]
         return tiled
 
-    def as_dtype(self, images: Any, dtype: Any) -> Any:
-        """Casts images; rounds and clips if it is to uint8."""
-        return self.each(lambda i: self._as(images[i], dtype), len(images))
+    def as_dtype(self, values: Any, dtype: Any) -> Any:
+        return self.each(lambda i: self._as(values[i], dtype), len(values))
 
     def as_uint8(self, values: np.ndarray) -> np.ndarray:
         """Rounds and clips."""
         return np.clip(np.rint(values), 0, 255).astype(np.uint8)
 
     def _as(self, values: np.ndarray, dtype: Any) -> np.ndarray:
-        return self.as_uint8(values) if dtype == np.uint8 else values.astype(dtype)
+        return self.as_uint8(values) if is_uint8(dtype) else values.astype(dtype)
 
     def _values_of(
         self,
@@ -551,8 +470,3 @@ def _joined(parts: list[Any]) -> Any:
     if is_list or len({part.shape[1:] for part in parts}) > 1:
         return _stacked([sample for part in parts for sample in part])
     return np.concatenate(parts)
-
-
-ENGINE = NumpyEngine()
-
-Images = np.ndarray | Sequence[np.ndarray]

@@ -11,6 +11,7 @@ import numpy as np
 from domain_core.pipeline.samples import as_numpy
 from keras_cv.array_ops import is_uint8
 from keras_cv.augmentation.batch import PADDING, Batch
+from keras_cv.augmentation.engine import Engine
 from keras_cv.augmentation.shapes import (
     BOXES,
     IMAGES,
@@ -72,7 +73,7 @@ class Form:
         return outputs
 
 
-def read(inputs: Any, engine: Any) -> tuple[Batch, Form]:
+def read(inputs: Any, engine: Engine) -> tuple[Batch, Form]:
     """Reads images, or a dict of images and labels.
 
     Args:
@@ -86,7 +87,7 @@ def read(inputs: Any, engine: Any) -> tuple[Batch, Form]:
     is_dict = isinstance(inputs, Mapping)
     samples = dict(inputs) if is_dict else {IMAGES: inputs}
     check_names(samples)
-    reader: Any = _HostReader if engine.name == "numpy" else _TensorReader
+    reader: Any = _HostReader if engine.on_host else _TensorReader
     images, is_single = reader.images(samples.pop(IMAGES), IMAGES)
     labels_name = TARGETS if TARGETS in samples else LABELS
     read = reader(engine, is_single, images)
@@ -124,7 +125,7 @@ def read_index(index: Any, batch: Batch) -> Any:
     """
     if index is None:
         return None
-    if batch.engine.name == "numpy" or isinstance(index, list | tuple):
+    if batch.engine.on_host or isinstance(index, list | tuple):
         index = np.asarray(index)
     shape = tuple(getattr(index, "shape", ()))
     count = batch.images.shape[0] if hasattr(batch.images, "shape") else len(batch)

@@ -1,8 +1,4 @@
-"""Loops over the samples of a batch, and over what is done to them in turn.
-
-In Python as a rule. A compiled program holds each body once: it loops over single
-samples, which then take a branch of their own, and need little memory.
-"""
+"""Loops over samples, and over what is done to them in turn, in compiled programs."""
 
 from __future__ import annotations
 
@@ -13,76 +9,14 @@ from typing import Any
 import keras
 
 from keras_cv.augmentation.batch import Batch
+from keras_cv.augmentation.engine import at_step, steps_of
 from keras_cv.augmentation.routes import as_written
+from keras_cv.augmentation.tensor_engine import TensorEngine
 
 Arrays = list[Any]
 
 
-class SampleLoops:
-    """In Python: the batch at once.
-
-    In what follows `rows` is a nest of lists, tuples and dicts of arrays.
-    """
-
-    def is_compiled(self, array: Any) -> bool:
-        """Whether an array is part of a program that is being made."""
-        return False
-
-    def takes_branches(self, batch: Batch) -> bool:
-        """Whether it is one sample, of which a program can look at the values."""
-        return self.is_compiled(batch.images) and batch.images.shape[0] == 1
-
-    def each_looked_up(
-        self, function: Callable[..., Any], images: Any, rows: Any
-    ) -> Any:
-        """Calls a function that looks up pixels, for few images where that is faster.
-
-        Args:
-            function: takes images and rows of a part of the batch; gives images.
-            images: of the batch.
-            rows: arrays with a row for each image.
-        """
-        return function(images, rows)
-
-    def in_parts(
-        self, function: Callable[[Batch, Any], Batch], batch: Batch, rows: Any
-    ) -> Batch:
-        """Calls a function for as many samples at a time as is best.
-
-        Args:
-            function: takes a part of the batch and of the rows; gives samples of the
-                same shapes and dtypes.
-            batch: the samples.
-            rows: arrays with a row for each sample.
-        """
-        return function(batch, rows)
-
-    def repeat(self, function: Callable[[Any, Any], Any], state: Any, rows: Any) -> Any:
-        """Calls a function again and again, each time with what it gave before.
-
-        Args:
-            function: takes the state and the next of the rows; gives the state.
-            state: a `Batch` or an array.
-            rows: arrays `(B, steps, ...)`.
-        """
-        for step in range(_steps(rows)):
-            state = function(state, _at(rows, step))
-        return state
-
-    def branch(
-        self, number: Any, branches: Sequence[Callable[[], Batch]], batch: Batch
-    ) -> Batch:
-        """Returns what one of the branches makes of a batch.
-
-        Args:
-            number: int32 scalar, which one.
-            branches: give batches, all of the same shapes and dtypes.
-            batch: what they change.
-        """
-        return branches[int(number)]()
-
-
-class JaxLoops(SampleLoops):
+class JaxLoops(TensorEngine):
     """While JAX traces: its loops."""
 
     def is_compiled(self, array: Any) -> bool:
@@ -115,7 +49,7 @@ class JaxLoops(SampleLoops):
         import jax
 
         arrays, rebuilt = _taken_apart(state)
-        if not self.is_compiled(arrays[0]) or _steps(rows) == 1:
+        if not self.is_compiled(arrays[0]) or steps_of(rows) == 1:
             return super().repeat(function, state, rows)
 
         def run(arrays: Arrays, row: Any) -> tuple[Arrays, None]:
@@ -134,7 +68,7 @@ class JaxLoops(SampleLoops):
         return batch.with_arrays(jax.lax.switch(number, _to_arrays(branches)))
 
 
-class TensorFlowLoops(SampleLoops):
+class TensorFlowLoops(TensorEngine):
     """In graphs of TensorFlow: its loops."""
 
     def is_compiled(self, array: Any) -> bool:
@@ -173,12 +107,12 @@ class TensorFlowLoops(SampleLoops):
         import tensorflow as tf
 
         arrays, rebuilt = _taken_apart(state)
-        steps = _steps(rows)
+        steps = steps_of(rows)
         if not self.is_compiled(arrays[0]) or steps == 1:
             return super().repeat(function, state, rows)
 
         def run(step: Any, *arrays: Any) -> Arrays:
-            changed = _taken_apart(function(rebuilt(arrays), _at(rows, step)))[0]
+            changed = _taken_apart(function(rebuilt(arrays), at_step(rows, step)))[0]
             return [step + 1, *map(tf.ensure_shape, changed, shapes)]
 
         shapes = [array.shape for array in arrays]
@@ -226,7 +160,7 @@ def in_parts_of(
     join: Callable[[list[Any]], Any],
     for_each: Callable[[Callable[[int], None], int], None],
 ) -> Batch:
-    """Does `SampleLoops.in_parts` for a number of samples at a time.
+    """Does `Engine.in_parts` for a number of samples at a time.
 
     Args:
         size: how many, at most.
@@ -254,14 +188,6 @@ def in_turn(function: Callable[[int], None], count: int) -> None:
     """Calls a function of each index below a number."""
     for index in range(count):
         function(index)
-
-
-def _steps(rows: Any) -> int:
-    return int(keras.tree.flatten(rows)[0].shape[1])
-
-
-def _at(rows: Any, step: Any) -> Any:
-    return keras.tree.map_structure(lambda array: array[:, step], rows)
 
 
 def _taken_apart(state: Any) -> tuple[Arrays, Callable[[Any], Any]]:

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from keras_cv.array_ops import is_uint8
+from keras_cv.augmentation.engine import Engine
 from keras_cv.augmentation.resampling import fill_indices
 from keras_cv.augmentation.statistics import Statistics
 
 
-class TensorColors:
+class TensorColors(Engine):
     """What layers do to the values of images, and nothing to their places.
 
     Args:
@@ -44,7 +45,6 @@ class TensorColors:
         *,
         dtype: str | None = None,
     ) -> Any:
-        """Changes each value by itself; see `NumpyEngine.map_values`."""
         return self.each(
             lambda images, rows: self._map_values(images, function, rows, dtype),
             images,
@@ -67,7 +67,6 @@ class TensorColors:
         return self.as_dtype(changed, dtype or images.dtype)
 
     def mix_channels(self, images: Any, matrices: Any) -> Any:
-        """Makes channels weighted sums of channels; see `NumpyEngine.mix_channels`."""
         ops = self.ops
         batch, height, width, channels = ops.shape(images)
         values = ops.cast(ops.reshape(images, (batch, -1, channels)), "float32")
@@ -76,7 +75,6 @@ class TensorColors:
         return self.as_dtype(mixed, images.dtype)
 
     def take_channels(self, images: Any, order: Any) -> Any:
-        """Returns images with channels in another order, int32 `(B, C)`."""
         ops = self.ops
         channels = ops.arange(images.shape[-1])
         is_taken = ops.cast(order, "int32")[:, :, None] == ops.cast(channels, "int32")
@@ -92,7 +90,6 @@ class TensorColors:
         function: Callable[..., Any] | None = None,
         parameters: dict[str, Any] | None = None,
     ) -> Any:
-        """Turns hues and scales saturations; see `NumpyEngine.adjust_hsv`."""
         rows = {"hue": hue, "saturation": saturation, "parameters": parameters or {}}
 
         def change(images: Any, rows: Any) -> Any:
@@ -140,7 +137,6 @@ class TensorColors:
         y_kernels: Any,
         fill_mode: str = "constant",
     ) -> Any:
-        """Convolves rows and columns; see `NumpyEngine.blur`."""
         ops = self.ops
         values = ops.cast(images, "float32")
         reaches = y_kernels.shape[1] // 2, x_kernels.shape[1] // 2
@@ -161,7 +157,7 @@ class TensorColors:
 
         Args:
             values: float32 `(B, H, W, C)`.
-            x_kernels: see `NumpyEngine.blur`.
+            x_kernels: see `Engine.blur`.
             y_kernels: likewise.
             reaches: how many zeros to put beside the columns and beside the rows; less
                 than half a kernel makes the result smaller.
@@ -179,7 +175,6 @@ class TensorColors:
         return values
 
     def filter(self, images: Any, kernels: Any) -> Any:
-        """Convolves with kernels, `(B, 3, 3)`; pixels at the edges stay."""
         ops = self.ops
         _, height, width, _ = ops.shape(images)
         padded = ops.pad(ops.cast(images, "float32"), [[0, 0], [1, 1], [1, 1], [0, 0]])
@@ -194,7 +189,6 @@ class TensorColors:
         return ops.where(is_inner, self.as_dtype(total, images.dtype), images)
 
     def as_dtype(self, values: Any, dtype: Any) -> Any:
-        """Casts; rounds and clips if it is to uint8."""
         ops = self.ops
         if is_uint8(dtype) and not is_uint8(values.dtype):
             values = ops.clip(ops.round(values), 0.0, 255.0)

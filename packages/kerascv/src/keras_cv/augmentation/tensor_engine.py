@@ -18,24 +18,21 @@ from keras_cv.augmentation.resampling import (
     inner_indices,
     source_axis,
 )
-from keras_cv.augmentation.sample_loops import SampleLoops
 from keras_cv.augmentation.tensor_colors import TensorColors
 from keras_cv.augmentation.transform import Transform, inverse
 
 
-class TensorEngine(TensorColors, SampleLoops):
+class TensorEngine(TensorColors):
     """What layers do to images, on tensors.
 
     Args:
         ops: functions of the tensors.
     """
 
-    name = "tensor"
     # XLA makes one pass of it; elsewhere to look up pixels is faster.
     flips_by_reversing = False
 
     def sizes(self, images: Any) -> Any:
-        """Returns heights and widths, float32 `(B, 2)`."""
         ops = self.ops
         batch, height, width, _ = ops.shape(images)
         one = ops.ones((batch, 1), "float32")
@@ -43,15 +40,25 @@ class TensorEngine(TensorColors, SampleLoops):
         return ops.concatenate(sizes, axis=1)
 
     def take_samples(self, values: Any, indices: Any) -> Any:
-        """Returns samples of a tensor."""
         return self.ops.take(values, indices, axis=0)
+
+    def each_looked_up(
+        self, function: Callable[..., Any], images: Any, rows: Any
+    ) -> Any:
+        """Calls a function that looks up pixels, for few images where that is faster.
+
+        Args:
+            function: takes images and rows of a part of the batch; gives images.
+            images: of the batch.
+            rows: arrays with a row for each image.
+        """
+        return function(images, rows)
 
     def take_rows(self, values: Any, indices: Any) -> Any:
         """Returns rows of `(N, M)` at int32 `(n,)`, none of them negative."""
         return self.ops.take(values, indices, axis=0)
 
     def warp(self, images: Any, transform: Transform, interpolation: str) -> Any:
-        """Moves and resamples images; see `Transform`."""
         if transform.sizes is not None:
             raise ValueError("Images of different sizes have no place in one tensor.")
         if transform.is_flip and self.flips_by_reversing:
@@ -291,7 +298,6 @@ class TensorEngine(TensorColors, SampleLoops):
         return values
 
     def compress(self, images: Any, value_range: Any, quality: Any) -> Any:
-        """Raises ValueError: JPEG is made on the host."""
         raise ValueError(
             "RandomJpegQuality compresses on the host, and cannot do so for tensors of "
             "the backend, nor inside a model. Apply it to NumPy arrays, in a data "
@@ -299,7 +305,6 @@ class TensorEngine(TensorColors, SampleLoops):
         )
 
     def blend(self, first: Any, second: Any, share: Any) -> Any:
-        """Returns `first + share * (second - first)`; share is float32 `(B,)`."""
         ops = self.ops
 
         def blend(first: Any, rows: Any) -> Any:
@@ -312,16 +317,14 @@ class TensorEngine(TensorColors, SampleLoops):
         return self.each(blend, first, (second, share))
 
     def add_weighted(self, total: Any, images: Any, weights: Any) -> Any:
-        """Returns float32 `total + weights * images`; None adds to nothing."""
         part = weights[:, None, None, None] * self.ops.cast(images, "float32")
         return part if total is None else total + part
 
-    def paste(self, images: Any, others: Any, rectangle: Any) -> Any:
-        """Returns images with rectangles `(B, 4)`, "xyxy" in pixels, of others."""
-        return self.ops.where(self.rectangle_mask(images, rectangle), others, images)
+    def paste(self, images: Any, others: Any, rectangles: Any) -> Any:
+        mask = self.rectangle_mask(images, rectangles)
+        return self.ops.where(mask, others, images)
 
     def fill_rectangles(self, images: Any, rectangles: Any, patterns: Any) -> Any:
-        """Fills rectangles with patterns; see `NumpyEngine.fill_rectangles`."""
         mask = self.rectangle_mask(images, rectangles)
         return self.ops.where(mask, self._repeated(patterns, images), images)
 
@@ -332,7 +335,6 @@ class TensorEngine(TensorColors, SampleLoops):
         parameters: dict[str, Any],
         patterns: Any,
     ) -> Any:
-        """Fills pixels with patterns; see `NumpyEngine.fill_where`."""
         height, width = self.ops.shape(images)[1:3]
         chosen = mask(parameters, height, width, self.ops)[..., None]
         return self.ops.where(chosen, self._repeated(patterns, images), images)
@@ -349,11 +351,9 @@ class TensorEngine(TensorColors, SampleLoops):
         return patterns
 
     def select(self, mask: Any, others: Any, images: Any) -> Any:
-        """Returns images with the pixels of others where `(B, H, W)` is True."""
         return self.ops.where(mask[..., None], others, images)
 
     def kth(self, values: Any, k: Any) -> Any:
-        """Returns of each row `(B, N)` the value with `k` smaller ones, `(B,)`."""
         order = self.ops.sort(values, axis=1)
         return self.ops.take_along_axis(order, k[:, None], axis=1)[:, 0]
 
@@ -368,14 +368,6 @@ class TensorEngine(TensorColors, SampleLoops):
         return (rows[:, :, None] & columns[:, None])[..., None]
 
     def tile(self, images: Any, sources: Any, center: Any) -> Any:
-        """Puts four images together where they meet at a point.
-
-        Args:
-            images: of the batch.
-            sources: int32 `(B, 4)`, which images: top left, top right, bottom left,
-                bottom right.
-            center: float32 `(B, 2)`, y and x where they meet, whole pixels.
-        """
         ops = self.ops
         batch = ops.shape(sources)[0]
         _, height, width, channels = ops.shape(images)

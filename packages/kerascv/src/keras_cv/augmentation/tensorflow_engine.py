@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -18,9 +17,6 @@ _WARPS = ("uint8", "int32", "int64", "float32")
 
 class TensorFlowEngine(TensorFlowLoops, TensorEngine):
     """On TensorFlow tensors, whatever the backend of Keras is."""
-
-    name = "tensorflow"
-    has_static_shapes = False
 
     def __init__(self) -> None:
         super().__init__(array_ops.tensorflow_ops())
@@ -104,7 +100,6 @@ class TensorFlowEngine(TensorFlowLoops, TensorEngine):
     def compress(
         self, images: Any, value_range: tuple[float, float], quality: Any
     ) -> Any:
-        """Returns what is left after JPEG; see `NumpyEngine.compress`."""
         ops = self.ops
         low, high = value_range
         levels = images
@@ -122,9 +117,3 @@ class TensorFlowEngine(TensorFlowLoops, TensorEngine):
             return decoded
         values = ops.cast(decoded, "float32") * ((high - low) / 255) + low
         return self.as_dtype(values, images.dtype)
-
-
-@functools.cache
-def tensorflow_engine() -> TensorFlowEngine:
-    """Returns the engine of TensorFlow, which it imports."""
-    return TensorFlowEngine()

@@ -30,18 +30,15 @@ class TorchEngine(KerasEngine):
     """On tensors of torch, also while they are traced."""
 
     @property
-    def has_static_shapes(self) -> bool:
-        """Whether a model is being compiled."""
+    def takes_out_samples(self) -> bool:
         import torch
 
-        return torch.compiler.is_compiling()
+        return not torch.compiler.is_compiling()
 
     def places_of(self, choice: Any, number: int) -> Any:
-        """Returns the indices at which a number was chosen, int64 `(n,)`."""
         return (choice == number).nonzero()[:, 0]
 
     def combined(self, batch: Any, places: Any, parts: Any) -> Any:
-        """Returns a batch with samples of others in its places."""
         import torch
 
         indices = [place for some in places for place in some.tolist()]
@@ -64,7 +61,7 @@ class TorchEngine(KerasEngine):
     def in_parts(
         self, function: Callable[[Any, Any], Any], batch: Any, rows: Any
     ) -> Any:
-        if self.has_static_shapes:
+        if not self.takes_out_samples:
             return function(batch, rows)
         join = self.ops.concatenate
         return in_parts_of(_TOGETHER, function, batch, rows, join, in_turn)
@@ -72,7 +69,7 @@ class TorchEngine(KerasEngine):
     def each(
         self, function: Callable[..., Any], images: Any, rows: Any, dtype: Any = None
     ) -> Any:
-        if self.has_static_shapes or not len(images):
+        if not self.takes_out_samples or not len(images):
             return function(images, rows)
         count, results = len(images), None
         size = max(-(-count // _PARTS), _CACHED // images[0].numel())
@@ -171,7 +168,7 @@ class TorchEngine(KerasEngine):
     def convolve(
         self, values: Any, x_kernels: Any, y_kernels: Any, reaches: tuple[int, int]
     ) -> Any:
-        is_eager = not (self.has_static_shapes or values.requires_grad)
+        is_eager = self.takes_out_samples and not values.requires_grad
         if is_eager and values.device.type == "cpu":
             return _convolve_each(values, x_kernels, y_kernels, reaches)
         from torch.nn.functional import conv2d

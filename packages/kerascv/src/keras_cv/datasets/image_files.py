@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from domain_core.images.decode import Limits, decode, read_file
-from keras_cv.datasets.image_dataset import ImageDataset, Sample
+from keras_cv.datasets.image_dataset import ImageDataset
+from keras_cv.datasets.tf_data import Sample
 
 # As `ImageConverter` has them.
 MAX_PIXELS = 178_000_000

@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from domain_core.arrays.host_call import Spec, host_call
-from keras_cv.datasets.image_dataset import ImageDataset, Sample
 
 _BOXES = "bounding_boxes"
 
+Sample = dict[str, Any]
+Shape = tuple[int | None, ...]
 
-def to_tf_data(dataset: ImageDataset, epoch: int, prefetch: int | None) -> Any:
+
+def to_tf_data(
+    read: Callable[[int, int], Sample],
+    count: int,
+    image_shape: Shape,
+    box_count: int | None,
+    *,
+    epoch: int,
+    prefetch: int | None,
+) -> Any:
     """Returns a `tf.data.Dataset` of all samples.
 
     Args:
-        dataset: where they come from.
+        read: returns a sample by its number and that of the pass.
+        count: number of samples.
+        image_shape: of "images", None where samples differ.
+        box_count: number of boxes, likewise.
         epoch: number of the first pass.
         prefetch: elements to make ahead, None for TensorFlow's choice.
 
@@ -27,20 +40,20 @@ def to_tf_data(dataset: ImageDataset, epoch: int, prefetch: int | None) -> Any:
     """
     import tensorflow as tf
 
-    if not len(dataset):
+    if not count:
         raise ValueError("Expected at least one sample, received an empty data set.")
     # What they look like is known from the first only.
-    specs = _specs(dataset, dataset.sample(0, epoch))
-    load = _Load(dataset, specs)
+    specs = _specs(read(0, epoch), image_shape, box_count)
+    load = _Load(read, specs)
     passes = itertools.count(epoch)
 
     def places() -> Iterator[tuple[int, int]]:
         number = next(passes)
-        return ((index, number) for index in range(len(dataset)))
+        return ((index, number) for index in range(count))
 
     scalar = tf.TensorSpec((), "int64")
     rows = tf.data.Dataset.from_generator(places, output_signature=(scalar, scalar))
-    rows = rows.apply(tf.data.experimental.assert_cardinality(len(dataset)))
+    rows = rows.apply(tf.data.experimental.assert_cardinality(count))
     return rows.map(
         lambda index, number: host_call(load, (index, number), specs),
         num_parallel_calls=tf.data.AUTOTUNE,
@@ -51,12 +64,14 @@ def to_tf_data(dataset: ImageDataset, epoch: int, prefetch: int | None) -> Any:
 class _Load:
     """From the number of a sample to its arrays, in the order of the specs."""
 
-    def __init__(self, dataset: ImageDataset, specs: dict[str, Any]) -> None:
-        self._dataset = dataset
+    def __init__(
+        self, read: Callable[[int, int], Sample], specs: dict[str, Any]
+    ) -> None:
+        self._read = read
         self._specs = specs
 
     def __call__(self, index: Any, epoch: Any) -> Sample:
-        sample = self._dataset.sample(int(index), int(epoch))
+        sample = self._read(int(index), int(epoch))
         return _in_order(sample, self._specs)
 
 
@@ -72,8 +87,7 @@ def _in_order(sample: Any, specs: Any) -> Any:
     return {key: _in_order(sample[key], spec) for key, spec in specs.items()}
 
 
-def _specs(dataset: ImageDataset, sample: Sample) -> dict[str, Any]:
-    image = dataset.image_shape()
+def _specs(sample: Sample, image: Shape, box_count: int | None) -> dict[str, Any]:
     lead: tuple[int | None, ...] = () if len(image) == 3 else image[:1]
 
     def spec(value: Any, known: tuple[int | None, ...] = ()) -> Spec:
@@ -87,7 +101,7 @@ def _specs(dataset: ImageDataset, sample: Sample) -> dict[str, Any]:
         if key == "images":
             specs[key] = spec(value, image)
         elif key == _BOXES:
-            known = (*lead, dataset.box_count())
+            known = (*lead, box_count)
             specs[key] = {
                 name: spec(rows, (*known, *np.shape(rows)[len(known) :]))
                 for name, rows in value.items()

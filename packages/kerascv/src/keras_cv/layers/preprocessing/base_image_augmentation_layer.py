@@ -14,10 +14,10 @@ from domain_core.arrays.operations import tensorflow_engine as tensorflow_arrays
 from domain_core.arrays.random_stream import RandomStream
 from domain_core.serialization import layer_config, revive
 from keras_cv.array_ops import map_leaves
-from keras_cv.augmentation import numpy_engine
 from keras_cv.augmentation.batch import Batch
 from keras_cv.augmentation.draws import Draws
-from keras_cv.augmentation.keras_engine import keras_engine
+from keras_cv.augmentation.engine import Engine
+from keras_cv.augmentation.engines import NUMPY, keras_engine, tensorflow_engine
 from keras_cv.augmentation.routes import (
     as_written,
     call_on_host,
@@ -35,7 +35,6 @@ from keras_cv.augmentation.shapes import (
     TARGETS,
     check_tensors,
 )
-from keras_cv.augmentation.tensorflow_engine import tensorflow_engine
 
 # More than a layer draws in one call.
 _DRAWS = 1000
@@ -88,11 +87,14 @@ class BaseImageAugmentationLayer(keras.layers.Layer):
 
     Attributes:
         is_random: whether it draws anything; if not, `training` does not matter.
+        only_moves: whether all it does is to move images by its method `transform`, as
+            `GeometricAugmentation` does.
         makes_sizes_differ: whether images come out of different sizes.
         mixes_samples: whether what comes out depends on other images of the batch.
     """
 
     is_random = True
+    only_moves = False
     makes_sizes_differ = False
     mixes_samples = False
     # How many draws are made at once.
@@ -179,7 +181,7 @@ class BaseImageAugmentationLayer(keras.layers.Layer):
         if _is_dict(inputs):
             inputs = {key: ragged_to_list(value) for key, value in inputs.items()}
         inputs, index = to_host(ragged_to_list(inputs)), to_host(index)
-        return self._run(inputs, numpy_engine.ENGINE, index=index, **arguments)
+        return self._run(inputs, NUMPY, index=index, **arguments)
 
     def call(
         self,
@@ -205,7 +207,7 @@ class BaseImageAugmentationLayer(keras.layers.Layer):
     def _run(
         self,
         inputs: Any,
-        engine: Any,
+        engine: Engine,
         *,
         training: Any,
         index: Any,
@@ -248,10 +250,10 @@ class BaseImageAugmentationLayer(keras.layers.Layer):
         """
         engine = batch.engine
         ops = engine.ops
-        if engine.name == "keras":
+        count = ops.shape(batch.sizes)[0]
+        if engine.draws_from_backend:
             if self._generator is None:
                 self.build()
-            count = ops.shape(batch.images)[0]
             return Draws(
                 count,
                 ops,
@@ -260,9 +262,7 @@ class BaseImageAugmentationLayer(keras.layers.Layer):
                 ),
                 self._draws_ahead,
             )
-        in_graph = engine.name == "tensorflow"
-        arrays: Any = tensorflow_arrays() if in_graph else NUMPY_ARRAYS
-        count = ops.shape(batch.images)[0] if in_graph else len(batch.images)
+        arrays: Any = NUMPY_ARRAYS if engine.on_host else tensorflow_arrays()
         call: Any = 0
         rows: Any = arrays.arange(count)
         if index is None:
@@ -365,9 +365,7 @@ class _HostRun:
     may_differ: bool
 
     def __call__(self, inputs: Any, index: Any) -> Any:
-        outputs = self.layer._run(
-            inputs, numpy_engine.ENGINE, index=index, **self.arguments
-        )
+        outputs = self.layer._run(inputs, NUMPY, index=index, **self.arguments)
         if isinstance(outputs[IMAGES], list) and not self.may_differ:
             raise ValueError(
                 f"{type(self.layer).__name__} made images of different sizes, which "

@@ -33,6 +33,8 @@ class GeometricAugmentation(BaseImageAugmentationLayer):
         ValueError: if there is no such format.
     """
 
+    only_moves = True
+
     def __init__(
         self,
         bounding_box_format: str | None = None,

@@ -52,7 +52,7 @@ class RandomAspectRatio(GeometricAugmentation):
         self.interpolation = interpolation
 
     def check(self, batch: Batch) -> None:
-        if batch.engine.name != "numpy":
+        if not batch.engine.on_host:
             raise ValueError(
                 "RandomAspectRatio makes images of different sizes, which have no "
                 "place in one tensor: not in a model, nor in a pure TensorFlow graph. "
