@@ -268,6 +268,7 @@ def test_an_archive_in_place_of_each_file(preset):
             file.write_bytes(content)
 
 
+@pytest.mark.backends
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "mixed_bfloat16"])
 def test_dtypes(preset, dtype):
     keras.config.set_dtype_policy("mixed_float16")

@@ -8,7 +8,7 @@ from typing import Any
 
 from domain_core.preset_errors import PresetCorruptError
 from domain_core.presets.folder import Folder
-from domain_core.text.json_data import parse_json, read_object
+from domain_core.strict_json import parse_json, read_object
 
 MAX_BYTES = 2**20
 # Of a long list each value takes 64 bytes or more of memory, and 3 of the file.

@@ -10,7 +10,7 @@ from domain_core.presets.json_files import (
     json_value,
     read_json,
 )
-from domain_core.text.json_data import parse_json
+from domain_core.strict_json import parse_json
 
 
 def read(tmp_path, content):

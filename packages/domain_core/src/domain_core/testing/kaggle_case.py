@@ -41,6 +41,8 @@ def kaggle_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
     monkeypatch.setenv("NO_PROXY", "*")
     monkeypatch.setattr(retries, "_FIRST_WAIT", 0.01)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", certificates()[1])
+    # It reads the source of all callers, which are many in a test: 0.2 s for a request.
+    monkeypatch.setattr("kagglehub.clients.get_user_agent", lambda: "test")
     monkeypatch.setattr(reader, "_PATIENCE", 0.5)
     yield tmp_path
     assert {path.name for path in tmp_path.iterdir()} <= {"cache", "home", "mine"}

@@ -17,13 +17,24 @@ for name, path in (("domain_core", {path!r}), ("domain_core.presets", {presets!r
 """
 
 
+def light_program(code: str) -> str:
+    """Returns a program that does not import Keras because the packages do.
+
+    Args:
+        code: the program; indentation common to its lines is removed.
+    """
+    package = Path(__file__).parents[1]
+    light = _LIGHT.format(path=str(package), presets=str(package / "presets"))
+    return light + textwrap.dedent(code)
+
+
 def run_at_once(
     code: str, *arguments: str, count: int = 4, **environment: str
 ) -> list[str]:
     """Runs code that needs no Keras, such as a source of presets, in many processes.
 
     Args:
-        code: the program; indentation common to its lines is removed.
+        code: the program, see `light_program`.
         *arguments: `sys.argv[1:]` of the program.
         count: number of processes.
         **environment: variables set on top of the test's.
@@ -34,11 +45,9 @@ def run_at_once(
     Raises:
         AssertionError: if one failed; the message holds its errors.
     """
-    package = Path(__file__).parents[1]
-    light = _LIGHT.format(path=str(package), presets=str(package / "presets"))
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", light + textwrap.dedent(code), *arguments],
+            [sys.executable, "-c", light_program(code), *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

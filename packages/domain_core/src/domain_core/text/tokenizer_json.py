@@ -11,7 +11,7 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from domain_core.text.json_data import read_object, write_object
+from domain_core.strict_json import read_object, write_object
 
 # What these do to a text's ends is the preprocessors' business.
 _POST_PROCESSORS = (

@@ -99,6 +99,7 @@ def test_round_trip(saved):
     assert Sack.from_preset(folder, dtype="bfloat16").compute_dtype == "bfloat16"
 
 
+@pytest.mark.backends
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16", "mixed_bfloat16"])
 def test_dtypes(tmp_path, dtype):
     sack = Sack(5, 3, dtype=dtype)

@@ -43,6 +43,7 @@ def saved(tmp_path):
     return bag, tmp_path / "bag"
 
 
+@pytest.mark.backends
 def test_round_trip(saved):
     bag, folder = saved
     for cls in (Bag, domain_core.Backbone):

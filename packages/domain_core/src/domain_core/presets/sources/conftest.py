@@ -1,7 +1,5 @@
 import tracemalloc
-from pathlib import Path
 
-import keras
 import pytest
 
 from domain_core.testing.kaggle_case import kaggle_home as kaggle_home
@@ -16,12 +14,3 @@ def little_memory():
     _, peak = tracemalloc.get_traced_memory()  # 0 where a test measured itself
     tracemalloc.stop()
     assert peak < 64 * 2**20
-
-
-def pytest_collection_modifyitems(items):
-    if keras.config.backend() == "torch":
-        return
-    skip = pytest.mark.skip(reason="downloads know no backend: the run on torch does")
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(skip)

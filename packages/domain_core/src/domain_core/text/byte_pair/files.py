@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from domain_core.strict_json import read_file, read_object, write_object
 from domain_core.text.byte_pair.byte_level import bytes_to_token
-from domain_core.text.json_data import read_file, read_object, write_object
 
 _HEADER = "#version"
 

@@ -61,9 +61,9 @@ def cache(tmp_path, monkeypatch):
     # What the client reads from the environment when it is imported.
     monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no-token"))
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-    monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 1.5)
+    monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 0.7)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(hub_source, "_SILENCE", 1.5)
+    monkeypatch.setattr(hub_source, "_SILENCE", 0.7)
     yield tmp_path / "cache"
     outside = [p.name for p in tmp_path.iterdir() if p.name not in ("cache", "hub")]
     assert not outside
@@ -187,7 +187,7 @@ def test_without_network_the_cache_is_used_and_said(hub, source, monkeypatch):
 @pytest.mark.parametrize(
     "faults",
     [
-        [status(429, Retry_After="1")],
+        [status(429, Retry_After="0")],
         [status(503), status(503)],
         [close],
         [cut(70_000)],
@@ -229,7 +229,7 @@ def test_headers_with_hashes_that_are_missing(hub, source, monkeypatch, header):
 @pytest.mark.parametrize("route", ["GET /api/*", "HEAD *", "GET *.json"])
 def test_no_redirect_takes_the_token_elsewhere(hub, source, monkeypatch, route):
     monkeypatch.setenv("HF_TOKEN", hub.token)
-    monkeypatch.setenv("DOMAIN_CORE_TIMEOUT", "1.5")
+    monkeypatch.setenv("DOMAIN_CORE_TIMEOUT", "0.8")
     with LoopbackServer() as elsewhere:
         monkeypatch.setattr(elsewhere, "respond", lambda request: json_reply({}))
         hub.inject(route, redirect(elsewhere.url_of("localhost")), forever=True)
@@ -279,7 +279,7 @@ def test_a_small_file_with_a_flipped_bit(hub, source):
 def test_faults_that_stay(hub, source, tmp_path, monkeypatch, fault, error):
     folder = source.open(HANDLE)
     if error is PresetNetworkError:
-        monkeypatch.setenv("DOMAIN_CORE_TIMEOUT", "1.5")
+        monkeypatch.setenv("DOMAIN_CORE_TIMEOUT", "0.8")
     hub.inject("GET /cdn/*", fault, forever=True)
     started = time.monotonic()
     tracemalloc.start()
@@ -295,7 +295,7 @@ def test_faults_that_stay(hub, source, tmp_path, monkeypatch, fault, error):
 
 
 def test_a_hub_that_never_answers(hub, source, monkeypatch):
-    monkeypatch.setenv("DOMAIN_CORE_TIMEOUT", "1.5")
+    monkeypatch.setenv("DOMAIN_CORE_TIMEOUT", "0.8")
     hub.inject("*", silent, forever=True)
     started = time.monotonic()
     with pytest.raises(PresetNetworkError, match="DOMAIN_CORE_TIMEOUT"):

@@ -1,17 +1,16 @@
-"""What Kaggle says of a model, asked through its client; what its errors mean.
+"""What Kaggle says of a model; what its errors mean.
 
-Of `kagglehub` these are used: `config.get_kaggle_credentials`, `KaggleJwtClient` and
-`ColabClient` of `clients`, `enum.to_enum` and `exceptions`; of its `kagglesdk`, the API
-clients of models and blobs with the types of their requests, `kaggle_env.get_endpoint`
-and `KaggleHttpClient.BearerAuth`.
+Its protocol is that of `kagglehub` 1, whose own requests have no time limit. Of
+`kagglehub` these are used: `config.get_kaggle_credentials`, `KaggleJwtClient` and
+`ColabClient` of `clients`, `enum.to_enum` and `exceptions`; of its `kagglesdk`:
+`ModelFramework`, `kaggle_env.get_endpoint` and `KaggleHttpClient.BearerAuth`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from domain_core.preset_errors import (
     PresetAccessError,
@@ -25,8 +24,6 @@ from domain_core.presets.sources.http_answers import explain_requests, explain_s
 from domain_core.presets.sources.kaggle.handle import KaggleHandle
 from domain_core.presets.sources.retries import Deadline, Retry, with_retries
 
-T = TypeVar("T")
-
 _PAGE = 1000
 # Seconds to connect, and without a byte, after which a request is sent again.
 _TIMEOUT = (10.0, 30.0)
@@ -34,15 +31,8 @@ _TIMEOUT = (10.0, 30.0)
 
 def newest_version(handle: KaggleHandle, deadline: Deadline) -> int:
     """Asks for the number of the newest version."""
-
-    def ask(api: Any) -> Any:
-        from kagglesdk.models.types.model_api_service import ApiGetModelInstanceRequest
-
-        request = filled(ApiGetModelInstanceRequest, **variation_of(handle))
-        return api.get_model_instance(request).version_number
-
-    version = _ask(ask, handle, deadline)
-    if not isinstance(version, int) or version < 1:
+    version = _ask("GetModelInstance", handle, deadline).get("versionNumber")
+    if type(version) is not int or version < 1:
         raise PresetCorruptError(
             f"Expected Kaggle to name the newest version of '{handle}', received "
             f"{version!r:.100}. Put the version into the handle."
@@ -56,61 +46,37 @@ def list_files(handle: KaggleHandle, deadline: Deadline) -> dict[str, int]:
     Returns:
         Sizes in bytes by name.
     """
-
-    def ask(api: Any) -> dict[str, int]:
-        from kagglesdk.models.types.model_api_service import (
-            ApiListModelInstanceVersionFilesRequest,
-        )
-
-        sizes: dict[str, int] = {}
-        request = filled(
-            ApiListModelInstanceVersionFilesRequest,
-            version_number=handle.version,
-            page_size=_PAGE,
-            **variation_of(handle),
-        )
-        while True:
-            answer = api.list_model_instance_version_files(request)
-            listed = {file.name: file.size for file in answer.files or ()}
-            if any(
-                type(n) is not str or type(s) is not int or s < 0
-                for n, s in listed.items()
-            ):
+    sizes: dict[str, int] = {}
+    page = {"versionNumber": handle.version, "pageSize": _PAGE}
+    while True:
+        answer = _ask("ListModelInstanceVersionFiles", handle, deadline, **page)
+        files, page["pageToken"] = answer.get("files"), answer.get("nextPageToken")
+        for file in files if isinstance(files, list) else [files] if files else []:
+            name, size = None, None
+            if isinstance(file, dict):
+                name, size = file.get("name"), file.get("size", 0)
+            if type(name) is not str or type(size) is not int or size < 0:
                 raise PresetCorruptError(
                     f"Expected Kaggle to list the files of '{handle}' with names and "
                     "sizes; it does not. Try another version."
                 )
-            sizes |= listed
-            check_sizes(sizes.values(), str(handle))
-            if len(sizes) > MAX_FILES:
-                raise PresetUnsafeError(
-                    f"Expected at most {MAX_FILES} files in the preset '{handle}'; it "
-                    "lists more. Nothing was written."
-                )
-            if not (answer.next_page_token and answer.files):
-                return sizes
-            request.page_token = answer.next_page_token
-
-    return _ask(ask, handle, deadline)
+            sizes[name] = size
+        check_sizes(sizes.values(), str(handle))
+        if len(sizes) > MAX_FILES:
+            raise PresetUnsafeError(
+                f"Expected at most {MAX_FILES} files in the preset '{handle}'; it "
+                "lists more. Nothing was written."
+            )
+        if not (page["pageToken"] and files):
+            return sizes
 
 
 def signed_address(handle: KaggleHandle, name: str, deadline: Deadline) -> str:
     """Asks where a file may be fetched from, for some time and without a login."""
-
-    def ask(api: Any) -> str:
-        from kagglesdk.models.types.model_api_service import (
-            ApiDownloadModelInstanceVersionRequest,
-        )
-
-        request = filled(
-            ApiDownloadModelInstanceVersionRequest,
-            version_number=handle.version,
-            path=name,
-            **variation_of(handle),
-        )
-        return str(api.download_model_instance_version(request))
-
-    return _ask(ask, handle, deadline)
+    version = handle.version
+    method = "DownloadModelInstanceVersion"
+    answer = _ask(method, handle, deadline, versionNumber=version, path=name)
+    return str(answer["Location"])
 
 
 def kagglehub_clients() -> Any:
@@ -129,72 +95,56 @@ def kagglehub_clients() -> Any:
     return kagglehub.clients
 
 
-class KaggleApi:
-    """The user's access to Kaggle.
+def ask_kaggle(
+    method: str, service: str = "models.ModelApiService", **asked: Any
+) -> Any:
+    """Sends one request of the API, with the user's login.
 
-    Attributes:
-        models: a `ModelApiClient` of `kagglesdk`.
-        blobs: a `BlobApiClient`.
+    Args:
+        method: what to do.
+        service: whose method that is.
+        **asked: fields of the request; None for those that are not there.
+
+    Returns:
+        The object in the answer; of a redirect its headers, it is not followed.
 
     Raises:
+        requests.RequestException: if it fails, or Kaggle refuses.
         PresetError: if there is no client.
     """
+    kagglehub = kagglehub_clients().kagglehub
+    import requests
+    from kagglehub.config import get_kaggle_credentials
+    from kagglesdk.kaggle_env import KaggleEnv, get_endpoint
+    from kagglesdk.kaggle_http_client import KaggleHttpClient
 
-    def __init__(self) -> None:
-        clients = kagglehub_clients()
-        from kagglehub.config import get_kaggle_credentials
-        from kagglesdk.blobs.services.blob_api_service import BlobApiClient
-        from kagglesdk.kaggle_http_client import KaggleHttpClient
-        from kagglesdk.models.services.model_api_service import ModelApiClient
-
-        self.models, self.blobs = ModelApiClient(self), BlobApiClient(self)
-        self._agent = f"kagglehub/{clients.kagglehub.__version__} domain_core"
-        login = get_kaggle_credentials()
-        self._login: Any = None
-        if login is not None and login.api_key:
-            self._login = KaggleHttpClient.BearerAuth(login.api_key)
-        elif login is not None:
-            self._login = login.username, login.key
-
-    def call(self, service: str, method: str, request: Any, answer_type: Any) -> Any:
-        """Sends what the clients of `kagglesdk` ask; their own has no time limit.
-
-        Returns:
-            Their answer; of a redirect the address, which is not followed.
-
-        Raises:
-            requests.RequestException: if it fails, or Kaggle refuses.
-        """
-        import requests
-        from kagglesdk.common.types.http_redirect import HttpRedirect
-        from kagglesdk.kaggle_env import KaggleEnv, get_endpoint
-
-        answer = requests.post(
-            f"{get_endpoint(KaggleEnv.PROD)}/v1/{service}/{method}",
-            json=type(request).to_dict(request),
-            headers={"User-Agent": self._agent},
-            auth=self._login,
-            timeout=_TIMEOUT,
-            allow_redirects=False,
-        )
-        target = answer.headers.get("Location")
-        if answer_type is HttpRedirect and answer.is_redirect and target:
-            return target
-        if _status(answer) >= 300:
-            raise requests.HTTPError(response=answer)
-        return answer_type.prepare_from(answer)
+    login = get_kaggle_credentials()
+    auth: Any = None
+    if login is not None:
+        token = login.api_key
+        auth = login.username, login.key
+        auth = KaggleHttpClient.BearerAuth(token) if token else auth
+    answer = requests.post(
+        f"{get_endpoint(KaggleEnv.PROD)}/v1/{service}/{method}",
+        json={name: value for name, value in asked.items() if value is not None},
+        headers={"User-Agent": f"kagglehub/{kagglehub.__version__} domain_core"},
+        auth=auth,
+        timeout=_TIMEOUT,
+        allow_redirects=False,
+    )
+    if answer.is_redirect and method.startswith("Download"):
+        return answer.headers
+    if _status(answer) >= 300:
+        raise requests.HTTPError(response=answer)
+    value = answer.json()
+    if not isinstance(value, dict):
+        raise TypeError("Expected an object.")
+    return value
 
 
-def filled(cls: Any, **fields: Any) -> Any:
-    """Returns a new request, or a part of one."""
-    request = cls()
-    for name, value in fields.items():
-        setattr(request, name, value)
-    return request
-
-
-def variation_of(handle: KaggleHandle) -> dict[str, Any]:
+def variation_of(handle: KaggleHandle) -> dict[str, str]:
     """Returns how requests name what a handle names, but for the version."""
+    kagglehub_clients()
     from kagglehub.enum import to_enum
     from kagglesdk.models.types.model_enums import ModelFramework
 
@@ -206,17 +156,17 @@ def variation_of(handle: KaggleHandle) -> dict[str, Any]:
             f"{handle.framework!r} in '{handle}'."
         ) from error
     return {
-        "owner_slug": handle.owner,
-        "model_slug": handle.model,
-        "framework": framework,
-        "instance_slug": handle.variation,
+        "ownerSlug": handle.owner,
+        "modelSlug": handle.model,
+        "framework": framework.name,
+        "instanceSlug": handle.variation,
     }
 
 
-def _ask(ask: Callable[[Any], T], handle: KaggleHandle, deadline: Deadline) -> T:
-    """Returns what `ask` gives for a `ModelApiClient`."""
+def _ask(method: str, handle: KaggleHandle, deadline: Deadline, **asked: Any) -> Any:
+    """Asks about a model until there is an answer."""
     return with_retries(
-        lambda: ask(KaggleApi().models),
+        lambda: ask_kaggle(method, **variation_of(handle), **asked),
         lambda error: explain(error, handle),
         deadline,
         str(handle),

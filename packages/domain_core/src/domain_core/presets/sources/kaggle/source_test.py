@@ -239,9 +239,9 @@ def test_four_processes_of_a_user_download_once(kaggle_home, monkeypatch):
         kaggle_server.data_url = "https://data.example"
         kaggle_server.users = {"KGAT_0123"}
         kaggle_server.add(MODEL, FILES)
-        # So that all of them are there before the first has a file.
-        for route in (LIST, DATA):
-            kaggle_server.inject(route, loopback.late(1.0), forever=True)
+        # So that all of them are there before the first has the list.
+        kaggle_server.inject(LIST, loopback.late(1.0))
+        kaggle_server.inject(DATA, loopback.late(0.1), forever=True)
         printed = run_at_once(
             code,
             HTTPS_PROXY=kaggle_server.url,

@@ -17,9 +17,8 @@ from domain_core.preset_errors import PresetError, PresetNetworkError
 from domain_core.presets.folder import LocalFolder
 from domain_core.presets.sources.http_answers import explain_requests
 from domain_core.presets.sources.kaggle.client import (
-    KaggleApi,
+    ask_kaggle,
     explain,
-    filled,
     newest_version,
     variation_of,
 )
@@ -30,7 +29,7 @@ from domain_core.presets.sources.retries import Deadline, Retry, with_retries
 # More go in one archive, which Kaggle unpacks.
 _MAX_FILES = 50
 _NOT_UPLOADED = {".git", ".cache", ".huggingface"}
-_CONFLICT = 409
+_CONFLICT = "409"
 _RESUME = 308  # status of an upload of which a part is there
 _SILENCE = 30.0  # seconds without a byte
 
@@ -66,71 +65,51 @@ def _upload(
     license_name: str | None = None,
     version_notes: str = "",
 ) -> None:
-    client = KaggleApi()
-    from kagglehub.exceptions import BackendError, handle_mutate_call
-    from kagglesdk.models.types import model_api_service as types
-
-    api = client.models
-    model = {"owner_slug": handle.owner, "model_slug": handle.model}
     variation = variation_of(handle)
-    _make_model(api, handle)
-    files = _send(client, directory, deadline, str(handle))
-    body = filled(
-        types.ApiCreateModelInstanceRequestBody,
-        framework=variation["framework"],
-        instance_slug=handle.variation,
-        license_name=license_name,
+    _make_model(handle)
+    files = _send(directory, deadline, str(handle))
+    new = {"framework": variation.pop("framework"), "instanceSlug": handle.variation}
+    model = {"ownerSlug": handle.owner, "modelSlug": handle.model}
+    answer = ask_kaggle(
+        "CreateModelInstance", **model, body=new | files | {"licenseName": license_name}
     )
-    _add_files(body, files)
-    first = filled(types.ApiCreateModelInstanceRequest, body=body, **model)
-    try:
-        handle_mutate_call(lambda: api.create_model_instance(first))
-    except BackendError as error:
-        if error.error_code != _CONFLICT:
-            raise
-        body = filled(
-            types.ApiCreateModelInstanceVersionRequestBody,
-            version_notes=version_notes,
-        )
-        _add_files(body, files)
-        next_one = filled(
-            types.ApiCreateModelInstanceVersionRequest, body=body, **variation
-        )
-        handle_mutate_call(lambda: api.create_model_instance_version(next_one))
+    if str(answer.get("errorCode")) == _CONFLICT:
+        body = files | {"versionNotes": version_notes}
+        answer = ask_kaggle("CreateModelInstanceVersion", **model, **new, body=body)
+    _check_taken(answer, handle)
 
 
-def _make_model(api: Any, handle: KaggleHandle) -> None:
+def _make_model(handle: KaggleHandle) -> None:
     """Makes the model that the variation belongs to, private, if it is not there."""
     import requests
-    from kagglehub.exceptions import handle_mutate_call
-    from kagglesdk.models.types import model_api_service as types
 
     owner, model = handle.owner, handle.model
     try:
-        api.get_model(
-            filled(types.ApiGetModelRequest, owner_slug=owner, model_slug=model)
-        )
+        ask_kaggle("GetModel", ownerSlug=owner, modelSlug=model)
     except requests.HTTPError as error:
         if error.response is None or error.response.status_code not in (403, 404):
             raise
-        new = filled(types.ApiCreateModelRequest, owner_slug=owner, slug=model)
-        new.title, new.is_private = model, True
-        handle_mutate_call(lambda: api.create_model(new))
+        new: dict[str, Any] = {"slug": model, "title": model, "isPrivate": True}
+        _check_taken(ask_kaggle("CreateModel", ownerSlug=owner, **new), handle)
 
 
-def _send(
-    client: KaggleApi, directory: Path, deadline: Deadline, label: str
-) -> dict[str, Any]:
-    """Sends the files; returns what stands for each at Kaggle, by name."""
-    from kagglesdk.blobs.types import blob_api_service as types
-    from kagglesdk.datasets.types.dataset_api_service import ApiDatasetNewFile
+def _check_taken(answer: Any, handle: KaggleHandle) -> None:
+    if answer.get("error"):
+        raise PresetError(
+            f"Expected Kaggle to take what was sent to '{handle}'; it refused (code "
+            f"{answer.get('errorCode')!r:.20}). Look at {handle.page()}."
+        )
 
+
+def _send(directory: Path, deadline: Deadline, label: str) -> dict[str, Any]:
+    """Sends the files; returns what stands for them, as a tree of their folders."""
     paths = {
         name: directory / name
         for name in LocalFolder(directory).sizes()
         if not _NOT_UPLOADED.intersection(name.split("/"))
     }
-    sent = {}
+    top: dict[str, Any] = {"files": [], "directories": []}
+    folders = {"": top}
     with tempfile.TemporaryDirectory() as temporary:
         if len(paths) > _MAX_FILES:
             packed = Path(temporary, "archive.zip")
@@ -139,17 +118,24 @@ def _send(
                     archive.write(path, name)
             paths = {packed.name: packed}
         for name, path in paths.items():
-            request = filled(
-                types.ApiStartBlobUploadRequest,
-                type=types.ApiBlobType.MODEL,
+            begun = ask_kaggle(
+                "StartBlobUpload",
+                "blobs.BlobApiService",
+                type="MODEL",
                 name=path.name,
-                content_length=path.stat().st_size,
-                last_modified_epoch_seconds=int(path.stat().st_mtime),
+                contentLength=path.stat().st_size,
+                lastModifiedEpochSeconds=int(path.stat().st_mtime),
             )
-            begun = client.blobs.start_blob_upload(request)
-            _put(begun.create_url, path, deadline, label)
-            sent[name] = filled(ApiDatasetNewFile, token=begun.token)
-    return sent
+            _put(begun["createUrl"], path, deadline, label)
+            parent = ""
+            for part in name.split("/")[:-1]:
+                inner = f"{parent}{part}/"
+                if inner not in folders:
+                    folders[inner] = {"name": part, "files": [], "directories": []}
+                    folders[parent]["directories"].append(folders[inner])
+                parent = inner
+            folders[parent]["files"].append({"token": begun["token"]})
+    return top
 
 
 def _put(url: str, path: Path, deadline: Deadline, label: str) -> None:
@@ -192,21 +178,6 @@ def _received(url: str, size: int) -> int:
         return size
     end = re.fullmatch(r"bytes=0-(\d{1,15})", answer.headers.get("Range", ""))
     return int(end[1]) + 1 if end else 0
-
-
-def _add_files(body: Any, files: dict[str, Any]) -> None:
-    """Puts the files into a request, in a tree of their folders."""
-    from kagglesdk.datasets.types.dataset_api_service import ApiUploadDirectoryInfo
-
-    for name, file in files.items():
-        folder = body
-        for part in name.split("/")[:-1]:
-            inner = [f for f in folder.directories if f.name == part]
-            if not inner:
-                inner = [filled(ApiUploadDirectoryInfo, name=part)]
-                folder.directories += inner
-            folder = inner[0]
-        folder.files += [file]
 
 
 def _explain_upload(error: Exception, handle: KaggleHandle) -> Retry | PresetError:

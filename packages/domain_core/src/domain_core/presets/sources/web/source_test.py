@@ -156,7 +156,7 @@ def test_without_network_the_cache_is_used_and_said(server, monkeypatch):
 @pytest.mark.parametrize(
     ("faults", "requests"),
     [
-        ([status(429, Retry_After="1")], 2),
+        ([status(429, Retry_After="0")], 2),
         ([status(503), status(503)], 3),
         ([close], 2),
         ([cut(70_000)], 2),
@@ -175,7 +175,7 @@ def test_without_network_the_cache_is_used_and_said(server, monkeypatch):
 def test_faults_that_pass(server, monkeypatch, cache, faults, requests):
     folder = source.SOURCE.open(server.handle)
     if faults in ([stall], [silent]):
-        monkeypatch.setattr(client, "_SILENCE", 1)
+        monkeypatch.setattr(client, "_SILENCE", 0.5)
     server.inject("GET *.safetensors", *faults)
     assert folder.path("backbone.safetensors").read_bytes() == WEIGHTS
     assert server.count("GET *.safetensors") == requests
@@ -227,8 +227,8 @@ def test_a_cut_download_goes_on(server):
 def test_faults_that_stay(server, monkeypatch, cache, fault, error, times):
     folder = source.SOURCE.open(server.handle)
     if error is PresetNetworkError:
-        monkeypatch.setattr(client, "_SILENCE", 0.3)
-        monkeypatch.setenv("DOMAIN_CORE_TIMEOUT", "1.5")
+        monkeypatch.setattr(client, "_SILENCE", 0.2)
+        monkeypatch.setenv("DOMAIN_CORE_TIMEOUT", "0.6")
     server.inject("GET *.safetensors", fault, forever=True)
     started = time.monotonic()
     tracemalloc.start()
