@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any
 
 import keras
 
 from domain_core.arguments import as_finite, is_finite
+from domain_core.remembered_arguments import RemembersArguments
 from domain_core.serialization import revive, serializable
 from keras_cv.augmentation.draws import Draws
 
 
-class FactorSampler:
-    """A distribution, to be subclassed: write `draw`, `bounds` and `get_config`.
+class FactorSampler(RemembersArguments):
+    """A distribution, to be subclassed: write `draw` and `bounds`.
 
     Args:
         seed: of calls of the sampler itself. What layers draw depends on their seeds.
@@ -45,14 +46,6 @@ class FactorSampler:
 
         draws = Draws(size, keras.ops, uniform)
         return keras.ops.cast(keras.ops.reshape(self.draw(draws), shape), dtype)
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments."""
-        raise NotImplementedError(f"{type(self).__name__} must write `get_config`.")
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Self:
-        return cls(**config)
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and self.get_config() == other.get_config()
@@ -89,9 +82,6 @@ class ConstantFactorSampler(FactorSampler):
     def bounds(self) -> tuple[float, float]:
         return self.value, self.value
 
-    def get_config(self) -> dict[str, Any]:
-        return {"value": self.value}
-
 
 @serializable("kerascv")
 class UniformFactorSampler(FactorSampler):
@@ -119,9 +109,6 @@ class UniformFactorSampler(FactorSampler):
     @property
     def bounds(self) -> tuple[float, float]:
         return self.lower, self.upper
-
-    def get_config(self) -> dict[str, Any]:
-        return {"lower": self.lower, "upper": self.upper, "seed": self.seed}
 
 
 @serializable("kerascv")
@@ -164,15 +151,6 @@ class NormalFactorSampler(FactorSampler):
     @property
     def bounds(self) -> tuple[float, float]:
         return self.min_value, self.max_value
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "mean": self.mean,
-            "stddev": self.stddev,
-            "min_value": self.min_value,
-            "max_value": self.max_value,
-            "seed": self.seed,
-        }
 
 
 Factor = float | Sequence[float] | FactorSampler | Mapping[str, Any]

@@ -153,15 +153,6 @@ class AugMix(ColorAugmentation):
                     "RandAugment."
                 )
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "severity": self.severity,
-            "num_chains": self.num_chains,
-            "chain_depth": self.chain_depth,
-            "alpha": self.alpha,
-        }
-
 
 class _Posterization(ValueAugmentation):
     """Posterization with a number of levels for each image."""

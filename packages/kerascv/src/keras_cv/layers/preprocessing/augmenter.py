@@ -97,11 +97,6 @@ class Augmenter(LayerContainer):
             pending = mine
         return (batch if pending is None else pending.done(batch)), used
 
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        del config["seed"]
-        return {**config, "fuse": self.fuse}
-
 
 class _Pending:
     """A transform that is not done yet."""

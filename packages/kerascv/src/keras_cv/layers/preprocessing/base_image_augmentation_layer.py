@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Mapping
-from typing import Any, Self
+from typing import Any
 
 import keras
 
@@ -12,7 +12,7 @@ from domain_core.arrays.host_call import Spec, to_host
 from domain_core.arrays.operations import NUMPY as NUMPY_ARRAYS
 from domain_core.arrays.operations import tensorflow_engine as tensorflow_arrays
 from domain_core.arrays.random_stream import RandomStream
-from domain_core.serialization import layer_config, revive
+from domain_core.remembered_arguments import RemembersArguments
 from keras_cv.array_ops import map_leaves
 from keras_cv.augmentation.batch import Batch
 from keras_cv.augmentation.draws import Draws
@@ -43,7 +43,7 @@ Parameters = dict[str, Any]
 Shape = tuple[int | None, ...]
 
 
-class BaseImageAugmentationLayer(keras.layers.Layer):
+class BaseImageAugmentationLayer(RemembersArguments, keras.layers.Layer):
     """Changes images, and with them all that is said about them.
 
     A layer draws its parameters once per image (`sample`), then changes the batch by
@@ -344,12 +344,8 @@ class BaseImageAugmentationLayer(keras.layers.Layer):
         return specs
 
     def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments."""
-        return {**layer_config(self), "seed": self.seed, "graph": self.graph}
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Self:
-        return cls(**revive(dict(config)))
+        """Returns the constructor's arguments, and those it may hand on."""
+        return {"graph": self.graph, **super().get_config()}
 
     def __reduce__(self) -> Any:
         # Not as Keras does, by way of a file: workers of loaders get a copy each.

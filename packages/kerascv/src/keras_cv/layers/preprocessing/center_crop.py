@@ -64,8 +64,3 @@ class CenterCrop(GeometricAugmentation):
 
     def output_shape(self, shape: Shape) -> Shape:
         return (shape[0], self.height, self.width, shape[3])
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        del config["seed"]
-        return {**config, "height": self.height, "width": self.width}

@@ -50,8 +50,3 @@ class ChannelShuffle(ColorAugmentation):
                 f"Expected `groups` to divide the number of channels, received "
                 f"{self.groups} and images of {channels} channels."
             )
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        del config["value_range"]
-        return {**config, "groups": self.groups}

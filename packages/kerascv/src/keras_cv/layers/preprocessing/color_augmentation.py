@@ -54,9 +54,6 @@ class ColorAugmentation(BaseImageAugmentationLayer):
                 "float32 first, or construct it with value_range=(0, 255)."
             )
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "value_range": self.value_range}
-
 
 class ValueAugmentation(ColorAugmentation):
     """Changes each value of an image by itself.

@@ -81,13 +81,6 @@ class CoveringAugmentation(ColorAugmentation):
             patterns = batch.engine.ops.repeat(ones, channels, -1) * self.fill_value
         return self.cover(batch, parameters, patterns)
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "fill_mode": self.fill_mode,
-            "fill_value": self.fill_value,
-        }
-
 
 def rectangles(
     top: Any, left: Any, bottom: Any, right: Any, sizes: Any, ops: Any

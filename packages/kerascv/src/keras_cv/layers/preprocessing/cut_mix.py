@@ -108,13 +108,6 @@ class CutMix(MixingAugmentation):
 
     output_keypoints = output_boxes
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "alpha": self.alpha,
-            "bounding_box_format": self.bounding_box_format,
-        }
-
 
 def clipped(boxes: Any, rectangle: Any, ops: Any) -> Any:
     """Returns the part of boxes, "xyxy", that lies in a rectangle."""

@@ -59,4 +59,4 @@ class Equalization(ValueAugmentation):
         return look_up(table, index, ops)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "bins": self.bins}
+        return {**super().get_config(), "seed": self.seed}

@@ -117,13 +117,6 @@ class FourierMix(MixingAugmentation):
 
     output_keypoints = output_boxes
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "alpha": self.alpha,
-            "decay_power": self.decay_power,
-        }
-
 
 @functools.cache
 def _amplitudes(decay_power: float) -> np.ndarray:

@@ -60,9 +60,6 @@ class GeometricAugmentation(BaseImageAugmentationLayer):
         transform = self.transform(parameters, batch.sizes, batch.engine.ops)
         return move(batch, transform, self.bounding_box_format, type(self).__name__)
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "bounding_box_format": self.bounding_box_format}
-
 
 def along(x_factor: FactorSampler | None, y_factor: FactorSampler | None) -> int | None:
     """Returns which of two factors is not always 0; see `Transform.along`."""
@@ -116,11 +113,3 @@ class FillingAugmentation(GeometricAugmentation):
             interpolation=self.interpolation,
             **attributes,
         )
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "fill_mode": self.fill_mode,
-            "interpolation": self.interpolation,
-            "fill_value": self.fill_value,
-        }

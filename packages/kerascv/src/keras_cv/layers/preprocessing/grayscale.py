@@ -48,11 +48,6 @@ class Grayscale(ColorAugmentation):
     def output_shape(self, shape: Shape) -> Shape:
         return (*shape[:-1], self.output_channels)
 
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        del config["value_range"], config["seed"]
-        return {**config, "output_channels": self.output_channels}
-
 
 def same(matrix: np.ndarray, batch: Batch) -> Any:
     """Returns a matrix for each image of a batch, float32 `(B, out, in)`."""

@@ -69,13 +69,6 @@ class GridMask(CoveringAugmentation):
         grid = {name: value for name, value in parameters.items() if name != "noise"}
         return batch.engine.fill_where(batch.images, covered, grid, patterns)
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "ratio_factor": self.ratio_factor,
-            "rotation_factor": self.rotation_factor,
-        }
-
 
 def covered(parameters: Parameters, height: Any, width: Any, ops: Any) -> Any:
     """Returns which pixels lie in squares of a grid, bool `(B, height, width)`.

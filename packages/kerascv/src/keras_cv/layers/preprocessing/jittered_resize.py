@@ -111,12 +111,3 @@ class JitteredResize(GeometricAugmentation):
 
     def output_shape(self, shape: Shape) -> Shape:
         return (shape[0], *self.target_size, shape[3])
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "target_size": self.target_size,
-            "scale_factor": self.scale_factor,
-            "crop_size": self.crop_size,
-            "interpolation": self.interpolation,
-        }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Self
 
 from domain_core.serialization import revive
@@ -76,10 +76,12 @@ class LayerContainer(BaseImageAugmentationLayer):
         }
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "layers": list(self.layers)}
+        config = super().get_config()
+        # Keras keeps lists of layers in a list of its own.
+        return config | {"layers": list(self.layers)} if "layers" in config else config
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Self:
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
         return super().from_config({k: revived(v) for k, v in config.items()})
 
 

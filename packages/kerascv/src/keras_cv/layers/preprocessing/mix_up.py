@@ -75,9 +75,6 @@ class MixUp(MixingAugmentation):
 
     output_keypoints = output_boxes
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "alpha": self.alpha}
-
 
 def as_alpha(alpha: Any) -> float:
     """Returns the parameter of a beta distribution.

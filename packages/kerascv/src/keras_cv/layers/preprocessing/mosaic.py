@@ -134,13 +134,6 @@ class Mosaic(MixingAugmentation):
 
     output_keypoints = output_boxes
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "offset": self.offset,
-            "bounding_box_format": self.bounding_box_format,
-        }
-
 
 def join(first: Any, second: Any, ops: Any) -> Any:
     """Joins along the last axis."""

@@ -70,11 +70,6 @@ class Normalize(ValueAugmentation):
                     f"images of {channels} channels."
                 )
 
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        del config["value_range"], config["seed"]
-        return {**config, "mean": self.mean, "std": self.std, "scale": self.scale}
-
 
 def _as_numbers(name: str, numbers: Any) -> float | tuple[float, ...]:
     try:

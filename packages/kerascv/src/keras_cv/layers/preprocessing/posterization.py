@@ -39,7 +39,7 @@ class Posterization(ValueAugmentation):
         return posterize(values, 2.0 ** (8 - self.bits), self.value_range, ops)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "bits": self.bits}
+        return {**super().get_config(), "seed": self.seed}
 
 
 def posterize(

@@ -148,15 +148,3 @@ class RandAugment(RandomAugmentationPipeline):
         super().check(batch)
         if self.geometric and batch.boxes is not None:
             box_format(self.bounding_box_format, type(self).__name__)
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        del config["layers"], config["auto_vectorize"]
-        return {
-            **config,
-            "value_range": self.value_range,
-            "magnitude": self.magnitude,
-            "magnitude_stddev": self.magnitude_stddev,
-            "geometric": self.geometric,
-            "bounding_box_format": self.bounding_box_format,
-        }

@@ -69,14 +69,3 @@ class RandomApply(LayerContainer):
         super().check(batch)
         check_counts(self.layers, batch)
         check_dtypes(self.layers, batch)
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        (layer,) = config.pop("layers")
-        return {
-            **config,
-            "layer": layer,
-            "rate": self.rate,
-            "batchwise": self.batchwise,
-            "auto_vectorize": self.auto_vectorize,
-        }

@@ -79,10 +79,3 @@ class RandomAspectRatio(GeometricAugmentation):
 
     def output_shape(self, shape: Shape) -> Shape:
         return (shape[0], None, None, shape[3])
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "factor": self.factor,
-            "interpolation": self.interpolation,
-        }

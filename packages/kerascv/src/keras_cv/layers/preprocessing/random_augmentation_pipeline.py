@@ -87,11 +87,3 @@ class RandomAugmentationPipeline(LayerContainer):
         super().check(batch)
         check_counts(self.layers, batch)
         check_dtypes(self.layers, batch)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "augmentations_per_image": self.augmentations_per_image,
-            "rate": self.rate,
-            "auto_vectorize": self.auto_vectorize,
-        }

@@ -47,6 +47,3 @@ class RandomBrightness(ValueAugmentation):
     ) -> Any:
         low, high = self.value_range
         return ops.clip(values + parameters["factor"] * (high - low), low, high)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "factor": self.factor}

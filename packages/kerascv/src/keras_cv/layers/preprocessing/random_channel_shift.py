@@ -62,10 +62,3 @@ class RandomChannelShift(ValueAugmentation):
                 f"RandomChannelShift has channels={self.channels}, received images of "
                 f"shape {tuple(batch.images[0].shape)}."
             )
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "factor": self.factor,
-            "channels": self.channels,
-        }

@@ -78,10 +78,3 @@ class RandomChoice(LayerContainer):
 
     def output_shape(self, shape: Any) -> Any:
         return self.layers[0].output_shape(shape)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "auto_vectorize": self.auto_vectorize,
-            "batchwise": self.batchwise,
-        }

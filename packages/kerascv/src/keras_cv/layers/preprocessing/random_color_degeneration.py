@@ -57,6 +57,3 @@ class RandomColorDegeneration(ColorAugmentation):
     def check(self, batch: Batch) -> None:
         super().check(batch)
         check_colors(batch, type(self).__name__)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "factor": self.factor}

@@ -93,12 +93,3 @@ class RandomColorJitter(ColorAugmentation):
     def check(self, batch: Batch) -> None:
         super().check(batch)
         check_colors(batch, type(self).__name__)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "brightness_factor": self.brightness_factor,
-            "contrast_factor": self.contrast_factor,
-            "saturation_factor": self.saturation_factor,
-            "hue_factor": self.hue_factor,
-        }

@@ -53,9 +53,6 @@ class RandomContrast(ValueAugmentation):
         changed = values * factor + mean * (1.0 - factor)
         return ops.clip(changed, *self.value_range)
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "factor": self.factor}
-
 
 def as_contrast_factor(name: str, factor: Factor) -> FactorSampler:
     """Returns the distribution of what is added to 1, -1 or more."""

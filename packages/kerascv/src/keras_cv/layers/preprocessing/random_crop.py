@@ -73,6 +73,3 @@ class RandomCrop(GeometricAugmentation):
 
     def output_shape(self, shape: Shape) -> Shape:
         return (shape[0], self.height, self.width, shape[3])
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "height": self.height, "width": self.width}

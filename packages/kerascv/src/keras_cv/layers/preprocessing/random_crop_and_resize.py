@@ -98,12 +98,3 @@ class RandomCropAndResize(GeometricAugmentation):
 
     def output_shape(self, shape: Shape) -> Shape:
         return (shape[0], *self.target_size, shape[3])
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "target_size": self.target_size,
-            "crop_area_factor": self.crop_area_factor,
-            "aspect_ratio_factor": self.aspect_ratio_factor,
-            "interpolation": self.interpolation,
-        }

@@ -68,10 +68,3 @@ class RandomCutout(CoveringAugmentation):
         return batch.engine.fill_rectangles(
             batch.images, parameters["rectangle"], patterns
         )
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "height_factor": self.height_factor,
-            "width_factor": self.width_factor,
-        }

@@ -84,11 +84,3 @@ class RandomErasing(CoveringAugmentation):
         return batch.engine.fill_rectangles(
             batch.images, parameters["rectangle"], patterns
         )
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "rate": self.rate,
-            "area_factor": self.area_factor,
-            "aspect_ratio_factor": self.aspect_ratio_factor,
-        }

@@ -74,6 +74,3 @@ class RandomFlip(GeometricAugmentation):
             is_axis_aligned=True,
             stays_inside=True,
         )
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "mode": self.mode, "rate": self.rate}

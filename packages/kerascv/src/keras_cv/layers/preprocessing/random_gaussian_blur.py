@@ -77,16 +77,6 @@ class RandomGaussianBlur(ColorAugmentation):
     def check(self, batch: Batch) -> None:
         """Any range of values will do."""
 
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        del config["value_range"]
-        return {
-            **config,
-            "kernel_size": self.kernel_size,
-            "factor": self.factor,
-            "fill_mode": self.fill_mode,
-        }
-
 
 def gaussians(size: int, sigma: Any, ops: Any) -> Any:
     """Returns kernels that add up to 1, float32 `(B, size or size + 1)`.

@@ -51,9 +51,6 @@ class RandomHue(ColorAugmentation):
         super().check(batch)
         check_colors(batch, type(self).__name__)
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "factor": self.factor}
-
 
 def draw_hue(factor: Any, draws: Draws) -> Any:
     """Returns what to add to hues, as a fraction of the circle, `(B,)`."""

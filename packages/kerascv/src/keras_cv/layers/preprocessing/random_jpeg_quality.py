@@ -65,6 +65,3 @@ class RandomJpegQuality(ColorAugmentation):
                 "RandomJpegQuality expects images of one channel or three, received "
                 f"images of shape {tuple(batch.images[0].shape)}."
             )
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "factor": self.factor}

@@ -71,9 +71,6 @@ class RandomPerspective(FillingAugmentation):
         )
         return self.filled(ops.matmul(scaling(width, height, ops), there))
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "factor": self.factor, "scale": self.scale}
-
 
 def _square_to_corners(shifts: Any, ops: Any) -> Any:
     """Returns the matrices that move the corners of the unit square inwards.

@@ -59,10 +59,3 @@ class RandomRotation(FillingAugmentation):
         # y points down, so this turns counter-clockwise.
         matrix = as_matrix([[cos, sin, 0.0], [-sin, cos, 0.0], [0.0, 0.0, 1.0]], ops)
         return self.filled(about(matrix, sizes[:, 1] / 2, sizes[:, 0] / 2, ops))
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "factor": self.factor,
-            "segmentation_classes": self.segmentation_classes,
-        }

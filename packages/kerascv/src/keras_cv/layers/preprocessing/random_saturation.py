@@ -55,9 +55,6 @@ class RandomSaturation(ColorAugmentation):
         super().check(batch)
         check_colors(batch, type(self).__name__)
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "factor": self.factor}
-
 
 def draw_saturation(factor: Any, draws: Draws) -> Any:
     """Returns what to multiply saturations by, `(B,)`."""

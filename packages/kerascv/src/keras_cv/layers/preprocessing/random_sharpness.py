@@ -55,6 +55,3 @@ class RandomSharpness(ColorAugmentation):
         nothing, smoothing = map(ops.convert_to_tensor, (_NOTHING, _SMOOTHING))
         kernels = nothing + share * (smoothing - nothing)
         return batch.engine.filter(batch.images, kernels)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "factor": self.factor}

@@ -77,13 +77,6 @@ class RandomShear(FillingAugmentation):
         matrix = about(ops.matmul(along_y, along_x), half, half, ops)
         return self.filled(matrix, along=along(self.x_factor, self.y_factor))
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "x_factor": self.x_factor,
-            "y_factor": self.y_factor,
-        }
-
 
 def _as_shear(name: str, factor: Factor | None) -> FactorSampler | None:
     return None if factor is None else as_factor(name, factor, 0.0, math.inf)

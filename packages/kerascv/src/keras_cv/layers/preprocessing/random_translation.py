@@ -67,10 +67,3 @@ class RandomTranslation(FillingAugmentation):
             is_axis_aligned=True,
             along=along(self.width_factor, self.height_factor),
         )
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "height_factor": self.height_factor,
-            "width_factor": self.width_factor,
-        }

@@ -74,10 +74,3 @@ class RandomZoom(FillingAugmentation):
         )
         matrix = about(scaling(x, y, ops), sizes[:, 1] / 2, sizes[:, 0] / 2, ops)
         return self.filled(matrix, is_axis_aligned=True)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "height_factor": self.height_factor,
-            "width_factor": self.width_factor,
-        }

@@ -102,6 +102,4 @@ class RepeatedAugmentation(LayerContainer):
         return (None if batch is None else batch * len(self.layers), *rest)
 
     def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        augmenters = config.pop("layers")
-        return {**config, "augmenters": augmenters, "shuffle": self.shuffle}
+        return {**super().get_config(), "augmenters": list(self.layers)}

@@ -40,8 +40,3 @@ class Rescaling(ValueAugmentation):
 
     def check(self, batch: Batch) -> None:
         """Any range of values will do."""
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        del config["value_range"], config["seed"]
-        return {**config, "scale": self.scale, "offset": self.offset}

@@ -101,15 +101,3 @@ class Resizing(GeometricAugmentation):
 
     def output_shape(self, shape: Shape) -> Shape:
         return (shape[0], self.height, self.width, shape[3])
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        del config["seed"]
-        return {
-            **config,
-            "height": self.height,
-            "width": self.width,
-            "interpolation": self.interpolation,
-            "crop_to_aspect_ratio": self.crop_to_aspect_ratio,
-            "pad_to_aspect_ratio": self.pad_to_aspect_ratio,
-        }

@@ -60,10 +60,3 @@ class Solarization(ValueAugmentation):
         # A sum, as choosing takes TensorFlow five times as long.
         is_inverted = ops.cast(values >= threshold, "float32")
         return values + is_inverted * (low + high - 2.0 * values)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "addition_factor": self.addition_factor,
-            "threshold_factor": self.threshold_factor,
-        }
