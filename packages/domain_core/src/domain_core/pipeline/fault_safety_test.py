@@ -11,6 +11,7 @@ import pytest
 from domain_core.pipeline import PipelineModel
 from domain_core.pipeline.prefetch import THREAD_NAME
 
+pytestmark = pytest.mark.backends
 BATCH_SIZE = 4
 X = np.random.default_rng(0).normal(size=(14, 3)).astype("float32")
 Y = np.arange(14) % 2
@@ -221,9 +222,7 @@ print(interrupted)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a signal")
-@pytest.mark.skipif(
-    keras.backend.backend() != "jax", reason="others update variables in place"
-)
+@pytest.mark.backends("jax")  # others update variables in place
 def test_ctrl_c_at_any_moment():
     result = subprocess.run(
         [sys.executable, "-c", CTRL_C, "15"], capture_output=True, text=True

@@ -96,6 +96,7 @@ def test_signatures_are_those_of_keras():
             assert ours[parameter].default == theirs[parameter].default
 
 
+@pytest.mark.backends
 class TestSameAsKeras:
     """History and weights equal those of Keras on preprocessed arrays, bit by bit."""
 
@@ -143,9 +144,7 @@ class TestSameAsKeras:
             class_weight={0: 0.2, 2: 3.0},
         )
 
-    @pytest.mark.skipif(
-        keras.backend.backend() == "torch", reason="PyTorch takes one step at a time"
-    )
+    @pytest.mark.backends("jax", "tensorflow")  # PyTorch takes one step at a time
     def test_several_steps_per_execution(self):
         model = compiled(TextModel())
         reference = plain_keras(model)
@@ -330,13 +329,8 @@ class TestAhead:
         assert threads == {THREAD_NAME}
 
 
-needs_traces = pytest.mark.skipif(
-    keras.backend.backend() == "torch", reason="PyTorch runs eagerly, nothing is traced"
-)
-
-
+@pytest.mark.backends("jax", "tensorflow")  # PyTorch traces nothing
 class TestTraces:
-    @needs_traces
     def test_predict_compiles_once_whatever_the_last_batch(self):
         model = TextModel()
         model.counter.count = 0
@@ -347,7 +341,6 @@ class TestTraces:
         assert len(model.predict(stream, verbose=0)) == len(TEXTS)
         assert model.counter.count == 1
 
-    @needs_traces
     def test_fit_compiles_once_more_for_the_last_batch(self):
         model = compiled(TextModel())
         model.fit(TEXTS[:8], LABELS[:8], BATCH_SIZE, verbose=0)
@@ -493,9 +486,7 @@ assert "tensorflow" not in sys.modules
 """
 
 
-@pytest.mark.skipif(
-    keras.backend.backend() == "tensorflow", reason="about the other backends"
-)
+@pytest.mark.backends("jax", "torch")
 def test_tensorflow_is_not_imported():
     subprocess.run([sys.executable, "-c", WITHOUT_TENSORFLOW], check=True)
 

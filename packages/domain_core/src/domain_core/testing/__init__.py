@@ -1,10 +1,12 @@
 """Tests that every family inherits; needs pytest."""
 
 from domain_core.testing.backbone_contract import BackboneContract as BackboneContract
+from domain_core.testing.backbone_contract import BlockContract as BlockContract
 from domain_core.testing.encoder_family_contract import (
     EncoderFamilyContract as EncoderFamilyContract,
 )
 from domain_core.testing.fresh_process import run_python as run_python
+from domain_core.testing.references import reference as reference
 from domain_core.testing.task_contract import MaskedLMContract as MaskedLMContract
 from domain_core.testing.task_contract import TaskContract as TaskContract
 from domain_core.testing.texts import NASTY_TEXTS as NASTY_TEXTS

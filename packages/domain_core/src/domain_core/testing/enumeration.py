@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 from domain_core import registry
+from domain_core.testing.encoder_family_contract import EncoderFamilyContract
 
 
 def contracts(package: ModuleType, contract: type) -> list[type]:
@@ -48,6 +49,9 @@ def without_contract(package: ModuleType, kinds: list[type]) -> list[str]:
         kinds: the contracts found.
     """
     tested = {kind.cls for kind in kinds}  # type: ignore[attr-defined]
+    for kind in kinds:
+        if issubclass(kind, EncoderFamilyContract):
+            tested |= set(kind.tasks())
     registered = [entry.cls for entry in registry.backbones()]
     registered += [entry.cls for entry in registry.tasks()]
     return [

@@ -37,14 +37,13 @@ def save_all(contracts: list[Any], folder: Path) -> Path:
     return folder
 
 
-def check_all(package: str, folder: Path, *, backend: str | None = None) -> list[str]:
+def check_all(package: str, folder: Path, *, backend: str) -> list[str]:
     """Loads what `save_all` wrote in a fresh process and compares the outputs.
 
     Args:
         package: import name of the package whose `models` has the classes.
         folder: what `save_all` returned.
-        backend: load the presets alone, on another backend; None for all three forms
-            on this one.
+        backend: of the process.
 
     Returns:
         The names of the classes that were checked.
@@ -53,27 +52,25 @@ def check_all(package: str, folder: Path, *, backend: str | None = None) -> list
         "import sys\nfrom domain_core.testing import saved_models\n"
         "saved_models.check_here(*sys.argv[1:])\n"
     )
-    options = {} if backend is None else {"KERAS_BACKEND": backend}
-    forms = "all" if backend is None else "preset"
-    return run_python(program, package, str(folder), forms, **options).split()
+    printed = run_python(program, package, str(folder), KERAS_BACKEND=backend)
+    return printed.split()
 
 
-def check_here(package: str, folder: str, forms: str) -> None:
+def check_here(package: str, folder: str) -> None:
     """What the fresh process of `check_all` runs."""
     __import__(package)
     for place in sorted(Path(folder).iterdir()):
         cls = getattr(sys.modules[package].models, place.name)
         models = [cls.from_preset(place / "preset")]
-        if forms == "all":
-            models.append(cls.from_config(models[0].get_config()))
-            models[1].load_weights(place / "model.weights.h5")
-            models.append(keras.saving.load_model(place / "model.keras"))
-        tolerance = 1e-6 if forms == "all" else 1e-5
-        for model in models:
-            assert type(model) is cls
-            received = model(_read(place / "inputs.npz"))
-            expected = _read(place / "outputs.npz")
-            assert_close(received, expected, rtol=tolerance, atol=tolerance)
+        models.append(cls.from_config(models[0].get_config()))
+        models[1].load_weights(place / "model.weights.h5")
+        models.append(keras.saving.load_model(place / "model.keras"))
+        for weights in zip(*(model.weights for model in models), strict=True):
+            for other in weights[1:]:
+                assert_close(other, weights[0], rtol=0, atol=0)
+        assert {type(model) for model in models} == {cls}
+        received = models[0].predict_on_batch(_read(place / "inputs.npz"))
+        assert_close(received, _read(place / "outputs.npz"))
         sys.stdout.write(f"{place.name}\n")
 
 

@@ -23,7 +23,6 @@ import pytest
 from domain_core.testing.fresh_process import run_python
 from domain_core.testing.values import assert_close, to_numpy
 
-_BACKEND = keras.config.backend()
 _RATE = 0.1
 _LABELS = np.array([0, 2, 1, 2], "int32")
 
@@ -60,11 +59,12 @@ class TrainingContract:
         model.fit(cls.inputs(), _LABELS, batch_size=4, shuffle=False, verbose=0)
         return [to_numpy(w) for w in model.weights]
 
+    @pytest.mark.backends
     def test_fit_moves_the_weights(self, start: Any, fitted: Any) -> None:
         moved = [np.abs(a - b).max() for a, b in zip(fitted, start, strict=True)]
         assert max(moved) > 1e-3
 
-    @pytest.mark.skipif(_BACKEND != "torch", reason="a loop of PyTorch's")
+    @pytest.mark.backends("torch")
     def test_plain_torch(self, start: Any, fitted: Any) -> None:
         import torch
 
@@ -78,7 +78,7 @@ class TrainingContract:
         optimizer.step()
         self._check(model, fitted)
 
-    @pytest.mark.skipif(_BACKEND != "jax", reason="a step of JAX's")
+    @pytest.mark.backends("jax")
     def test_pure_jax(self, start: Any, fitted: Any) -> None:
         import jax
 
@@ -102,7 +102,7 @@ class TrainingContract:
                 variable.assign(value)
         self._check(model, fitted)
 
-    @pytest.mark.skipif(_BACKEND != "tensorflow", reason="a step of TensorFlow's")
+    @pytest.mark.backends("tensorflow")
     @pytest.mark.parametrize("jit", [False, True])
     def test_plain_tensorflow(self, start: Any, fitted: Any, jit: bool) -> None:
         import tensorflow as tf
@@ -123,7 +123,7 @@ class TrainingContract:
         step(keras.tree.map_structure(tf.constant, self.inputs()), tf.constant(_LABELS))
         self._check(model, fitted)
 
-    @pytest.mark.skipif(_BACKEND != "tensorflow", reason="TensorFlow's format")
+    @pytest.mark.backends("tensorflow")
     def test_saved_model_in_plain_tensorflow(self, start: Any, tmp_path: Any) -> None:
         import tensorflow as tf
 

@@ -8,10 +8,6 @@ from keras_nlp.models import (
     BertTextEmbedder,
     BertTextEmbedderPreprocessor,
     BertTokenizer,
-    DistilBertBackbone,
-    DistilBertTextEmbedder,
-    DistilBertTextEmbedderPreprocessor,
-    DistilBertTokenizer,
     TextEmbedder,
 )
 
@@ -32,7 +28,10 @@ def make_bert(**options):
     return BertTextEmbedder(BertBackbone(**SIZES), preprocessor, **options)
 
 
-class EmbedderContract(TaskContract):
+class TestBertTextEmbedder(TaskContract):
+    cls = BertTextEmbedder
+    make = staticmethod(make_bert)
+
     @classmethod
     def samples(cls):
         return TEXTS, np.ones((len(TEXTS), 8), "float32") / 8**0.5
@@ -59,22 +58,13 @@ class EmbedderContract(TaskContract):
         assert task.encode([]).shape == (0, 8)
 
 
-class TestBertTextEmbedder(EmbedderContract):
-    cls = BertTextEmbedder
-    make = staticmethod(make_bert)
-
-
-class TestDistilBertTextEmbedder(EmbedderContract):
-    cls = DistilBertTextEmbedder
-
-    @classmethod
-    def make(cls):
-        tokenizer = DistilBertTokenizer(WORDS)
-        preprocessor = DistilBertTextEmbedderPreprocessor(tokenizer, 24)
-        return DistilBertTextEmbedder(DistilBertBackbone(**SIZES), preprocessor)
-
-
-@pytest.mark.parametrize("pooling", ["mean", "max", "cls", "first", "pooled"])
+@pytest.mark.parametrize(
+    "pooling",
+    [
+        *(pytest.param(name, marks=pytest.mark.backends) for name in ("mean", "max")),
+        *("cls", "first", "pooled"),
+    ],
+)
 def test_poolings(pooling):
     embedder = make_bert()
     inputs = embedder.preprocessor(TEXTS)

@@ -1,6 +1,5 @@
 """Preprocessing by TensorFlow operations: in `tf.data`, and inside a SavedModel."""
 
-import keras
 import numpy as np
 import pytest
 
@@ -16,9 +15,7 @@ from keras_nlp.models import (
     TextEmbedderPreprocessor,
 )
 
-pytestmark = pytest.mark.skipif(
-    keras.config.backend() != "tensorflow", reason="exports by TensorFlow"
-)
+pytestmark = pytest.mark.backends("tensorflow")
 
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "fox", "##es", "é"]
 TEXTS = ["The foxes!", "fox é [SEP] the É", "", "a\0fox\x0bes fo\u0301x " + "fox" * 40]

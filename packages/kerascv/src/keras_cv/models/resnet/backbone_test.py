@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from domain_core.testing import BackboneContract, assert_close, to_numpy
+from domain_core.testing import BlockContract, assert_close, to_numpy
 from keras_cv.models import ResNetBackbone, ResNetV2Backbone
 
 SIZES = {
@@ -26,13 +26,13 @@ class Shared:
         return rng.uniform(0, 255, (2, 17, 10, 3)).astype("float32")
 
 
-class TestResNetBackbone(Shared, BackboneContract):
+class TestResNetBackbone(Shared, BlockContract):
     cls = ResNetBackbone
     arguments = SIZES
     tensors = 5 * 12
 
 
-class TestResNetV2Backbone(Shared, BackboneContract):
+class TestResNetV2Backbone(Shared, BlockContract):
     cls = ResNetV2Backbone
     arguments: ClassVar = {**SIZES, "stackwise_dilations": [1, 1]}
     tensors = 2 + 3 * (3 + 4 * 3) + 3 + 2 * 2 + 4

@@ -1,19 +1,18 @@
 """Exported ResNets, loaded by `transformers` and by ourselves."""
 
+import json
+
 import numpy as np
 import pytest
 
 from domain_core.images import ImageConverter
-from domain_core.testing import assert_close, to_numpy
+from domain_core.testing import assert_close, reference, to_numpy
 from keras_cv.models import (
     ImageClassifier,
     ImageClassifierPreprocessor,
     ResNetBackbone,
     ResNetV2Backbone,
 )
-
-torch = pytest.importorskip("torch", reason="the reference runs on torch")
-transformers = pytest.importorskip("transformers", reason="the reference")
 
 # What Hugging Face's ResNet always has.
 THEIRS = {
@@ -45,12 +44,36 @@ def images(channels=3):
     return np.random.default_rng(0).random((2, 65, 50, channels), "float32")
 
 
-def theirs(auto, folder, x):
-    """Loads a folder with `transformers`: all must fit; returns outputs."""
-    model, info = auto.from_pretrained(folder, output_loading_info=True)
+def read_resnet(folder, files, auto, shape, photo=None):
+    """Loads a folder, of which all must fit; returns what is computed."""
+    import json
+
+    import numpy as np
+    import torch
+    import transformers
+
+    cls = getattr(transformers, auto)
+    model, info = cls.from_pretrained(files, output_loading_info=True)
     assert not any(info.values())
     with torch.no_grad():
-        return model.eval()(torch.tensor(x).permute(0, 3, 1, 2))
+        x = torch.tensor(np.random.default_rng(0).random(shape, "float32"))
+        outputs = model.eval()(x.permute(0, 3, 1, 2))
+    found = {"output": outputs[0].numpy()}
+    if photo:
+        processor = transformers.AutoImageProcessor.from_pretrained(
+            files, backend="pil"
+        )
+        pixels = processor(np.random.default_rng(2).integers(0, 256, photo, "uint8"))
+        found["pixels"] = np.asarray(pixels.pixel_values[0]).transpose(1, 2, 0)
+    config = transformers.AutoConfig.from_pretrained(files)
+    (folder / "labels.json").write_text(json.dumps(config.label2id))
+    return found
+
+
+def theirs(auto, files, x, **options):
+    return reference(
+        "transformers", read_resnet, files=files, auto=auto, shape=x.shape, **options
+    )
 
 
 def assert_same(again, model):
@@ -81,9 +104,9 @@ def test_backbone(tmp_path, options):
     backbone = make_backbone(**options)
     backbone.export_to_transformers(tmp_path / "out")
     x = images(backbone.input_shape[-1])
-    expected = theirs(transformers.AutoModel, tmp_path / "out", x).last_hidden_state
+    expected = theirs("AutoModel", tmp_path / "out", x).arrays["output"]
     received = backbone.predict_on_batch(x)
-    assert_close(received, expected.permute(0, 2, 3, 1).numpy())
+    assert_close(received, expected.transpose(0, 2, 3, 1))
     assert_same(ResNetBackbone.from_preset(tmp_path / "out"), backbone)
 
 
@@ -99,20 +122,17 @@ def test_classifier_with_labels_and_image_processor(tmp_path):
         class_names=["cat", "dog"],
     )
     task.export_to_transformers(tmp_path / "out")
-    auto = transformers.AutoModelForImageClassification
-    expected = theirs(auto, tmp_path / "out", images())
-    assert_close(task(images()), expected.logits.numpy())
+    photo = (90, 70, 3)
+    auto = "AutoModelForImageClassification"
+    expected = theirs(auto, tmp_path / "out", images(), photo=photo)
+    assert_close(task(images()), expected.arrays["output"])
+    labels = json.loads((expected.folder / "labels.json").read_text())
+    assert labels == {"cat": 0, "dog": 1}
     again = ImageClassifier.from_preset(tmp_path / "out")
     assert_same(again, task)
     assert again.preprocessor.image_converter.get_config() == converter.get_config()
-    config = transformers.AutoConfig.from_pretrained(tmp_path / "out")
-    assert config.label2id == {"cat": 0, "dog": 1}
-    processor = transformers.AutoImageProcessor.from_pretrained(
-        tmp_path / "out", backend="pil"
-    )
-    photo = np.random.default_rng(2).integers(0, 256, (90, 70, 3), "uint8")
-    pixels = np.asarray(processor(photo).pixel_values[0]).transpose(1, 2, 0)
-    assert_close(converter(photo), pixels)
+    pixels = converter(np.random.default_rng(2).integers(0, 256, photo, "uint8"))
+    assert_close(pixels, expected.arrays["pixels"])
 
 
 @pytest.mark.parametrize(

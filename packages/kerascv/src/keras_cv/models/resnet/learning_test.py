@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pytest
 
 from keras_cv.models import ImageClassifier, ResNetBackbone
 
@@ -21,6 +22,7 @@ def make():
     return task
 
 
+@pytest.mark.backends
 def test_it_learns_noise_by_heart():
     images = np.random.default_rng(0).integers(0, 256, (12, 24, 24, 3), "uint8")
     labels = np.arange(12) % 3

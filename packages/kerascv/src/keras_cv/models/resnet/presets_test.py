@@ -1,6 +1,5 @@
 import gc
 
-import keras
 import numpy as np
 import pytest
 
@@ -12,9 +11,7 @@ PRESETS = {**ResNetBackbone.presets, **ResNetV2Backbone.presets}
 SMALL = ("resnet18", "resnet18_v2")
 MINUTES = [
     pytest.mark.large,
-    pytest.mark.skipif(
-        keras.config.backend() != "torch", reason="sizes do not depend on the backend"
-    ),
+    pytest.mark.backends("torch"),  # sizes do not depend on it
 ]
 
 

@@ -1,6 +1,5 @@
 import gc
 
-import keras
 import numpy as np
 import pytest
 
@@ -11,9 +10,7 @@ SMALL = ("bert_tiny_en_uncased", "paraphrase_minilm_l3_v2_en", "bge_small_v1.5_z
 LARGE = sorted(set(BertBackbone.presets) - set(SMALL))
 MINUTES = [
     pytest.mark.large,
-    pytest.mark.skipif(
-        keras.config.backend() != "torch", reason="sizes do not depend on the backend"
-    ),
+    pytest.mark.backends("torch"),  # sizes do not depend on it
 ]
 
 

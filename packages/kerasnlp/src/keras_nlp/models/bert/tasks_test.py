@@ -33,7 +33,7 @@ LENGTH = 12
 def make_backbone(**options):
     sizes = {
         "vocabulary_size": len(VOCABULARY),
-        "num_layers": 2,
+        "num_layers": 1,
         "num_heads": 2,
         "hidden_dim": 32,
         "intermediate_dim": 64,
@@ -54,8 +54,10 @@ class TestBertClassifier(TaskContract):
     def samples(cls):
         return TEXTS, [0, 3, 1, 2, 0]
 
+    @pytest.mark.backends
     def test_it_learns(self):
-        backbone = make_backbone(dropout=0.0, num_layers=1)
+        # Narrower ones get stuck, by the draw of their weights.
+        backbone = make_backbone(dropout=0.0, hidden_dim=64, intermediate_dim=128)
         task = BertClassifier(backbone, 4, self.make().preprocessor, dropout=0.0)
         task.compile(optimizer=keras.optimizers.Adam(5e-3))
         task.fit(*self.samples(), batch_size=5, epochs=80, verbose=0)
@@ -96,6 +98,7 @@ class TestBertMaskedLM(MaskedLMContract):
         assert not [p for p in paths if "embedding" in p]
         assert "mlm_head.output_bias" in paths
 
+    @pytest.mark.backends
     def test_it_learns(self):
         task = self.make()
         task.compile(optimizer=keras.optimizers.Adam(3e-3))
@@ -124,6 +127,7 @@ class TestBertQuestionAnswerer(TaskContract):
         x = {"question": cls.questions, "context": cls.contexts}
         return x, {"start": start, "end": end}
 
+    @pytest.mark.backends
     def test_it_learns_and_reads_long_contexts(self):
         task = self.make()
         task.compile(optimizer=keras.optimizers.Adam(3e-3))

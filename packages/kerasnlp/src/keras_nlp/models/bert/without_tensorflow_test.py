@@ -3,7 +3,6 @@
 The smoke test of the wheels does without it for real.
 """
 
-import keras
 import pytest
 
 from domain_core.testing import run_python
@@ -28,6 +27,7 @@ class Forbid:
 
 sys.meta_path.insert(0, Forbid())
 
+import keras
 import keras_nlp
 import numpy as np
 
@@ -54,6 +54,9 @@ def check(task, x, y=None, samples=None):
 
 preprocessor = models.BertClassifierPreprocessor(tokenizer, 8)
 check(models.BertClassifier(backbone(), 2, preprocessor), texts, [0, 1, 1])
+assert "tensorflow" not in sys.modules
+if keras.config.backend() != "torch":  # what is left runs on the host
+    sys.exit()
 check(models.BertMaskedLM(backbone(), models.BertMaskedLMPreprocessor(tokenizer, 8)),
       texts)
 preprocessor = models.BertQuestionAnswererPreprocessor(tokenizer, 8, stride=2)
@@ -65,8 +68,6 @@ assert "tensorflow" not in sys.modules
 """
 
 
-@pytest.mark.skipif(
-    keras.config.backend() == "tensorflow", reason="TensorFlow is the backend"
-)
+@pytest.mark.backends("jax", "torch")
 def test_nothing_imports_tensorflow(tmp_path):
     run_python(PROGRAM, str(tmp_path))

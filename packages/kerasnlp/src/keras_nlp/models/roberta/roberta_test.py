@@ -2,25 +2,9 @@ import json
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
-
 import keras_nlp
-from domain_core.testing import (
-    BackboneContract,
-    EncoderFamilyContract,
-    MaskedLMContract,
-    TaskContract,
-)
-from keras_nlp.models import (
-    RobertaBackbone,
-    RobertaClassifier,
-    RobertaClassifierPreprocessor,
-    RobertaMaskedLM,
-    RobertaMaskedLMPreprocessor,
-    RobertaTextEmbedder,
-    RobertaTextEmbedderPreprocessor,
-    RobertaTokenizer,
-)
+from domain_core.testing import EncoderFamilyContract
+from keras_nlp.models import RobertaClassifierPreprocessor, RobertaTokenizer
 
 SPECIAL = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
 MERGES = [
@@ -35,7 +19,6 @@ MERGES = [
     "b a",
     "ba d",
 ]
-TEXTS = ["a good film!", "badly bad  film", "é 漢字 👍", "", "film\n\tgood. 123's"]
 
 
 def vocabulary():
@@ -45,25 +28,19 @@ def vocabulary():
     return {token: index for index, token in enumerate(tokens)}
 
 
-SIZES = {
-    "vocabulary_size": len(vocabulary()),
-    "num_layers": 2,
-    "num_heads": 2,
-    "hidden_dim": 16,
-    "intermediate_dim": 24,
-    "max_sequence_length": 36,
-}
-
-
-def make_tokenizer():
-    return RobertaTokenizer(vocabulary(), MERGES)
-
-
 class TestRoberta(EncoderFamilyContract):
     models = keras_nlp.models
     name = "Roberta"
-    sizes = SIZES
-    foreign_name = "Roberta"
+    arguments: ClassVar = {
+        "vocabulary_size": len(vocabulary()),
+        "num_layers": 2,
+        "num_heads": 2,
+        "hidden_dim": 16,
+        "intermediate_dim": 24,
+        "max_sequence_length": 36,
+    }
+    output_shapes = (3, 12, 16)
+    tensors = 36
     foreign_config: ClassVar = {
         "vocab_size": len(vocabulary()),
         "hidden_size": 16,
@@ -77,15 +54,14 @@ class TestRoberta(EncoderFamilyContract):
     }
     foreign_epsilon = 1e-5
     export_options: ClassVar = {"num_segments": 1}
-    texts = TEXTS
+    hub_tokenizer: ClassVar = {"vocabulary": "vocab.json", "merges": "merges.txt"}
+    texts: ClassVar = [
+        *("a good film!", "badly bad  film", "é 漢字 👍", "", "film\n\tgood. 123's"),
+    ]
 
     @classmethod
     def tokenizer(cls):
-        return make_tokenizer()
-
-    @classmethod
-    def hub_tokenizer(cls, hub):
-        return hub.RobertaTokenizer(vocabulary(), MERGES)
+        return RobertaTokenizer(vocabulary(), MERGES)
 
     @classmethod
     def write_tokenizer(cls, folder: Path):
@@ -93,65 +69,8 @@ class TestRoberta(EncoderFamilyContract):
         (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *MERGES]) + "\n")
 
 
-class TestRobertaBackbone(BackboneContract):
-    cls = RobertaBackbone
-    arguments = SIZES
-    output_shapes = (2, 8, 16)
-    tensors = 36
-
-    @classmethod
-    def inputs(cls):
-        mask = np.ones((2, 8), "int32")
-        mask[1, 5:] = 0
-        ids = np.random.default_rng(0).integers(0, 20, (2, 8)).astype("int32")
-        return {"token_ids": ids, "padding_mask": mask}
-
-
-class TestRobertaClassifier(TaskContract):
-    cls = RobertaClassifier
-
-    @classmethod
-    def make(cls):
-        preprocessor = RobertaClassifierPreprocessor(make_tokenizer(), 12)
-        return RobertaClassifier(RobertaBackbone(**SIZES), 4, preprocessor)
-
-    @classmethod
-    def samples(cls):
-        return TEXTS, [0, 3, 1, 2, 0]
-
-
-class TestRobertaMaskedLM(MaskedLMContract):
-    cls = RobertaMaskedLM
-
-    @classmethod
-    def make(cls):
-        preprocessor = RobertaMaskedLMPreprocessor(
-            make_tokenizer(), 12, mask_selection_length=3
-        )
-        return RobertaMaskedLM(RobertaBackbone(**SIZES), preprocessor)
-
-    @classmethod
-    def samples(cls):
-        return TEXTS, None
-
-
-class TestRobertaTextEmbedder(TaskContract):
-    cls = RobertaTextEmbedder
-
-    @classmethod
-    def make(cls):
-        preprocessor = RobertaTextEmbedderPreprocessor(make_tokenizer(), 12)
-        embedder = RobertaTextEmbedder(RobertaBackbone(**SIZES), preprocessor)
-        embedder.compile(loss="mse")
-        return embedder
-
-    @classmethod
-    def samples(cls):
-        return TEXTS, np.zeros((5, 16), "float32")
-
-
 def test_special_tokens_in_texts():
-    ids = make_tokenizer()("a <mask> b</s>").tolist()
+    ids = TestRoberta.tokenizer()("a <mask> b</s>").tolist()
     table = vocabulary()
     expected = [table[t] for t in ("a", "<mask>", "Ġ", "b", "</s>")]
     assert ids == expected
@@ -160,7 +79,7 @@ def test_special_tokens_in_texts():
 
 
 def test_segments_are_told_apart_by_two_separators():
-    preprocessor = RobertaClassifierPreprocessor(make_tokenizer(), 10)
+    preprocessor = RobertaClassifierPreprocessor(TestRoberta.tokenizer(), 10)
     row = preprocessor(("a", "b"))["token_ids"].tolist()
     table = vocabulary()
     assert row == [0, table["a"], 2, 2, table["b"], 2, 1, 1, 1, 1]
