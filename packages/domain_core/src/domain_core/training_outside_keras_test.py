@@ -46,7 +46,7 @@ def check(model, fitted):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-6)
 
 
-@pytest.mark.skipif(keras.backend.backend() != "torch", reason="needs PyTorch")
+@pytest.mark.backends("torch")
 def test_plain_pytorch_loop(models):
     import torch
 
@@ -64,7 +64,7 @@ def test_plain_pytorch_loop(models):
     check(model, fitted)
 
 
-@pytest.mark.skipif(keras.backend.backend() != "jax", reason="needs JAX")
+@pytest.mark.backends("jax")
 def test_jitted_pure_jax_step(models):
     import jax
     import jax.numpy as jnp
@@ -103,7 +103,7 @@ def test_jitted_pure_jax_step(models):
     check(model, fitted)
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="needs TensorFlow")
+@pytest.mark.backends("tensorflow")
 @pytest.mark.parametrize("jit_compile", [False, True])
 def test_tf_function_with_a_gradient_tape(models, jit_compile):
     import tensorflow as tf

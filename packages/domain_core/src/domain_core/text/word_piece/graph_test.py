@@ -8,7 +8,6 @@ import re
 import sys
 import unicodedata
 
-import keras
 import pytest
 
 from domain_core.testing.graphs import in_graph
@@ -19,18 +18,11 @@ from domain_core.text.word_piece.engine import WordPieceEngine
 from domain_core.text.word_piece.graph import _GRAPHS, word_piece_graph
 from domain_core.text.word_piece.keras_engine import KerasWordPieceEngine
 
-pytestmark = pytest.mark.skipif(
-    keras.config.backend() != "tensorflow", reason="does not depend on the backend"
-)
-
 SPECIAL = ("[UNK]", "[CLS]", "[MASK]")
 ENGINES = (BertWordPieceEngine, KerasWordPieceEngine)
 
 
-@pytest.fixture(scope="module")
-def tf():
-    pytest.importorskip("tensorflow_text")
-    return pytest.importorskip("tensorflow")
+pytest.importorskip("tensorflow_text")
 
 
 @pytest.fixture(scope="module")
