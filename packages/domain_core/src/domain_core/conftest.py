@@ -17,3 +17,10 @@ def tf():
 def corpus(request):
     """Lines that mix what tokenizers disagree about."""
     return list(mixed_corpus(request.param))
+
+
+@pytest.fixture(scope="session", params=[10, pytest.param(1, marks=pytest.mark.large)])
+def few_lines(request):
+    """Fewer of them, for graphs of TensorFlow: the nasty ones, and one in so many."""
+    lines = mixed_corpus()
+    return [*lines[:40], *lines[40 :: request.param]]

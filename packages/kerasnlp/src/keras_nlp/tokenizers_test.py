@@ -26,13 +26,13 @@ FAIRSEQ = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
 def words():
     """A WordPiece vocabulary, with pieces that special tokens could be made of."""
     train = keras_nlp.tokenizers.compute_word_piece_vocabulary
-    return [*train(iter(mixed_corpus(2000)[::3]), 1200, reserved_tokens=BERT), "mask"]
+    return [*train(iter(mixed_corpus()[::3]), 1200, reserved_tokens=BERT), "mask"]
 
 
 @functools.cache
 def pairs(pattern, special):
     train = keras_nlp.tokenizers.compute_byte_pair_vocabulary
-    texts = iter(mixed_corpus(2000)[::3])
+    texts = iter(mixed_corpus()[::3])
     return train(texts, 900, pattern=pattern, special_tokens=list(special))
 
 

@@ -275,6 +275,7 @@ def test_in_tf_data(tf, converter, path):
     np.testing.assert_array_equal(next(iter(decoded)), expected)
 
 
+@pytest.mark.backends("tensorflow")
 def test_takes_eager_strings_and_numbers(tf, converter, path):
     expected = converter(PHOTO)
     np.testing.assert_array_equal(converter(tf.constant([str(path)]))[0], expected)

@@ -55,7 +55,7 @@ def trained():
 
     def get(pattern, **options):
         if pattern not in made:
-            texts = iter(mixed_corpus(2000)[::2])
+            texts = iter(mixed_corpus()[::2])
             made[pattern] = compute_byte_pair_vocabulary(
                 texts, 1400, pattern=pattern, special_tokens=["<pad>", "<end>"]
             )
@@ -121,7 +121,7 @@ def test_equals_transformers_on_clips_vocabulary(clip_vocabulary, corpus):
 @pytest.mark.parametrize("pattern", ["gpt2", "llama3", "bloom", "qwen", "neox"])
 def test_gives_texts_back(trained, pattern):
     tokenizer = trained(pattern, special_tokens="text")
-    texts = [*mixed_corpus(2000), *NASTY_TEXTS, "<pad> <end>"]
+    texts = [*mixed_corpus(), *NASTY_TEXTS, "<pad> <end>"]
     expected = texts
     if pattern in ("qwen", "neox"):
         expected = [unicodedata.normalize("NFC", text) for text in texts]
@@ -258,7 +258,7 @@ def test_tokenizer_json(trained, pattern, tmp_path):
     )
     path = tmp_path / "tokenizer.json"
     tokenizer.save_tokenizer_json(path)
-    texts = [*mixed_corpus(2000)[::2], "a <end><tool>    b"]
+    texts = [*mixed_corpus()[::2], "a <end><tool>    b"]
     reference = tokenizers.Tokenizer.from_file(str(path))
     assert tokenizer(texts) == [e.ids for e in reference.encode_batch(texts)]
     again = BytePairTokenizer.from_tokenizer_json(path, name=tokenizer.name)
@@ -410,8 +410,8 @@ def test_refuses_inputs(inputs, message):
         BytePairTokenizer({**VOCABULARY, "a": 3}, MERGES)(inputs)
 
 
-def test_inside_tf_data(tf, trained):
-    texts = list(mixed_corpus(2000)[::3])
+def test_inside_tf_data(tf, trained, few_lines):
+    texts = few_lines
     tokenizer = trained("llama3")
     batches = tf.data.Dataset.from_tensor_slices(tf.constant(texts)).batch(64)
     received = [row for batch in batches.map(tokenizer) for row in batch.to_list()]
@@ -423,9 +423,9 @@ def test_inside_tf_data(tf, trained):
 
 
 @pytest.mark.parametrize("pattern", ["gpt2", "llama3", "qwen", "bloom", "neox", "clip"])
-def test_in_a_graph(tf, trained, pattern):
+def test_in_a_graph(tf, trained, few_lines, pattern):
     pytest.importorskip("tensorflow_text")
-    texts = list(mixed_corpus(2000))
+    texts = few_lines
     options = {"unsplittable_tokens": ()}
     tokenizer = trained(pattern, graph=True, **options)
     graph = tf.function(tokenizer, input_signature=[tf.TensorSpec([None], "string")])

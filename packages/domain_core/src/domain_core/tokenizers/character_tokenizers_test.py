@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from domain_core.serialization import from_json, to_json
-from domain_core.testing.texts import mixed_corpus
 from domain_core.text import StreamDecoder
 from domain_core.tokenizers import ByteTokenizer, UnicodeCodepointTokenizer
 
@@ -66,8 +65,8 @@ def test_streams_whole_characters(corpus, cls):
     "options", [{}, PLAIN, {"normalization_form": "NFKD"}, {"sequence_length": 7}]
 )
 @pytest.mark.parametrize("graph", [False, True])
-def test_routes_agree(tf, cls, options, graph):
-    texts = [t for t in mixed_corpus(2000) if len(t) < 2000]
+def test_routes_agree(tf, few_lines, cls, options, graph):
+    texts = [t for t in few_lines if len(t) < 2000]
     expected = cls(**options)(texts)
     tokenizer = cls(**options, graph=graph)
     found = tf.function(tokenizer)(tf.constant(texts))
@@ -82,9 +81,9 @@ def test_routes_agree(tf, cls, options, graph):
 
 
 @pytest.mark.parametrize("cls", CLASSES)
-def test_equal_to_keras_hub(tf, cls):
+def test_equal_to_keras_hub(tf, few_lines, cls):
     hub = getattr(pytest.importorskip("keras_hub").tokenizers, cls.__name__)
-    texts = [t for t in mixed_corpus(2000) if len(t) < 2000]
+    texts = [t for t in few_lines if len(t) < 2000]
     for options in ({}, {"normalization_form": "NFC", **PLAIN}):
         theirs = next(iter(tf.data.Dataset.from_tensors(texts).map(hub(**options))))
         assert theirs.to_list() == cls(**options)(texts)

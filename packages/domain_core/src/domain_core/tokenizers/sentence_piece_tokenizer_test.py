@@ -7,7 +7,7 @@ import pytest
 
 from domain_core.serialization import from_json, to_json
 from domain_core.testing.data import shared_data
-from domain_core.testing.texts import mixed_corpus, real_texts
+from domain_core.testing.texts import real_texts
 from domain_core.text.sentence_piece.model import (
     NORMAL,
     USER_DEFINED,
@@ -85,8 +85,8 @@ def test_ids_equal_those_of_sentencepiece(models, corpus, name):
 @pytest.mark.parametrize("name", ["unigram", "byte-pair", "llama"])
 @pytest.mark.parametrize("ends", [{}, {"add_bos": True, "add_eos": True}])
 @pytest.mark.parametrize("graph", [False, True])
-def test_routes_agree(tf, models, name, ends, graph):
-    texts = [t for t in mixed_corpus(2000) if len(t) < 2000]
+def test_routes_agree(tf, models, few_lines, name, ends, graph):
+    texts = [t for t in few_lines if len(t) < 2000]
     expected = SentencePieceTokenizer(models[name], **ends)(texts)
     tokenizer = SentencePieceTokenizer(models[name], **ends, graph=graph)
     assert tf.function(tokenizer)(tf.constant(texts)).to_list() == expected
@@ -108,9 +108,9 @@ def test_special_tokens_in_graph(tf, chat_model, graph):
         assert tf.function(tokenizer)(tf.constant(texts)).to_list() == expected
 
 
-def test_equal_to_keras_hub(tf, unigram):
+def test_equal_to_keras_hub(tf, unigram, few_lines):
     hub = pytest.importorskip("keras_hub").tokenizers.SentencePieceTokenizer
-    texts = [t for t in mixed_corpus(2000) if len(t) < 2000]
+    texts = [t for t in few_lines if len(t) < 2000]
     for options in ({}, {"add_bos": True, "sequence_length": 9}):
         ours = SentencePieceTokenizer(unigram, **options)
         theirs = hub(unigram, **options)(texts)

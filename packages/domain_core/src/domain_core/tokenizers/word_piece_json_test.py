@@ -20,7 +20,7 @@ def test_reads_a_published_file():
     reference = tokenizers.Tokenizer.from_file(str(path))
     reference.no_truncation()
     reference.no_padding()
-    texts = [*mixed_corpus(2000), "a [MASK]b [sep][SEP]"]
+    texts = [*mixed_corpus(), "a [MASK]b [sep][SEP]"]
     expected = reference.encode_batch(texts, add_special_tokens=False)
     assert tokenizer(texts) == [e.ids for e in expected]
 
@@ -41,7 +41,7 @@ def test_what_is_written_is_read(lowercase, strip_accents, tmp_path):
     )
     path = tmp_path / "tokenizer.json"
     tokenizer.save_tokenizer_json(path)
-    texts = ["Éa ÉA abc[X]a [x] [MASK]漢字a ßз", *mixed_corpus(2000)[::4]]
+    texts = ["Éa ÉA abc[X]a [x] [MASK]漢字a ßз", *mixed_corpus()[::4]]
     reference = tokenizers.Tokenizer.from_file(str(path))
     assert tokenizer(texts) == [e.ids for e in reference.encode_batch(texts)]
     again = BertWordPieceTokenizer.from_tokenizer_json(

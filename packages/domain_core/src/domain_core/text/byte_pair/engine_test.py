@@ -62,7 +62,7 @@ def trained(request):
     trainer = tokenizers.trainers.BpeTrainer(
         vocab_size=1500, show_progress=False, initial_alphabet=alphabet, **options
     )
-    reference.train_from_iterator(mixed_corpus(2000), trainer)
+    reference.train_from_iterator(mixed_corpus(), trainer)
     model = json.loads(reference.to_str())["model"]
     vocabulary, merges = model["vocab"], [tuple(pair) for pair in model["merges"]]
     for character in alphabet:
@@ -154,7 +154,7 @@ def test_whole_words_come_first_if_asked():
 
 def test_memory_is_bounded(trained, monkeypatch):
     engine = pickle.loads(pickle.dumps(trained[0]))
-    texts = list(mixed_corpus(2000))
+    texts = list(mixed_corpus())
     expected = encode(trained[0], texts)
     monkeypatch.setattr(chunk_cache, "CAPACITY", 20_000)
     for batch, start in zip(batches(texts), itertools.count(0, 256), strict=False):
@@ -165,7 +165,7 @@ def test_memory_is_bounded(trained, monkeypatch):
 def test_is_pickled_and_shared_by_threads(trained):
     engine = pickle.loads(pickle.dumps(trained[0]))
     assert len(engine._chunks) == 0
-    texts = list(mixed_corpus(2000))
+    texts = list(mixed_corpus())
     expected = encode(trained[0], texts)
     results = {}
 
