@@ -40,17 +40,13 @@ def make_inputs(batch, length):
     }
 
 
-@pytest.mark.skipif(
-    keras.backend.backend() == "tensorflow", reason="about the other backends"
-)
+@pytest.mark.backends("torch", "jax")
 def test_other_backends_say_what_is_needed():
     with pytest.raises(ValueError, match="KERAS_BACKEND=tensorflow"):
         as_tf_module(make_model())
 
 
-@pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow", reason="needs the TensorFlow backend"
-)
+@pytest.mark.backends("tensorflow")
 class TestOnTensorFlow:
     def test_it_is_a_module_that_shares_its_variables(self):
         import tensorflow as tf

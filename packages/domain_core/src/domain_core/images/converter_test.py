@@ -35,13 +35,6 @@ def converter():
     return ImageConverter(24, scale=1 / 255, mean=[0.1, 0.2, 0.3], std=[0.5, 0.6, 0.7])
 
 
-@pytest.fixture(scope="module")
-def tf():
-    if keras.config.backend() != "tensorflow":
-        pytest.skip("does not depend on the backend")
-    return pytest.importorskip("tensorflow")
-
-
 def objects(*values):
     array = np.empty(len(values), object)
     array[:] = values
@@ -210,6 +203,7 @@ def test_inside_a_model(converter):
         converter(keras.Input((60, 80, 1)))
 
 
+@pytest.mark.backends
 def test_is_compiled_and_differentiable():
     """The mean of a stretched image depends on each pixel, and on none more."""
     converter = ImageConverter(8, crop_to_aspect_ratio=False, interpolation="box")
@@ -281,6 +275,7 @@ def test_in_tf_data(tf, converter, path):
     np.testing.assert_array_equal(next(iter(decoded)), expected)
 
 
+@pytest.mark.backends("tensorflow")
 def test_takes_eager_strings_and_numbers(tf, converter, path):
     expected = converter(PHOTO)
     np.testing.assert_array_equal(converter(tf.constant([str(path)]))[0], expected)
@@ -309,9 +304,8 @@ def test_tf_data_refuses(tf, converter, path):
         next(iter(missing))
 
 
+@pytest.mark.backends("torch", "jax")
 def test_never_imports_tensorflow(path):
-    if keras.config.backend() == "tensorflow":
-        pytest.skip("the backend itself")
     run_python(
         """
         import sys

@@ -16,6 +16,7 @@ SLOPES = {
 }
 
 
+@pytest.mark.backends
 @pytest.mark.parametrize("num_heads", SLOPES)
 def test_slopes(num_heads):
     scores = np.random.default_rng(0).normal(size=(2, num_heads, 3, 4))
@@ -32,6 +33,7 @@ def test_equal_to_keras_hub(num_heads):
     assert_close(ours, theirs)
 
 
+@pytest.mark.backends
 def test_far_keys_in_half_precision():
     """The score of each of 600 keys is rounded once, after the bias."""
     scores = keras.ops.zeros((1, 1, 1, 600), "bfloat16")

@@ -56,17 +56,24 @@ def test_writes_and_attends(layer, peer):
     assert_close(cache, their_cache)
 
 
+@pytest.mark.backends
 def test_compiles_with_the_place_as_a_tensor(layer, compiled):
-    def step(x, cache, place):
-        return layer(x, x, cache=cache, cache_update_index=place)
+    """Step by step, what Keras' layer gives all at once."""
+    all_at_once = compiled(lambda x: layer(x, x, attention_mask=CAUSAL))
+    expected = to_numpy(all_at_once(keras.ops.convert_to_tensor(X)))
 
-    x = keras.ops.convert_to_tensor(X[:, :1])
-    cache = keras.ops.convert_to_tensor(CACHE + 1)
-    y, filled = compiled(step)(x, cache, keras.ops.convert_to_tensor(2))
-    expected, expected_cache = step(x, cache, 2)
-    assert_close(y, expected)
-    assert_close(filled, expected_cache)
-    assert_close(filled[:, :, :2], CACHE[:, :, :2] + 1)
+    @compiled
+    def step(x, mask, cache, place):
+        return layer(x, x, None, mask, cache, place)
+
+    cache = keras.ops.convert_to_tensor(CACHE)
+    for place in range(4):
+        at = slice(place, place + 1)
+        x, mask = (keras.ops.convert_to_tensor(t[:, at]) for t in (X, CAUSAL))
+        y, filled = step(x, mask, cache, keras.ops.convert_to_tensor(place))
+        assert_close(y, expected[:, at])
+        assert_close(filled[:, :, :place], cache[:, :, :place], rtol=0, atol=0)
+        cache = filled
 
 
 def test_reads_alone(layer, peer):

@@ -25,6 +25,7 @@ def test_equal_to_keras_hub(share_weights):
     assert_close(ours(X), theirs(X))
 
 
+@pytest.mark.backends
 def test_learns(compiled):
     layer = layers.FNetEncoder(6, dropout=0.1)
     model = keras.Sequential([keras.Input((4, 8)), layer])
@@ -37,6 +38,7 @@ def test_learns(compiled):
     assert_close(compiled(layer)(X), model.predict(X, verbose=0))
 
 
+@pytest.mark.backends
 def test_dropout_is_for_training():
     layer = layers.FNetEncoder(6, dropout=0.5)
     still = to_numpy(layer(X))

@@ -22,6 +22,7 @@ def table(layer):
     return to_numpy(layer.position_embeddings)
 
 
+@pytest.mark.backends
 def test_looks_up_rows(layer, table):
     assert_close(layer(X), np.broadcast_to(table[:3], X.shape))
     assert_close(layer(X, start_index=3), np.broadcast_to(table[3:], X.shape))
@@ -31,6 +32,7 @@ def test_looks_up_rows(layer, table):
     assert_close(layer(more), np.broadcast_to(table[:3], more.shape))
 
 
+@pytest.mark.backends
 def test_given_positions(layer, table):
     positions = np.array([[5, 0, 1], [2, 2, 4]])
     assert_close(layer(X, positions=positions), table[positions])

@@ -20,6 +20,7 @@ def expected(x, positions, max_wavelength=10000, scaling_factor=1):
     return np.concatenate([turned.real, turned.imag], axis=-1)
 
 
+@pytest.mark.backends
 def test_turns_pairs():
     layer = layers.RotaryEmbedding(max_wavelength=50, scaling_factor=3)
     assert_close(layer(X), expected(X, [0, 1, 2], 50, 3))
@@ -52,6 +53,7 @@ def test_scores_depend_on_distance():
     assert_close(*scores)
 
 
+@pytest.mark.backends
 def test_far_positions_in_half_precision():
     """Tables are made in float32: 16 bit cannot tell 1000 from 1001."""
     layer = layers.RotaryEmbedding(dtype="bfloat16")

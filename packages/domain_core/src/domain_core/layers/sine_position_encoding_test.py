@@ -17,6 +17,7 @@ def expected(positions, width, max_wavelength=10000):
     return table
 
 
+@pytest.mark.backends
 @pytest.mark.parametrize("width", [4, 5])
 def test_formula(width):
     x = np.ones((2, 3, width), "float32")

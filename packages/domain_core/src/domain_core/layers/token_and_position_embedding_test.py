@@ -17,6 +17,7 @@ def layer():
     return layer
 
 
+@pytest.mark.backends
 def test_sum(layer):
     tokens = to_numpy(layer.token_embedding.embeddings)
     positions = to_numpy(layer.position_embedding.position_embeddings)
@@ -36,6 +37,7 @@ def test_equal_to_keras_hub(layer):
     assert_close(layer(IDS, start_index=2), peer(IDS, start_index=2))
 
 
+@pytest.mark.backends
 def test_ids_are_whole_in_half_precision():
     """Of floats in 16 bit, 257 would be 256."""
     layer = layers.TokenAndPositionEmbedding(300, 3, 4, dtype="mixed_bfloat16")

@@ -1,13 +1,20 @@
 """The decoder block against KerasHub's, step by step, and as part of models."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
 
 from domain_core import layers
+from domain_core.layers.attention_test import (
+    as_bias,
+    attention_by_hand,
+    block_by_hand,
+    by_hand,
+    randomize,
+)
 from domain_core.testing import assert_close, to_numpy
-
-hub = pytest.importorskip("keras_hub", reason="the reference").layers
 
 NAMES = {
     "/out/": "/attention_output/",
@@ -28,6 +35,7 @@ CACHE, SOURCE_CACHE = (np.zeros((3, 2, size, 2, 4), "float32") for size in (4, 5
 
 
 def build(share_weights, source, **arguments):
+    hub = pytest.importorskip("keras_hub", reason="the reference").layers
     arguments = ARGUMENTS | arguments
     ours, theirs = (module.TransformerDecoder(**arguments) for module in (layers, hub))
     ours(X, source), theirs(X, source)
@@ -69,6 +77,47 @@ def test_cross_attention_equal_to_keras_hub(cross_pair, padding_mask, attention_
         for layer in cross_pair
     )
     assert_close(ours, theirs)
+
+
+@pytest.mark.backends
+@pytest.mark.parametrize("normalize_first", [False, True])
+def test_compiled_steps_and_by_hand(compiled, normalize_first):
+    layer = layers.TransformerDecoder(**ARGUMENTS, normalize_first=normalize_first)
+    layer(X, SOURCE)
+    randomize(layer)
+    attend = functools.partial(
+        attention_by_hand, layer.self_attention, bias=as_bias(np.tri(4)[None])
+    )
+    look = functools.partial(
+        attention_by_hand,
+        layer.cross_attention,
+        source=SOURCE,
+        bias=as_bias(SOURCE_PADDING[:, None]),
+    )
+    parts = [
+        (lambda x: attend(x, x), layer.self_attention_norm),
+        (look, layer.cross_attention_norm),
+        (functools.partial(by_hand, layer.feedforward), layer.feedforward_norm),
+    ]
+    expected = block_by_hand(X, parts, normalize_first)
+
+    @compiled
+    def step(x, cache, to_cross, index):
+        return layer(
+            x,
+            SOURCE,
+            encoder_padding_mask=SOURCE_PADDING,
+            self_attention_cache=cache,
+            self_attention_cache_update_index=index,
+            cross_attention_cache=to_cross,
+            cross_attention_cache_update_index=0,
+        )
+
+    caches = [keras.ops.convert_to_tensor(cache) for cache in (CACHE, SOURCE_CACHE)]
+    for index in range(4):
+        x = keras.ops.convert_to_tensor(X[:, index : index + 1])
+        y, *caches = step(x, *caches, keras.ops.convert_to_tensor(index))
+        assert_close(y, expected[:, index : index + 1])
 
 
 def test_step_by_step_equals_all_at_once(pair):

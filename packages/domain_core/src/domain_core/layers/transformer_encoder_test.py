@@ -1,13 +1,20 @@
 """The encoder block against KerasHub's, and as part of models."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
 
 from domain_core import layers
+from domain_core.layers.attention_test import (
+    as_bias,
+    attention_by_hand,
+    block_by_hand,
+    by_hand,
+    randomize,
+)
 from domain_core.testing import assert_close, to_numpy
-
-hub = pytest.importorskip("keras_hub", reason="the reference").layers
 
 NAMES = {
     "block/": "",
@@ -29,6 +36,7 @@ IDS = np.array([[3, 1, 4, 0], [1, 5, 0, 0], [9, 2, 6, 5]], "int32")
 
 @pytest.fixture(scope="module", params=[False, True], ids=["post-norm", "pre-norm"])
 def pair(request, share_weights):
+    hub = pytest.importorskip("keras_hub", reason="the reference").layers
     arguments = ARGUMENTS | {"normalize_first": request.param}
     ours, theirs = (
         layers.TransformerEncoder(**arguments),
@@ -44,6 +52,22 @@ def pair(request, share_weights):
 def test_equal_to_keras_hub(pair, padding_mask, attention_mask):
     ours, theirs = (layer(X, padding_mask, attention_mask) for layer in pair)
     assert_close(ours, theirs)
+
+
+@pytest.mark.backends
+@pytest.mark.parametrize("normalize_first", [False, True])
+def test_compiled_and_by_hand(compiled, normalize_first):
+    layer = layers.TransformerEncoder(6, 2, normalize_first=normalize_first)
+    layer(X)
+    randomize(layer)
+    bias, block = as_bias(PADDING[:, None] & PAIRS), layer.block
+    attend = functools.partial(attention_by_hand, block.attention, bias=bias)
+    parts = [
+        (lambda x: attend(x, x), block.attention_norm),
+        (functools.partial(by_hand, block.feedforward), block.feedforward_norm),
+    ]
+    received = compiled(lambda x: layer(x, PADDING, PAIRS))(X)
+    assert_close(received, block_by_hand(X, parts, normalize_first))
 
 
 def test_attention_scores(pair):
@@ -85,6 +109,7 @@ def model_of(**kwargs):
     )
 
 
+@pytest.mark.backends
 def test_learns_in_a_sequential_model():
     model = model_of(dropout=0.2)
     before = {weight.path: to_numpy(weight) for weight in model.weights}
@@ -96,6 +121,7 @@ def test_learns_in_a_sequential_model():
         assert (moved > 1e-7) != weight.path.endswith("key/bias"), weight.path
 
 
+@pytest.mark.backends
 def test_padding_changes_no_prediction():
     model = model_of()
     wide, narrow = model.predict(IDS[1:2], verbose=0), to_numpy(model(IDS[1:2, :2]))
@@ -107,20 +133,6 @@ def test_dropout_is_for_training():
     still = to_numpy(layer(X))
     assert_close(layer(X, training=False), still, rtol=0, atol=0)
     assert np.abs(to_numpy(layer(X, training=True)) - still).max() > 0.1
-
-
-def test_compiles(pair, compiled):
-    assert_close(compiled(lambda x: pair[0](x, PADDING))(X), pair[0](X, PADDING))
-
-
-@pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize` method")
-def test_int8_takes_the_layer_calls():
-    model = keras.Sequential([keras.Input((4, 8)), layers.TransformerEncoder(6, 2)])
-    before = to_numpy(model(X))
-    model.quantize("int8")
-    # 127 steps per row in each of a few layers: a few percent of the range.
-    difference = np.abs(to_numpy(model(X)) - before).max()
-    assert 0 < difference < 0.1 * np.ptp(before)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,8 @@ import pytest
 from domain_core import ops
 from domain_core.testing import assert_close, to_numpy
 
+pytestmark = pytest.mark.backends
+
 EPSILON = 1e-5
 
 

@@ -52,6 +52,7 @@ def collect(values):
     return flat.reshape(len(flat), rows, columns, -1)
 
 
+@pytest.mark.backends
 @pytest.mark.parametrize("height", [6, 7])
 @pytest.mark.parametrize(
     ("size", "stride", "dilation", "padding"),
@@ -86,6 +87,7 @@ def x_of(array):
     return keras.ops.convert_to_tensor(array)
 
 
+@pytest.mark.backends
 @pytest.mark.parametrize("height", [1, 6, 7])
 @pytest.mark.parametrize(
     ("size", "stride", "padding"),
@@ -102,6 +104,7 @@ def test_max_pool2d(height, size, stride, padding):
     assert_close(received, expected, rtol=0, atol=0)
 
 
+@pytest.mark.backends
 def test_a_kernel_keeps_its_values_in_another_order():
     value, update = random(3, 3, 4, 5), random(3, 3, 4, 5, seed=1)
     kernel = keras.Variable(value)
@@ -128,6 +131,7 @@ def test_fused_adam_on_a_kernel_in_order():
         assert_close(received, expected)
 
 
+@pytest.mark.backends
 def test_dilated_convolutions_have_gradients():
     """TensorFlow's own `conv2d` has none on a CPU."""
     x, kernel = random(2, 9, 8, 3), random(3, 3, 3, 4)

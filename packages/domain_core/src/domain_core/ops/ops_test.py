@@ -9,6 +9,8 @@ import pytest
 from domain_core import ops
 from domain_core.testing import assert_close, to_numpy
 
+pytestmark = pytest.mark.backends
+
 
 def random(*shape, seed=0):
     return np.random.default_rng(seed).normal(size=shape).astype("float32")

@@ -29,14 +29,15 @@ def contracts(package: ModuleType, contract: type) -> list[type]:
             importlib.import_module(".".join([package.__name__, *parts]))
     return [
         kind
-        for kind in _subclasses(contract)
+        for kind in subclasses(contract)
         if kind.__module__.startswith(package.__name__) and hasattr(kind, "cls")
     ]
 
 
-def _subclasses(kind: type) -> list[type]:
+def subclasses(kind: type) -> list[type]:
+    """Returns the classes below one, all generations."""
     direct: list[type] = kind.__subclasses__()
-    return direct + [further for one in direct for further in _subclasses(one)]
+    return direct + [further for one in direct for further in subclasses(one)]
 
 
 def without_contract(package: ModuleType, kinds: list[type]) -> list[str]:

@@ -125,7 +125,7 @@ _PUNCTUATION = tuple(".,;:!?'\"()[]{}<>/\\|@#$%^&*-_=+~`") + (
 
 
 @functools.cache
-def mixed_corpus(count: int = 20_000) -> tuple[str, ...]:
+def mixed_corpus(count: int = 2000) -> tuple[str, ...]:
     """Returns lines that mix what tokenizers disagree about, the same each time.
 
     Prose and code of the standard library; words of 16 scripts with spaces, control

@@ -33,6 +33,8 @@ class TokenizerFilesContract(TokenizerCase):
     def test_assets(self, tokenizer: Any, files: Path) -> None:
         names = sorted(path.name for path in files.iterdir())
         assert names == sorted(tokenizer.file_assets)
+        # Which may be large, so it is not kept as it was passed.
+        assert not any(map(tokenizer.arguments.get, tokenizer.asset_config_keys))
         again = self.empty()
         again.load_assets(files)
         assert again.get_config() == tokenizer.get_config()

@@ -148,9 +148,12 @@ class TokenizerInputsContract(TokenizerCase):
         if self.lossless and not self.drops_nul:
             assert tokenizer.decode(ids) == texts
 
-    def test_time_is_linear(self, tokenizer: Any) -> None:
+    @pytest.mark.parametrize(
+        "longest", [1_000_000, pytest.param(10_000_000, marks=pytest.mark.large)]
+    )
+    def test_time_is_linear(self, tokenizer: Any, longest: int) -> None:
         tokenizer("a")
-        few, many = "x" * (self.longest // 20), "x" * self.longest
+        few, many = "x" * (longest // 20), "x" * longest
         base, long = _seconds(tokenizer, few), _seconds(tokenizer, many)
         # 20 times as many: a square would be 400 times as long. The bounds leave room
         # for a busy machine; what they are about takes minutes where it goes wrong.

@@ -1,4 +1,8 @@
-"""Engines under tokenizers and text preprocessors, on NumPy and compiled code."""
+"""Engines under tokenizers and text preprocessors, on NumPy and compiled code.
+
+A folder for each kind of tokenizer, and `rows` for what comes after: packers, maskers,
+random changes. Files named `graph*.py` hold operations of TensorFlow graphs.
+"""
 
 from domain_core.arrays.ragged import Ragged as Ragged
 from domain_core.text.byte_pair.engine import BytePairEngine as BytePairEngine
@@ -10,7 +14,7 @@ from domain_core.text.rows.masking import MaskedLMMaskGenerator as MaskedLMMaskG
 from domain_core.text.rows.multi_segment_packer import (
     MultiSegmentPacker as MultiSegmentPacker,
 )
-from domain_core.text.rows.packing import Packed as Packed
+from domain_core.text.rows.packed_rows import Packed as Packed
 from domain_core.text.rows.random_deletion import RandomDeletion as RandomDeletion
 from domain_core.text.rows.random_swap import RandomSwap as RandomSwap
 from domain_core.text.rows.start_end_packer import StartEndPacker as StartEndPacker

@@ -1,13 +1,8 @@
-import keras
 import numpy as np
 import pytest
 
 from domain_core.text import chunk_cache
 from domain_core.text.chunk_cache import ChunkCache, ids_as_bytes, rows_from_bytes
-
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "jax", reason="does not depend on the backend"
-)
 
 
 def codes(chunks):

@@ -12,7 +12,7 @@ import numpy as np
 from domain_core.arguments import as_positive_int
 from domain_core.arrays.host_call import to_host
 from domain_core.text.rows.context_windows import overlapping
-from domain_core.text.rows.packing import require_room
+from domain_core.text.rows.packed_rows import require_room
 from domain_core.text.text_inputs import as_texts
 
 _SIDES = ("right", "left")

@@ -1,6 +1,5 @@
 import re
 
-import keras
 import numpy as np
 import pytest
 
@@ -62,11 +61,8 @@ def test_policies():
 
 
 @pytest.mark.parametrize("strip_left", [(), ("<mask>",)])
-def test_graph_agrees(strip_left):
-    if keras.backend.backend() != "tensorflow":
-        pytest.skip("does not depend on the backend")
+def test_graph_agrees(tf, strip_left):
     pytest.importorskip("tensorflow_text")
-    tf = pytest.importorskip("tensorflow")
     from domain_core.text.graph_special_tokens import encode_around
 
     texts = ["x<a>y", "", "<a><a>b", "no", " \u2003<mask>é", "a <mask>", "<mask> <a>"]

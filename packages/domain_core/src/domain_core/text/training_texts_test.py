@@ -1,4 +1,3 @@
-import keras
 import numpy as np
 import pytest
 
@@ -18,10 +17,7 @@ def test_iterables_of_texts():
     assert list(training_texts(text for text in ())) == []
 
 
-def test_datasets():
-    if keras.backend.backend() != "tensorflow":
-        pytest.skip("does not depend on the backend")
-    tf = pytest.importorskip("tensorflow")
+def test_datasets(tf):
     dataset = tf.data.Dataset.from_tensor_slices(["a", "é", "c"])
     assert list(training_texts(dataset)) == ["a", "é", "c"]
     assert list(training_texts(dataset.batch(2))) == ["a", "é", "c"]

@@ -246,7 +246,7 @@ class BytePairTokenizer(Tokenizer):
     @property
     def special_tokens(self) -> list[str]:
         """Tokens with a meaning of their own."""
-        own = getattr(self, "unsplittable_tokens", ())
+        own = self.unsplittable_tokens
         return list(dict.fromkeys([*super().special_tokens, *own]))
 
     @classmethod

@@ -2,13 +2,12 @@ import io
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 
-import keras
 import numpy as np
 import pytest
 
 from domain_core.serialization import from_json, to_json
 from domain_core.testing.data import shared_data
-from domain_core.testing.texts import mixed_corpus, real_texts
+from domain_core.testing.texts import real_texts
 from domain_core.text.sentence_piece.model import (
     NORMAL,
     USER_DEFINED,
@@ -50,17 +49,9 @@ def models(unigram):
 
 
 @pytest.fixture(scope="module")
-def tf():
-    if keras.backend.backend() != "tensorflow":
-        pytest.skip("does not depend on the backend")
+def tf(tf):
     pytest.importorskip("tensorflow_text")
-    return pytest.importorskip("tensorflow")
-
-
-@pytest.fixture
-def once():
-    if keras.backend.backend() != "torch":
-        pytest.skip("does not depend on the backend")
+    return tf
 
 
 class Chat(SentencePieceTokenizer):
@@ -77,8 +68,8 @@ def chat_model(unigram):
 
 
 @pytest.mark.parametrize("name", ["unigram", "byte-pair", "llama"])
-def test_ids_equal_those_of_sentencepiece(once, models, name):
-    texts = list(mixed_corpus())
+def test_ids_equal_those_of_sentencepiece(models, corpus, name):
+    texts = list(corpus)
     processor = spm.SentencePieceProcessor(model_proto=models[name])
     tokenizer = SentencePieceTokenizer(models[name])
     ids = tokenizer.encode_batch(texts).to_list()
@@ -94,8 +85,8 @@ def test_ids_equal_those_of_sentencepiece(once, models, name):
 @pytest.mark.parametrize("name", ["unigram", "byte-pair", "llama"])
 @pytest.mark.parametrize("ends", [{}, {"add_bos": True, "add_eos": True}])
 @pytest.mark.parametrize("graph", [False, True])
-def test_routes_agree(tf, models, name, ends, graph):
-    texts = [t for t in mixed_corpus(3000) if len(t) < 2000]
+def test_routes_agree(tf, models, few_lines, name, ends, graph):
+    texts = [t for t in few_lines if len(t) < 2000]
     expected = SentencePieceTokenizer(models[name], **ends)(texts)
     tokenizer = SentencePieceTokenizer(models[name], **ends, graph=graph)
     assert tf.function(tokenizer)(tf.constant(texts)).to_list() == expected
@@ -117,9 +108,9 @@ def test_special_tokens_in_graph(tf, chat_model, graph):
         assert tf.function(tokenizer)(tf.constant(texts)).to_list() == expected
 
 
-def test_equal_to_keras_hub(tf, unigram):
+def test_equal_to_keras_hub(tf, unigram, few_lines):
     hub = pytest.importorskip("keras_hub").tokenizers.SentencePieceTokenizer
-    texts = [t for t in mixed_corpus(2000) if len(t) < 2000]
+    texts = [t for t in few_lines if len(t) < 2000]
     for options in ({}, {"add_bos": True, "sequence_length": 9}):
         ours = SentencePieceTokenizer(unigram, **options)
         theirs = hub(unigram, **options)(texts)
@@ -189,7 +180,7 @@ def test_config_assets_pickle(unigram, tmp_path):
         SentencePieceTokenizer.from_config({**config, "proto": "/etc/passwd"})
 
 
-def test_threads(once, unigram):
+def test_threads(unigram):
     tokenizer = SentencePieceTokenizer(unigram)
     texts = list(real_texts(200))
     expected = tokenizer(texts)
@@ -197,7 +188,7 @@ def test_threads(once, unigram):
         assert all(ids == expected for ids in pool.map(tokenizer, [texts] * 8))
 
 
-def test_damaged_models(once, unigram):
+def test_damaged_models(unigram):
     draw = np.random.default_rng(0)
     for cut in draw.integers(0, len(unigram), 60):
         try:
@@ -248,12 +239,12 @@ def test_edits_of_models(unigram):
         ),
     ],
 )
-def test_refuses(once, unigram, call, message):
+def test_refuses(unigram, call, message):
     with pytest.raises(ValueError, match=message):
         call(unigram)
 
 
-def test_defined_results(once, unigram):
+def test_defined_results(unigram):
     tokenizer = SentencePieceTokenizer(unigram)
     assert tokenizer([]) == []
     assert tokenizer(["", "  "]) == [[], []]

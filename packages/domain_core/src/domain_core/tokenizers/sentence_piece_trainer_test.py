@@ -1,14 +1,7 @@
-import keras
 import pytest
 
 from domain_core.testing.texts import real_texts
 from domain_core.tokenizers import SentencePieceTokenizer, compute_sentence_piece_proto
-
-
-@pytest.fixture(autouse=True)
-def once():
-    if keras.backend.backend() not in ("torch", "tensorflow"):
-        pytest.skip("does not depend on the backend")
 
 
 @pytest.mark.parametrize("model_type", ["unigram", "bpe", "word", "char"])
@@ -36,10 +29,7 @@ def test_files_and_case(tmp_path):
     assert folding("THE").tolist() == folding("the").tolist()
 
 
-def test_dataset():
-    if keras.backend.backend() != "tensorflow":
-        pytest.skip("needs TensorFlow")
-    tf = pytest.importorskip("tensorflow")
+def test_dataset(tf):
     texts = list(real_texts(400))
     dataset = tf.data.Dataset.from_tensor_slices(texts).batch(64)
     expected = compute_sentence_piece_proto(iter(texts), 300)

@@ -1,6 +1,5 @@
 """What the base class does for a tokenizer that somebody else writes."""
 
-import keras
 import numpy as np
 import pytest
 
@@ -38,13 +37,6 @@ class Words(Tokenizer):
 
     def tokenize(self, inputs):
         return [[len(word) for word in text.split()] for text in inputs]
-
-
-@pytest.fixture(scope="module")
-def tf():
-    if keras.backend.backend() != "tensorflow":
-        pytest.skip("does not depend on the backend")
-    return pytest.importorskip("tensorflow")
 
 
 def test_shapes_and_types():

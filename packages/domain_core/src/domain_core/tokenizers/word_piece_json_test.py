@@ -3,16 +3,11 @@
 import json
 from pathlib import Path
 
-import keras
 import pytest
 
 from domain_core.testing.texts import mixed_corpus
 from domain_core.tokenizers import WordPieceTokenizer
 from domain_core.tokenizers.bert_word_piece_tokenizer import BertWordPieceTokenizer
-
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "jax", reason="does not depend on the backend"
-)
 
 SPECIAL = ["[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]"]
 
@@ -25,7 +20,7 @@ def test_reads_a_published_file():
     reference = tokenizers.Tokenizer.from_file(str(path))
     reference.no_truncation()
     reference.no_padding()
-    texts = [*mixed_corpus()[::5], "a [MASK]b [sep][SEP]"]
+    texts = [*mixed_corpus(), "a [MASK]b [sep][SEP]"]
     expected = reference.encode_batch(texts, add_special_tokens=False)
     assert tokenizer(texts) == [e.ids for e in expected]
 
@@ -46,7 +41,7 @@ def test_what_is_written_is_read(lowercase, strip_accents, tmp_path):
     )
     path = tmp_path / "tokenizer.json"
     tokenizer.save_tokenizer_json(path)
-    texts = ["Éa ÉA abc[X]a [x] [MASK]漢字a ßз", *mixed_corpus()[::40]]
+    texts = ["Éa ÉA abc[X]a [x] [MASK]漢字a ßз", *mixed_corpus()[::4]]
     reference = tokenizers.Tokenizer.from_file(str(path))
     assert tokenizer(texts) == [e.ids for e in reference.encode_batch(texts)]
     again = BertWordPieceTokenizer.from_tokenizer_json(

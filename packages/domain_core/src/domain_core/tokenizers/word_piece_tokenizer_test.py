@@ -221,10 +221,7 @@ def test_a_missing_package_is_named(monkeypatch):
         WordPieceTokenizer(VOCABULARY)("a")
 
 
-def test_inside_tf_data():
-    if keras.backend.backend() != "tensorflow":
-        pytest.skip("does not depend on the backend")
-    tf = pytest.importorskip("tensorflow")
+def test_inside_tf_data(tf):
     texts = [text for text in NASTY_TEXTS if "\0" not in text]
     tokenizer = WordPieceTokenizer(VOCABULARY, lowercase=True)
     dataset = tf.data.Dataset.from_tensor_slices(texts).batch(5)

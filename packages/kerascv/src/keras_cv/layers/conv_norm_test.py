@@ -50,6 +50,7 @@ def data():
     return rng.normal(2, 3, (4, 7, 8, 3)), rng.normal(size=(4, 4, 4, 4))
 
 
+@pytest.mark.backends
 @pytest.mark.parametrize("padding", ["same", "symmetric"])
 def test_one_step_changes_weights_and_moving_statistics_alike(padding):
     short, plain = pair(padding=padding)
@@ -82,6 +83,7 @@ def test_a_frozen_norm_uses_and_keeps_its_statistics():
     assert_close(short.layers[-1].conv.kernel, plain.layers[-1].conv.kernel)
 
 
+@pytest.mark.backends
 def test_half_precision_keeps_statistics_in_float32():
     short, plain = pair(dtype="mixed_bfloat16")
     x, _ = data()
@@ -108,3 +110,17 @@ def test_what_only_a_layer_call_honours():
     assert len(short.losses) == 1
     layer.norm.dtype_policy = keras.dtype_policies.get("bfloat16")
     assert keras.backend.standardize_dtype(short(x).dtype) == "bfloat16"
+
+
+@pytest.mark.backends
+def test_lora_takes_part():
+    short, _ = pair()
+    layer = short.layers[-1]
+    x, _ = data()
+    usual = to_numpy(short(x))
+    layer.conv.enable_lora(2)
+    layer.conv.lora_kernel_b.assign(np.ones(layer.conv.lora_kernel_b.shape))
+    received = to_numpy(short(x))
+    assert np.abs(received - usual).max() > 0.1
+    layer.short = False
+    assert_close(short(x), received)

@@ -29,6 +29,7 @@ def paper_probability(rate, size, block):
     return 1 - (1 - gamma) ** covering
 
 
+@pytest.mark.backends
 @pytest.mark.parametrize(("size", "block"), [((7, 5), (3, 2)), ((4, 9), (4, 1))])
 def test_each_cell_is_dropped_as_often_as_in_the_paper(size, block):
     samples = 4000
@@ -68,6 +69,7 @@ def test_all_dropped_is_zero():
     assert 0 in [to_numpy(layer(x, training=True)).sum() for _ in range(5)]
 
 
+@pytest.mark.backends
 def test_a_seed_reproduces_the_draws():
     x = np.ones((8, 11, 6, 4), "float32")
     first, again, other = (
@@ -88,9 +90,8 @@ def test_without_drops_the_input_comes_back(rate, training):
     assert y.tobytes() == x.tobytes()
 
 
+@pytest.mark.backends("tensorflow")
 def test_sizes_unknown_to_a_tensorflow_graph():
-    if keras.config.backend() != "tensorflow":
-        pytest.skip("only TensorFlow's graphs have unknown sizes when they run")
     import tensorflow as tf
 
     layer = DropBlock2D(0.4, (3, 2), seed=0)

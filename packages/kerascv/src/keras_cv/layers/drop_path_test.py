@@ -10,6 +10,7 @@ def images(batch=4):
     return np.random.default_rng(0).uniform(1, 2, (batch, 3, 2, 5)).astype("float32")
 
 
+@pytest.mark.backends
 def test_drops_whole_samples_and_scales_the_rest():
     x = images(4000)
     ratio = to_numpy(DropPath(0.3, seed=0)(x, training=True)) / x
@@ -40,6 +41,7 @@ def test_kept_samples_are_those_of_transformers():
     assert_close(ours[both], theirs[both])
 
 
+@pytest.mark.backends
 def test_a_seed_reproduces_the_draws():
     x = np.ones((64, 1), "float32")
     first, again, other = (

@@ -54,6 +54,7 @@ def test_top_down_path_is_that_of_transformers():
         assert_close(received[level], x.permute(0, 2, 3, 1).numpy())
 
 
+@pytest.mark.backends
 @pytest.mark.parametrize("sizes", [HALVES, ODD])
 def test_parity_with_operations_of_torch(sizes):
     torch = pytest.importorskip("torch")

@@ -48,16 +48,15 @@ def apply(layer, x, half=None, **kwargs):
     return [layer(x, **kwargs)]
 
 
-def make_model(name):
-    """Returns a model whose every weight the layer can pass gradients to."""
-    inputs = keras.Input((None, None, 4))
+def outputs_of(name, inputs, own_name):
+    """Returns a tensor to whose every weight the layer can pass gradients."""
     x = keras.layers.Conv2D(4, 3, padding="same")(inputs)
     half = None
     if name == "FeaturePyramid":
         half = keras.layers.Conv2D(4, 3, strides=2, padding="same")(x)
-    maps = apply(MAKE[name](name="layer"), x, half)
+    maps = apply(MAKE[name](name=own_name), x, half)
     pools = [keras.layers.GlobalAveragePooling2D()(y) for y in maps]
-    return keras.Model(inputs, keras.layers.Concatenate()([inputs[:, 0, 0], *pools]))
+    return keras.layers.Concatenate()([inputs[:, 0, 0], *pools])
 
 
 def test_every_public_layer_is_tested():
@@ -84,9 +83,8 @@ def test_shape_and_dtype_are_known_before_the_call(name):
     assert layer.compute_output_shape(INPUT_SHAPES.get(name, FULL)) == expected
 
 
-# On JAX one of them: it compiles all operations anew for each.
 @pytest.mark.parametrize(
-    "dtype", ["float16"] if BACKEND == "jax" else ["bfloat16", "float16"]
+    "dtype", ["bfloat16", pytest.param("float16", marks=pytest.mark.backends)]
 )
 def test_half_precision_does_not_overflow(name, dtype):
     layer = MAKE[name](dtype=f"mixed_{dtype}")
@@ -112,20 +110,27 @@ def test_config_makes_an_equal_layer(name):
     assert again.dtype_policy.name == "mixed_bfloat16"
 
 
-def test_a_model_survives_training_and_a_file(name, tmp_path):
-    model = make_model(name)
+@pytest.mark.backends
+def test_all_train():
+    """In one model, whose every weight gets gradients."""
+    inputs = keras.Input((None, None, 4))
+    outputs = [outputs_of(name, inputs, name) for name in sorted(MAKE)]
+    model = keras.Model(inputs, keras.layers.Concatenate()(outputs))
     before = [to_numpy(weight) for weight in model.trainable_weights]
     # On torch Keras does not compile unless asked, and then for most of a minute.
-    jit_compile = BACKEND != "torch"
-    model.compile("sgd", "mse", jit_compile=jit_compile)
+    model.compile("sgd", "mse", jit_compile=BACKEND != "torch")
     y = np.random.default_rng(1).normal(size=(3, model.output_shape[-1]))
     model.fit(images(), y, batch_size=3, verbose=0)
     for weight, old in zip(model.trainable_weights, before, strict=True):
         assert np.isfinite(to_numpy(weight)).all(), weight.path
         assert (to_numpy(weight) != old).any(), weight.path
+    assert_close(model.predict(images(), verbose=0), model(images()))
 
+
+def test_a_model_survives_a_file(name, tmp_path):
+    inputs = keras.Input((None, None, 4))
+    model = keras.Model(inputs, outputs_of(name, inputs, "layer"))
     expected = to_numpy(model(images()))
-    assert_close(model.predict(images(), verbose=0), expected)
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
     assert type(again.get_layer("layer")) is type(model.get_layer("layer"))

@@ -1,4 +1,3 @@
-import keras
 import numpy as np
 import pytest
 
@@ -50,6 +49,7 @@ def copy_weights(theirs, ours):
             ours_weight.assign(value.detach().numpy())
 
 
+@pytest.mark.backends
 @pytest.mark.parametrize("training", [False, True])
 def test_parity_with_transformers(training):
     theirs, ours = peer(), SpatialPyramidPooling([1, 2, 3], num_channels=5)
@@ -79,9 +79,8 @@ def test_one_image_of_one_cell():
     assert np.isfinite(y).all()
 
 
+@pytest.mark.backends("tensorflow")
 def test_sizes_unknown_to_a_tensorflow_graph():
-    if keras.config.backend() != "tensorflow":
-        pytest.skip("only TensorFlow's graphs have unknown sizes when they run")
     import tensorflow as tf
 
     layer = SpatialPyramidPooling([2, 3], 5)

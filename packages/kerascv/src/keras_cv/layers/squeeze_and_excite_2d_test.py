@@ -16,6 +16,7 @@ def randomize(layer):
         weight.assign(random.normal(size=weight.shape))
 
 
+@pytest.mark.backends
 def test_formula():
     x = images()
     layer = SqueezeAndExcite2D(8, 3, "tanh", "relu")

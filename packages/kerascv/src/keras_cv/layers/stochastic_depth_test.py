@@ -10,6 +10,7 @@ def pair():
     return list(random.normal(size=(2, 3, 4, 5, 2)).astype("float32"))
 
 
+@pytest.mark.backends
 def test_training_adds_the_residual_of_all_samples_or_of_none():
     shortcut, residual = pair()
     layer = StochasticDepth(0.3, seed=0)
@@ -22,6 +23,7 @@ def test_training_adds_the_residual_of_all_samples_or_of_none():
     assert abs(np.mean(kept) - 0.7) < 5 * np.sqrt(0.3 * 0.7 / 400)
 
 
+@pytest.mark.backends
 def test_inference_adds_the_expected_residual():
     shortcut, residual = pair()
     y = StochasticDepth(0.3)((shortcut, residual))

@@ -189,20 +189,29 @@ def test_agrees_with_the_formula(name):
     np.testing.assert_allclose(value(loss(*arrays)), expected.mean(), rtol=1e-5)
 
 
-@each_case
-def test_compiled_with_gradients(name):
-    loss, arrays, formula = CASES[name]
-    expected = value(loss(*arrays))
-    np.testing.assert_allclose(
-        value(compiled(loss)(*tensors(*arrays))), expected, rtol=1e-5
-    )
-    found = gradients(lambda x: loss(tensors(arrays[0])[0], x), arrays[1])[0]
-    # So small that no edge of a box passes that of another.
-    step = np.random.default_rng(1).normal(size=found.shape) * 1e-6
-    high, low = (formula(arrays[0], arrays[1] + s).mean() for s in (step, -step))
-    if name != "ciou":  # whose weight of the aspect ratio is a constant
-        np.testing.assert_allclose((found * step).sum() * 2, high - low, rtol=1e-2)
-    assert np.isfinite(found).all() and np.abs(found).max() > 0
+@pytest.mark.backends
+def test_all_compiled_with_gradients():
+    """In one program for all: each takes predictions of its own."""
+    labels = [tensors(arrays[0])[0] for _, arrays, _ in CASES.values()]
+    predictions = [arrays[1] for _, arrays, _ in CASES.values()]
+
+    def each(*predictions):
+        pairs = zip(CASES.values(), labels, predictions, strict=True)
+        return keras.ops.stack([loss(y, x) for (loss, *_), y, x in pairs])
+
+    expected = [formula(*arrays).mean() for _, arrays, formula in CASES.values()]
+    received = value(compiled(each)(*tensors(*predictions)))
+    np.testing.assert_allclose(received, expected, rtol=1e-5)
+    found = gradients(each, *predictions)
+    for name, gradient in zip(CASES, found, strict=True):
+        _, arrays, formula = CASES[name]
+        # So small that no edge of a box passes that of another.
+        step = np.random.default_rng(1).normal(size=gradient.shape) * 1e-6
+        high, low = (formula(arrays[0], arrays[1] + s).mean() for s in (step, -step))
+        slope = (gradient * step).sum() * 2
+        if name != "ciou":  # whose weight of the aspect ratio is a constant
+            np.testing.assert_allclose(slope, high - low, rtol=1e-2, err_msg=name)
+        assert np.isfinite(gradient).all() and np.abs(gradient).max() > 0, name
 
 
 @each_case

@@ -65,9 +65,8 @@ def test_tokens_are_those_of_sacrebleu(corpus):
         assert Bleu()._tokenized([text]) == [split(text.rstrip()).split()]
 
 
+@pytest.mark.backends("tensorflow")
 def test_smoothing_equals_upstream():
-    if keras.config.backend() != "tensorflow":
-        pytest.skip("upstream's metric needs TensorFlow, ours is the same everywhere")
     upstream = pytest.importorskip("keras_hub").metrics.Bleu(smooth=True)
     references = [["a b c d e"], ["f g h"], ["i"]]
     translations = ["a b c x", "f g h", ""]
@@ -96,9 +95,8 @@ def test_forms(y_true, y_pred):
     assert float(Bleu()(y_true, y_pred)) == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.backends("tensorflow")
 def test_tensorflow_tensors():
-    if keras.config.backend() != "tensorflow":
-        pytest.skip("its tensors come with it")
     import tensorflow as tf
 
     expected = float(Bleu()([["a b c d e", "z"], ["f"]], ["a b c d f", "f"]))
@@ -118,6 +116,7 @@ def test_nothing_is_zero(smooth):
     assert float(Bleu(max_order=1)([""], ["a"])) == 0
 
 
+@pytest.mark.backends
 def test_batches_and_merging(corpus):
     references, translations = corpus
     whole = float(Bleu()(references, translations))

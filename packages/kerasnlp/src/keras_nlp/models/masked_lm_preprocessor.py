@@ -11,7 +11,7 @@ from domain_core import serializable
 from domain_core.arrays.host_call import Spec
 from domain_core.arrays.operations import NUMPY, ArrayEngine
 from domain_core.text.rows.masking import MaskedLMMaskGenerator
-from domain_core.text.rows.packing import Packed, PadTo
+from domain_core.text.rows.packed_rows import Packed, PadTo
 from keras_nlp.models.text_classifier_preprocessor import (
     TextClassifierPreprocessor,
 )

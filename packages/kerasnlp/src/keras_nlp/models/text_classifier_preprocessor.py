@@ -16,9 +16,9 @@ from domain_core.arrays.host_call import (
     to_host,
 )
 from domain_core.arrays.operations import NUMPY, ArrayEngine, tensorflow_engine
-from domain_core.text.rows.conversion import as_tensor_rows
+from domain_core.text.rows.graph_rows import as_tensor_rows
 from domain_core.text.rows.multi_segment_packer import MultiSegmentPacker
-from domain_core.text.rows.packing import Packed, PadTo
+from domain_core.text.rows.packed_rows import Packed, PadTo
 from domain_core.text.text_inputs import as_segments
 
 

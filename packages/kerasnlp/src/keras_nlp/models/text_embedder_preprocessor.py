@@ -8,7 +8,7 @@ import numpy as np
 
 from domain_core import serializable
 from domain_core.arrays.ragged import Ragged
-from domain_core.text.rows.packing import PadTo
+from domain_core.text.rows.packed_rows import PadTo
 from keras_nlp.models.text_classifier_preprocessor import TextClassifierPreprocessor
 
 # Widths of batches: few, because some backends compile for each.

@@ -1,1 +1,1 @@
-"""Layers on rows of tokens: packers, maskers, random changes."""
+"""Layers on rows of tokens: packers, maskers, random changes; in NumPy or in graphs."""

@@ -13,13 +13,13 @@ from domain_core.arrays.ragged import Ragged
 from domain_core.arrays.random_stream import RandomStream, below, share
 from domain_core.remembered_arguments import RemembersArguments
 from domain_core.serialization import serializable
-from domain_core.text.rows.conversion import (
+from domain_core.text.rows.candidates import Candidates
+from domain_core.text.rows.graph_rows import (
     as_ragged_tensor,
     as_tensor_rows,
     like,
     rectangular,
 )
-from domain_core.text.rows.token_choice import Candidates
 from domain_core.text.text_inputs import as_rows
 
 _SELECTION = ("mask_positions", "mask_ids", "mask_weights")

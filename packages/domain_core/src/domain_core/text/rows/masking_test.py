@@ -1,6 +1,5 @@
 import pickle
 
-import keras
 import numpy as np
 import pytest
 
@@ -10,13 +9,6 @@ from domain_core.testing.graphs import in_graph, to_plain
 from domain_core.text.rows.masking import MaskedLMMaskGenerator
 
 MASK = 99
-
-
-@pytest.fixture(scope="module")
-def tf():
-    if keras.backend.backend() != "tensorflow":
-        pytest.skip("does not depend on the backend")
-    return pytest.importorskip("tensorflow")
 
 
 def generator(rate=0.15, **options):

@@ -7,8 +7,8 @@ from typing import Any
 from domain_core.arguments import check_choices
 from domain_core.arrays.operations import NUMPY, ArrayEngine
 from domain_core.serialization import serializable
+from domain_core.text.rows.packed_rows import Packed, PadTo, Value, as_special_tokens
 from domain_core.text.rows.packer import Packer
-from domain_core.text.rows.packing import Packed, PadTo, Value, as_special_tokens
 
 
 @serializable(package="domain_core")

@@ -2,7 +2,6 @@
 
 import itertools
 
-import keras
 import numpy as np
 import pytest
 
@@ -14,16 +13,7 @@ from domain_core.text.rows.multi_segment_packer import MultiSegmentPacker, _roun
 
 @pytest.fixture(scope="module")
 def upstream():
-    if keras.backend.backend() != "jax":
-        pytest.skip("does not depend on the backend")
     return pytest.importorskip("keras_hub").layers
-
-
-@pytest.fixture(scope="module")
-def tf():
-    if keras.backend.backend() != "tensorflow":
-        pytest.skip("does not depend on the backend")
-    return pytest.importorskip("tensorflow")
 
 
 def random_rows(random, batch, longest):

@@ -10,8 +10,8 @@ from domain_core.arrays.host_call import Spec, host_call, is_symbolic, rank, to_
 from domain_core.arrays.operations import NUMPY, ArrayEngine, tensorflow_engine
 from domain_core.arrays.ragged import Ragged
 from domain_core.remembered_arguments import RemembersArguments
-from domain_core.text.rows.conversion import as_tensor_rows
-from domain_core.text.rows.packing import (
+from domain_core.text.rows.graph_rows import as_tensor_rows
+from domain_core.text.rows.packed_rows import (
     SIDES,
     Packed,
     PadTo,

@@ -9,8 +9,8 @@ from domain_core.arrays.operations import ArrayEngine
 from domain_core.arrays.ragged import Ragged
 from domain_core.arrays.random_stream import share
 from domain_core.serialization import serializable
+from domain_core.text.rows.candidates import Candidates
 from domain_core.text.rows.token_augmentation import Predicate, TokenAugmentation
-from domain_core.text.rows.token_choice import Candidates
 
 
 @serializable(package="domain_core")

@@ -1,6 +1,5 @@
 """What RandomDeletion adds to what random_swap_test.py asks of both."""
 
-import keras
 import numpy as np
 import pytest
 
@@ -17,13 +16,6 @@ INPUTS = {
     "words": [WORDS, ["ä"], [], WORDS[::-1]],
     "one row of words": np.array(WORDS),
 }
-
-
-@pytest.fixture(scope="module")
-def tf():
-    if keras.backend.backend() != "tensorflow":
-        pytest.skip("does not depend on the backend")
-    return pytest.importorskip("tensorflow")
 
 
 def is_part(part, whole):

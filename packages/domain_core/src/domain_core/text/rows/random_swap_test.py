@@ -3,7 +3,6 @@
 import math
 import pickle
 
-import keras
 import numpy as np
 import pytest
 
@@ -23,13 +22,6 @@ INPUTS = {
     "words": [WORDS, ["ä"], [], WORDS[::-1]],
     "one row of words": np.array(WORDS),
 }
-
-
-@pytest.fixture(scope="module")
-def tf():
-    if keras.backend.backend() != "tensorflow":
-        pytest.skip("does not depend on the backend")
-    return pytest.importorskip("tensorflow")
 
 
 def plain_swaps(rows, rate, limit, skipped, seed, call):

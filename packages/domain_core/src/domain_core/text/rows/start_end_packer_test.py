@@ -1,6 +1,5 @@
 """Packing equals KerasHub's where that works; by hand elsewhere."""
 
-import keras
 import numpy as np
 import pytest
 
@@ -11,16 +10,7 @@ from domain_core.text.rows.start_end_packer import StartEndPacker
 
 @pytest.fixture(scope="module")
 def upstream():
-    if keras.backend.backend() != "jax":
-        pytest.skip("does not depend on the backend")
     return pytest.importorskip("keras_hub").layers
-
-
-@pytest.fixture(scope="module")
-def tf():
-    if keras.backend.backend() != "tensorflow":
-        pytest.skip("does not depend on the backend")
-    return pytest.importorskip("tensorflow")
 
 
 def random_rows(random, batch, longest):

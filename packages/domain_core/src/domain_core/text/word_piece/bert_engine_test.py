@@ -4,18 +4,12 @@ import pickle
 import threading
 from pathlib import Path
 
-import keras
 import pytest
 
 from domain_core.testing import NASTY_TEXTS, real_texts
 from domain_core.text import chunk_cache
 from domain_core.text.vocabulary import read_vocabulary
 from domain_core.text.word_piece.bert_engine import BertWordPieceEngine
-
-# Compiled code and a peer: the backend has no part in it.
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "jax", reason="does not depend on the backend"
-)
 
 SPECIAL = ("[CLS]", "[SEP]", "[PAD]", "[UNK]", "[MASK]")
 TEXTS = [*real_texts(1500), *NASTY_TEXTS]

@@ -8,37 +8,28 @@ import re
 import sys
 import unicodedata
 
-import keras
 import pytest
 
 from domain_core.testing.graphs import in_graph
-from domain_core.testing.texts import mixed_corpus
 from domain_core.text.graph_special_tokens import forbid_in_graph
 from domain_core.text.word_piece.bert_engine import BertWordPieceEngine
 from domain_core.text.word_piece.engine import WordPieceEngine
 from domain_core.text.word_piece.graph import _GRAPHS, word_piece_graph
 from domain_core.text.word_piece.keras_engine import KerasWordPieceEngine
 
-pytestmark = pytest.mark.skipif(
-    keras.config.backend() != "tensorflow", reason="does not depend on the backend"
-)
-
 SPECIAL = ("[UNK]", "[CLS]", "[MASK]")
 ENGINES = (BertWordPieceEngine, KerasWordPieceEngine)
 
 
-@pytest.fixture(scope="module")
-def tf():
-    pytest.importorskip("tensorflow_text")
-    return pytest.importorskip("tensorflow")
+pytest.importorskip("tensorflow_text")
 
 
 @pytest.fixture(scope="module")
-def lines():
+def lines(few_lines):
     """Lines of the corpus, some with a special token, or what nearly is one."""
     draw = random.Random(0)
     tokens = (*SPECIAL, " [MASK] ", "[mask]", "[CL\u0301S]", "[CLS")
-    found = list(mixed_corpus(2000))
+    found = list(few_lines)
     for index in range(0, len(found), 5):
         place = draw.randint(0, len(found[index]))
         token = draw.choice(tokens)

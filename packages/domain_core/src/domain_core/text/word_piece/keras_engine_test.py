@@ -4,7 +4,6 @@ import itertools
 import unicodedata
 from pathlib import Path
 
-import keras
 import pytest
 
 from domain_core.testing import NASTY_TEXTS, real_texts
@@ -13,11 +12,6 @@ from domain_core.text.word_piece.keras_engine import (
     KerasWordPieceEngine,
     fold_case,
     strip_accents,
-)
-
-# Compiled code and a peer: the backend has no part in it.
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "jax", reason="does not depend on the backend"
 )
 
 CHARACTERS = [

@@ -1,4 +1,4 @@
-"""Laying segments of tokens out in rows of one length, on either engine of arrays."""
+"""Rows of one length that segments of tokens are written to, NumPy's or a graph's."""
 
 from __future__ import annotations
 

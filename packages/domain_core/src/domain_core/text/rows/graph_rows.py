@@ -1,4 +1,4 @@
-"""Rows of tokens in the forms in which they come and go."""
+"""Rows of tokens from tensors of a TensorFlow graph, and back to tensors or arrays."""
 
 from __future__ import annotations
 

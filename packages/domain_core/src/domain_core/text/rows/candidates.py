@@ -1,4 +1,4 @@
-"""Choosing tokens of ragged rows at random, on either engine of arrays."""
+"""The tokens of ragged rows that may be chosen at random, NumPy's or a graph's."""
 
 from __future__ import annotations
 
