@@ -69,6 +69,7 @@ def test_padding_changes_nothing(name):
 
 
 @each_loss
+@pytest.mark.backends
 def test_degenerate_boxes_have_finite_losses_and_gradients(name):
     loss = MAKERS[name](axis="no_reduction")
     first, second = np.broadcast_arrays(DEGENERATE[:, None], DEGENERATE[None])
@@ -95,6 +96,7 @@ def test_boxes_that_do_not_overlap_move_closer_but_with_iou():
         assert (moves[name] == 0).all()
 
 
+@pytest.mark.backends
 def test_fit_with_unknown_batch_size():
     inputs = keras.Input((3, 4))
     model = keras.Model(inputs, keras.layers.Dense(4)(inputs))

@@ -190,6 +190,7 @@ def test_agrees_with_the_formula(name):
 
 
 @each_case
+@pytest.mark.backends
 def test_compiled_with_gradients(name):
     loss, arrays, formula = CASES[name]
     expected = value(loss(*arrays))
@@ -250,6 +251,7 @@ LARGE = np.array([-1e30, -1e4, -120.0, -20.0, 0.0, 20.0, 120.0, 1e4, 1e30])
 @pytest.mark.parametrize("gamma", [0, 0.5, 2])
 @pytest.mark.parametrize("label", [0.0, 1.0])
 @pytest.mark.parametrize("penalty_reduced", [False, True])
+@pytest.mark.backends
 def test_extreme_logits_have_finite_values_and_gradients(gamma, label, penalty_reduced):
     if penalty_reduced:
         loss = losses.PenaltyReducedFocalLoss(gamma, gamma, from_logits=True)
@@ -271,6 +273,7 @@ def test_extreme_logits_have_finite_values_and_gradients(gamma, label, penalty_r
 
 @pytest.mark.parametrize("label", [0.0, 1.0])
 @pytest.mark.parametrize("cls", [losses.FocalLoss, losses.PenaltyReducedFocalLoss])
+@pytest.mark.backends
 def test_certain_probabilities_have_finite_values_and_gradients(cls, label):
     loss, labels = cls(), np.full((2, 1), label)
     probabilities = np.array([[0.0], [1.0]])
@@ -282,6 +285,7 @@ def test_certain_probabilities_have_finite_values_and_gradients(cls, label):
 @pytest.mark.parametrize(
     "name,scale", [("smooth l1", 1e30), ("center net", 1e30), ("simclr", 0.0)]
 )
+@pytest.mark.backends
 def test_extreme_predictions_have_finite_gradients(name, scale):
     loss, (y_true, y_pred), _ = CASES[name]
     found = gradients(lambda x: loss(tensors(y_true)[0], x), y_pred * scale)[0]
