@@ -54,9 +54,14 @@ def read_tests(report: Path, backend: str) -> Iterator[Test]:
         outcome = "skipped" if "skipped" in kinds else "passed"
         if kinds & {"failure", "error"}:
             outcome = "failed"
-        file = Path(case.get("file") or case.get("classname", "").replace(".", "/"))
-        name = f"{file.name}::{case.get('name')}"
-        yield Test(backend, folder_of(file.as_posix()), name, seconds, outcome)
+        # `file` is where a test is written, which may be a contract in another folder.
+        parts = case.get("classname", "").split(".")
+        depth = next((i for i, p in enumerate(parts) if p.endswith("_test")), None)
+        file = case.get("file") or ""
+        if depth is not None:
+            file = "/".join(parts[: depth + 1]) + ".py"
+        name = f"{Path(file).name}::{case.get('name')}"
+        yield Test(backend, folder_of(file), name, seconds, outcome)
 
 
 def folder_of(file: str) -> str:

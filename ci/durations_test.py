@@ -3,13 +3,14 @@ import pytest
 from ci import durations
 
 REPORT = """<testsuites><testsuite name="pytest">
-<testcase classname="a" name="test_x" time="9.0"
-    file="packages/kerasnlp/src/keras_nlp/models/bert/bert_test.py">
+<testcase classname="packages.kerasnlp.src.keras_nlp.models.bert.bert_test.TestBert"
+    name="test_x" time="9.0" file="packages/domain_core/src/domain_core/contract.py">
   <properties><property name="cpu" value="2.5"/></properties></testcase>
-<testcase classname="a" name="test_y" time="1.0"
+<testcase classname="packages.kerasnlp.src.keras_nlp.models.bert.bert_test"
+    name="test_y" time="1.0"
     file="packages/kerasnlp/src/keras_nlp/models/bert/bert_test.py">
   <properties><property name="cpu" value="1.5"/></properties><skipped/></testcase>
-<testcase classname="b" name="test_z" time="0.5" file="ci/rules_test.py">
+<testcase classname="ci.rules_test" name="test_z" time="0.5" file="ci/rules_test.py">
   <failure/></testcase>
 </testsuite></testsuites>"""
 

@@ -33,7 +33,8 @@ def gradients(function, *arrays):
     if BACKEND == "jax":
         import jax
 
-        found = jax.grad(total, argnums=tuple(range(len(values))))(*values)
+        run = jax.jit(jax.grad(total, argnums=tuple(range(len(values)))))
+        found = run(*values)
     elif BACKEND == "tensorflow":
         import tensorflow as tf
 

@@ -132,6 +132,7 @@ class TestOutside:
             clip_to_image(boxes, "xyxy", image_shape=SHAPE, outside="raise")
 
 
+@pytest.mark.backends
 def test_compiled_on_the_backend():
     def clip(boxes, classes):
         found = clip_to_image(
@@ -144,6 +145,7 @@ def test_compiled_on_the_backend():
         np.testing.assert_array_equal(keras.ops.convert_to_numpy(ours), expected)
 
 
+@pytest.mark.backends
 def test_gradients_are_finite():
     (found,) = gradients(
         lambda x: clip_to_image(x, "xyxy", image_shape=SHAPE), np.delete(BOXES, 5, 0)

@@ -125,6 +125,7 @@ def test_agrees_with_keras(source, target):
     )
 
 
+@pytest.mark.backends
 def test_compiled_on_the_backend():
     boxes = random_xyxy(2, 5)
     boxes[1, 3:] = -1

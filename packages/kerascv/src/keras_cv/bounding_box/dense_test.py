@@ -162,6 +162,7 @@ class TestMaskInvalidDetections:
         boxes = {key: value[0] for key, value in self.boxes.items()}
         assert mask_invalid_detections(boxes)["classes"].tolist() == [0, -1, -1]
 
+    @pytest.mark.backends
     def test_compiled_on_the_backend(self):
         def mask(boxes, classes, count):
             found = mask_invalid_detections(

@@ -173,6 +173,7 @@ def test_float16_is_computed_in_float32():
 
 
 @pytest.mark.parametrize("name", ["iou", *ELEMENTWISE])
+@pytest.mark.backends
 def test_degenerate_boxes_give_finite_numbers_and_gradients(name):
     measure = {"iou": compute_iou, **ELEMENTWISE}[name]
     first, second = np.broadcast_arrays(DEGENERATE[:, None], DEGENERATE[None])
@@ -206,6 +207,7 @@ def test_gradients_are_those_of_finite_differences(name):
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.backends
 def test_compiled_on_the_backend():
     def all_four(a, b):
         each = [measure(a, b, "xyxy") for measure in ELEMENTWISE.values()]

@@ -42,6 +42,7 @@ class TestConvertFormat:
         assert found.dtype == expected
         np.testing.assert_array_equal(found, points)
 
+    @pytest.mark.backends
     def test_compiled_on_the_backend(self):
         def convert(points, image):
             return convert_format(points, "xy", "rel_xy", images=image)
@@ -114,6 +115,7 @@ class TestFilterOutOfImage:
         assert isinstance(found, tf.RaggedTensor)
         assert found.to_list() == [POINTS[:2].tolist()] * 2
 
+    @pytest.mark.backends
     def test_dense_is_compiled_on_the_backend(self):
         def keep(points, image):
             return filter_out_of_image(points, image, output_dense=True)

@@ -1,6 +1,7 @@
 """The whole product: layers x label types x dtypes x forms of input x routes.
 
-`matrix_test.py` goes along each of these alone, which takes a tenth of the time.
+`matrix_test.py` goes along each of these alone, which takes a tenth of the time, and
+`bad_input_test.py` takes what is shared to some layers only; here are all of them.
 """
 
 import keras
@@ -47,6 +48,7 @@ def case_inputs(name, dtype, form):
     return inputs, expected, parameters
 
 
+@pytest.mark.backends
 @each_form("single", "batch", "compiled")
 @each_dtype
 # Of dynamo, about functions of Keras.
@@ -82,13 +84,12 @@ def compiled(layer):
     return torch.compile(run, backend="aot_eager")
 
 
-@pytest.mark.skipif(BACKEND != "tensorflow", reason="tf.data is the same on all")
+@pytest.mark.backends("torch")
 @each_form("single", "batch")
 @each_dtype
 @pytest.mark.parametrize("graph", [False, True])
 def test_dataset(name, dtype, form, graph):
-    import tensorflow as tf
-
+    tf = pytest.importorskip("tensorflow", reason="TensorFlow has no wheel here")
     case = CASES[name]
     inputs, expected, _ = case_inputs(name, dtype, form)
     layer = make(name, graph=graph)
@@ -98,12 +99,11 @@ def test_dataset(name, dtype, form, graph):
         assert_agree(case, expected, to_numpy(found), dtype)
 
 
-@pytest.mark.skipif(BACKEND != "tensorflow", reason="tf.data is the same on all")
+@pytest.mark.backends("torch")
 @each_case
 @each_dtype
 def test_dataset_of_different_sizes(name, dtype):
-    import tensorflow as tf
-
+    tf = pytest.importorskip("tensorflow", reason="TensorFlow has no wheel here")
     case, layer = CASES[name], make(name)
     first, second = inputs_of(name, dtype), inputs_of(name, dtype, size=(24, 52))
     images = [first["images"][0], second["images"][1]]

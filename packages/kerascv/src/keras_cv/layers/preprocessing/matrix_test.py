@@ -1,7 +1,8 @@
-"""Every augmentation layer, through every engine, label type, dtype and form of input.
+"""Every augmentation layer: label types, forms of input, datasets, compiled programs.
 
 What one layer alone does is tested beside it; here is what holds for all, from the
-table in `cases_test.py`.
+table in `cases_test.py`. Engines are compared in `engine_test.py`, so that each layer
+is in one program per backend; `full_matrix_test.py` compiles the whole product.
 """
 
 import inspect
@@ -19,10 +20,11 @@ BACKEND = keras.backend.backend()
 DTYPES = ("uint8", "float32")
 each_case = pytest.mark.parametrize("name", CASES)
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)
-on_tensorflow = pytest.mark.skipif(
-    BACKEND != "tensorflow",
-    reason="tf.data is the same on all backends: one layer is tried below",
-)
+# The variants of a layer differ by primitives.
+LAYERS = [name for name in CASES if " " not in name]
+# To compile several layers together takes half as long.
+_COMPILED = [name for name in LAYERS if "jit" not in CASES[name].impossible]
+GROUPS = [_COMPILED[first : first + 7] for first in range(0, len(_COMPILED), 7)]
 
 
 def make(name, graph=False, seed=3):
@@ -44,6 +46,8 @@ def to_numpy(outputs):
     def convert(value):
         if hasattr(value, "row_lengths"):
             return [image.to_tensor().numpy() for image in value]
+        if type(value).__module__.startswith("tensorflow."):
+            return value.numpy()  # of a dataset, whatever the backend is
         return keras.ops.convert_to_numpy(value) if _is_tensor(value) else value
 
     return keras.tree.map_structure(convert, outputs)
@@ -117,34 +121,55 @@ def test_backend_agrees_with_host(name, dtype):
         assert_agree(case, expected, to_numpy(found), dtype)
 
 
-@each_case
-def test_inside_a_compiled_model(name):
-    case, layer = CASES[name], make(name)
-    inputs = to_tensors(inputs_of(name, "float32"))
-    with expecting(case, "jit"):
-        found, parameters = compiled(layer)(inputs)
-        expected = layer(to_numpy(inputs), parameters=to_numpy(parameters))
-        assert_agree(case, expected, to_numpy(found), "float32")
+@pytest.mark.backends
+@pytest.mark.parametrize("names", GROUPS, ids=" ".join)
+def test_inside_a_compiled_model(names):
+    layers = {name: make(name) for name in names}
+    inputs = {name: to_tensors(inputs_of(name, "float32")) for name in names}
+    for name, (found, parameters) in compiled(layers)(inputs).items():
+        samples, parameters = to_numpy(inputs[name]), to_numpy(parameters)
+        expected = layers[name](samples, parameters=parameters)
+        assert_agree(CASES[name], expected, to_numpy(found), "float32")
 
 
-def compiled(layer):
-    """Returns a function of inputs that is compiled if it can be."""
+@pytest.mark.backends("jax", "tensorflow")
+@pytest.mark.parametrize("name", [n for n in CASES if "jit" in CASES[n].impossible])
+def test_what_no_model_can_hold(name):
+    with pytest.raises(ValueError, match=CASES[name].impossible["jit"]):
+        compiled({name: make(name)})({name: to_tensors(inputs_of(name, "float32"))})
+
+
+def compiled(layers):
+    """Returns a function of the inputs of layers, which is compiled if it can be."""
 
     def run(inputs):
-        return layer(inputs, training=True, return_parameters=True)
+        return {
+            name: layer(inputs[name], training=True, return_parameters=True)
+            for name, layer in layers.items()
+        }
 
-    layer.build()
+    for layer in layers.values():
+        layer.build()
     if BACKEND == "jax":
         import jax
 
         @jax.jit
         def stateless(values, inputs):
-            outputs, _ = layer.stateless_call(
-                [], values, inputs, training=True, return_parameters=True
-            )
-            return outputs
+            return {
+                name: layer.stateless_call(
+                    [],
+                    values[name],
+                    inputs[name],
+                    training=True,
+                    return_parameters=True,
+                )[0]
+                for name, layer in layers.items()
+            }
 
-        values = [variable.value for variable in layer.non_trainable_variables]
+        values = {
+            name: [variable.value for variable in layer.non_trainable_variables]
+            for name, layer in layers.items()
+        }
         return lambda inputs: stateless(values, inputs)
     if BACKEND == "tensorflow":
         import tensorflow as tf
@@ -153,16 +178,26 @@ def compiled(layer):
     return run  # torch.compile takes a minute per layer: in the large tests
 
 
-@on_tensorflow
-@each_case
+@pytest.mark.parametrize("name", LAYERS)
 @pytest.mark.parametrize("route", ["host call", "graph"])
 def test_in_a_dataset(name, route):
+    tf = pytest.importorskip("tensorflow", reason="TensorFlow has no wheel here")
+    check_in_a_dataset(tf, name, route)
+
+
+@pytest.mark.backends("tensorflow")
+@pytest.mark.parametrize("route", ["host call", "graph"])
+def test_in_a_dataset_of_the_backend(route):
     import tensorflow as tf
 
+    check_in_a_dataset(tf, "RandomFlip", route)
+
+
+def check_in_a_dataset(tf, name, route):
     case, layer = CASES[name], make(name, graph=route == "graph")
     inputs = inputs_of(name)
     expected = layer(inputs, index=7)
-    with expecting(case, route.partition(" ")[0] if route == "graph" else "host call"):
+    with expecting(case, route):
         dataset = tf.data.Dataset.from_tensor_slices(inputs)
         # A size that is known misled TensorFlow's optimizer of graphs.
         dataset = dataset.batch(4, drop_remainder=route == "graph")
@@ -294,19 +329,3 @@ def test_defect_33_mixed_precision(name):
         return
     outputs = to_numpy(layer(to_tensors(inputs)))
     assert np.isfinite(outputs["images"].astype("float32")).all()
-
-
-@pytest.mark.skipif(BACKEND == "tensorflow", reason="done for all layers above")
-def test_in_a_dataset_beside_another_backend():
-    tf = pytest.importorskip("tensorflow", reason="TensorFlow has no wheel here")
-    for graph in (False, True):
-        layer = make("RandomFlip", graph=graph)
-        inputs = inputs_of("RandomFlip")
-        dataset = tf.data.Dataset.from_tensor_slices(inputs).batch(4)
-        found = next(iter(dataset.map(lambda x: layer(x, index=7))))  # noqa: B023
-        expected = layer(inputs, index=7)
-        assert_agree(CASES["RandomFlip"], expected, to_numpy_of_tf(found), "uint8")
-
-
-def to_numpy_of_tf(outputs):
-    return keras.tree.map_structure(np.asarray, outputs)

@@ -1,6 +1,5 @@
 """Images of different sizes in `tf.data`, as ragged tensors."""
 
-import keras
 import numpy as np
 import pytest
 
@@ -117,9 +116,8 @@ def test_images_of_one_width():
         np.testing.assert_array_equal(found[i].to_tensor(), image)
 
 
-@pytest.mark.skipif(
-    keras.backend.backend() == "tensorflow", reason="they are the backend's tensors"
-)
+# On TensorFlow they are the backend's tensors.
+@pytest.mark.backends("torch", "jax")
 def test_ragged_images_with_values_become_a_list():
     images = [one["images"] for one in samples()]
     found = P.RandomFlip(seed=1)(tf.ragged.stack(images), index=3)

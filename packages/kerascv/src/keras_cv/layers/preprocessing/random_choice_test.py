@@ -51,6 +51,7 @@ def as_arrays(structure):
     ],
     ids=lambda layer: layer.name,
 )
+@pytest.mark.backends
 def test_mixing_layers_reach_all_images(layer):
     """Also those that did not choose the layer: partners come from all of the batch."""
     expected, parameters = layer(MIXED, return_parameters=True)
@@ -93,6 +94,7 @@ def test_the_dtype_of_images_has_to_stay(make):
     assert make(P.Normalize())(MIXED)["images"].dtype == "float32"
 
 
+@pytest.mark.backends
 def test_one_choice_for_a_batch_may_change_sizes():
     layer = P.RandomChoice(
         [P.Resizing(8, 12), P.RandomCrop(8, 12, seed=1)], batchwise=True, seed=2
@@ -137,9 +139,15 @@ def test_many_images_in_parts(layer):
     [
         P.RandomChoice([P.RandAugment(seed=1, **BOXES), P.RandomFlip(seed=2, **BOXES)]),
         P.RandomApply(P.Augmenter([P.RandomFlip(**BOXES), P.Solarization()])),
-        P.RandomAugmentationPipeline(
-            [P.RandomChoice([P.RandomFlip(**BOXES), P.Grayscale(3)]), P.RandAugment()],
-            2,
+        pytest.param(
+            P.RandomAugmentationPipeline(
+                [
+                    P.RandomChoice([P.RandomFlip(**BOXES), P.Grayscale(3)]),
+                    P.RandAugment(),
+                ],
+                2,
+            ),
+            marks=pytest.mark.backends,
         ),
     ],
     ids=lambda layer: layer.name,

@@ -1,6 +1,5 @@
 """The draws of layers in the workers of data loaders."""
 
-import keras
 import numpy as np
 import pytest
 
@@ -8,10 +7,8 @@ from keras_cv.layers.preprocessing import RandomBrightness
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:This DataLoader will create"),
-    pytest.mark.skipif(
-        keras.backend.backend() != "torch",
-        reason="forked beside JAX or TensorFlow, processes may hang",
-    ),
+    # Forked beside JAX or TensorFlow, processes may hang.
+    pytest.mark.backends("torch"),
 ]
 IMAGE = np.full((4, 4, 3), 128, "uint8")
 
