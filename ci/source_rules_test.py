@@ -171,7 +171,9 @@ def test_nobody_uses_private_keras():
 
 
 def test_library_does_not_import_peers():
-    assert not broken(LIBRARY, peers)
+    # What families are compared with runs in a process of its own.
+    files = [path for path in LIBRARY if "testing" not in path.parts]
+    assert not broken(files, peers)
 
 
 def test_only_a_few_places_ask_for_the_backend():

@@ -80,9 +80,9 @@ class BackboneContract:
         shapes = {name: x.shape for name, x in _named(outputs).items()}
         assert shapes == _named(self.output_shapes)
         assert len(backbone.weights) == self.tensors
-        self.check_weight_paths(backbone)
+        self._check_weight_paths(backbone)
 
-    def check_weight_paths(self, backbone: Any) -> None:
+    def _check_weight_paths(self, backbone: Any) -> None:
         """Each weight has one name, and sharding rules apply to some."""
         paths = backbone.weight_paths()
         count = len(backbone.weights)
@@ -156,24 +156,24 @@ class BlockContract(BackboneContract):
             assert {w.dtype for w in half.weights} == {stored}
             for x in _named(half.output).values():
                 assert keras.backend.standardize_dtype(x.dtype) == "bfloat16"
-            for x in _named(self.run(half)).values():
+            for x in _named(self._run(half)).values():
                 assert np.isfinite(x.astype("float32")).all()
             assert half.get_config()["dtype"] == policy
 
     @pytest.mark.backends
     def test_short_way_equals_layer_calls(self, backbone: Any, outputs: Any) -> None:
         with _layer_calls(self.short_ways):
-            assert_close(self.run(backbone), outputs, rtol=1e-6, atol=1e-6)
+            assert_close(self._run(backbone), outputs, rtol=1e-6, atol=1e-6)
 
     @pytest.mark.backends
     @pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize` method")
     def test_int8_takes_the_layer_calls(self) -> None:
         model = self.cls(**self.arguments)
-        before = _named(self.run(model))
+        before = _named(self._run(model))
         model.quantize("int8")
-        received = _named(self.run(model))
+        received = _named(self._run(model))
         with _layer_calls(self.short_ways):
-            again = _named(self.run(model))
+            again = _named(self._run(model))
             assert_close(received, again, rtol=1e-6, atol=1e-6)
         for name, x in before.items():
             # 127 steps per row in each of a few layers: a few percent of the range.
@@ -190,12 +190,12 @@ class BlockContract(BackboneContract):
             layer.lora_kernel_b.assign(
                 rng.normal(size=layer.lora_kernel_b.shape) * 0.05
             )
-        received = self.run(model)
+        received = self._run(model)
         with _layer_calls(self.short_ways):
-            assert_close(received, self.run(model), rtol=1e-6, atol=1e-6)
+            assert_close(received, self._run(model), rtol=1e-6, atol=1e-6)
         assert len(model.weights) == weights + 2 * len(adapted)
 
-    def run(self, model: Any) -> Any:
+    def _run(self, model: Any) -> Any:
         """Computes by a program of its own: what is patched now takes effect."""
         graph = keras.Model(model.input, model.output)
         return to_numpy(graph.predict_on_batch(self.inputs()))

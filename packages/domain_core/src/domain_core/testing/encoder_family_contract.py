@@ -143,7 +143,7 @@ class EncoderFamilyContract(BackboneContract):
         expected = foreign.arrays["ForSequenceClassification"]
         logits = classifier.predict_on_batch(self.inputs())
         assert_close(logits, expected)
-        self.check_weight_paths(classifier.backbone)
+        self._check_weight_paths(classifier.backbone)
 
     @pytest.mark.backends
     def test_trains(self, classifier: Any) -> None:

@@ -33,7 +33,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import filelock
 import numpy as np
 import pytest
 
@@ -91,6 +90,8 @@ def reference(
     Raises:
         AssertionError: if the function fails; the message holds its errors.
     """
+    import filelock
+
     if importlib.util.find_spec(peer) is None:
         pytest.skip(f"{peer} is not installed: it is the reference")
     source = textwrap.dedent(inspect.getsource(function))

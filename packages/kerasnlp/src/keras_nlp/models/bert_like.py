@@ -19,12 +19,27 @@ from domain_core import (
 )
 from domain_core.presets.config_map import Argument, Config, ConfigMap, Entry
 from domain_core.presets.keras.converter import DTYPE, KerasClass, KerasConverter
-from domain_core.presets.transformers.reader import activation_name, foreign_activation
+from domain_core.presets.transformers.reader import (
+    activation_name,
+    foreign_activation,
+    word_piece_arguments,
+    write_word_piece,
+)
+from domain_core.presets.transformers.tokenizer_files import (
+    byte_pair_arguments,
+    sentence_piece_arguments,
+    write_byte_pair,
+    write_sentence_piece,
+)
 from domain_core.registry import Sharding
+from domain_core.tokenizers.bert_word_piece_tokenizer import BertWordPieceTokenizer
+from domain_core.tokenizers.byte_pair_tokenizer import BytePairTokenizer
+from domain_core.tokenizers.sentence_piece_tokenizer import SentencePieceTokenizer
 from domain_core.weights.weight_map import IDENTITY, Target
 from keras_nlp.models.keras_hub_classes import (
     dense,
     norm,
+    of_base,
     preprocessor_class,
     task_class,
     tokenizer_class,
@@ -130,6 +145,19 @@ def masked_lm_weights(transform: str, norm: str, bias: str) -> dict[str, Target]
     }
 
 
+_TOKENIZERS: dict[type, Callable[[Any], tuple[Any, Any]]] = {
+    BertWordPieceTokenizer: lambda cls: (word_piece_arguments, write_word_piece),
+    BytePairTokenizer: lambda cls: (
+        byte_pair_arguments(tuple(cls.named_tokens.values()), cls.strip_left),
+        write_byte_pair,
+    ),
+    SentencePieceTokenizer: lambda cls: (
+        sentence_piece_arguments,
+        write_sentence_piece,
+    ),
+}
+
+
 def transformers_converter(
     backbone: type,
     model_type: str,
@@ -144,7 +172,7 @@ def transformers_converter(
     more: Mapping[str, Target] | None = None,
     unread: str,
     heads: Mapping[str, TransformersHead],
-    **tokenizer: Any,
+    tokenizer: Any,
 ) -> Converter:
     """Returns the converter of a family in Hugging Face's layout.
 
@@ -161,9 +189,10 @@ def transformers_converter(
         more: further entries of the backbone's weights.
         unread: pattern of tensors that are none of the backbone's.
         heads: heads by what follows the family's name in their class.
-        **tokenizer: of the converter.
+        tokenizer: our tokenizer's class.
     """
     name = backbone.__name__.removesuffix("Backbone")
+    read_tokenizer, write_tokenizer = of_base(_TOKENIZERS, tokenizer)(tokenizer)
     where = "Hugging Face's config"
     table = ConfigMap(
         renamed=config,
@@ -196,7 +225,9 @@ def transformers_converter(
         },
         weights=WeightMap(weights, ignored=(unread,), optional_prefix=encoder),
         heads={f"{name}{part}": head.under(encoder) for part, head in heads.items()},
-        **tokenizer,
+        tokenizer_cls=tokenizer,
+        tokenizer=read_tokenizer,
+        write_tokenizer=write_tokenizer,
     )
 
 

@@ -28,17 +28,17 @@ from keras_nlp.models.text_embedder import TextEmbedder
 
 def tokenizer_class(cls: type) -> KerasClass:
     """Returns the counterpart of a tokenizer."""
-    return KerasClass(cls, (cls.__name__,), _of_base(_TOKENIZERS, cls))
+    return KerasClass(cls, (cls.__name__,), of_base(_TOKENIZERS, cls))
 
 
 def preprocessor_class(cls: type) -> KerasClass:
     """Returns the counterpart of a preprocessor."""
-    return KerasClass(cls, _names(cls, ""), _of_base(_PREPROCESSORS, cls))
+    return KerasClass(cls, _names(cls, ""), of_base(_PREPROCESSORS, cls))
 
 
 def task_class(cls: type) -> KerasTask:
     """Returns the counterpart of a task."""
-    config, weights = _of_base(_TASKS, cls)
+    config, weights = of_base(_TASKS, cls)
     return KerasTask(
         cls,
         _names(cls, "Classifier"),
@@ -57,7 +57,7 @@ def norm(theirs: str, ours: str) -> dict[str, Target]:
     return {f"{theirs}/vars/0": f"{ours}.gamma", f"{theirs}/vars/1": f"{ours}.beta"}
 
 
-def _of_base(table: Mapping[type[Any], Any], cls: type) -> Any:
+def of_base(table: Mapping[type[Any], Any], cls: type) -> Any:
     """Returns the first entry of a class that `cls` is derived from."""
     return next(value for base, value in table.items() if issubclass(cls, base))
 

@@ -10,8 +10,6 @@ from domain_core.presets.transformers.reader import (
     activation_name,
     classifier_arguments,
     classifier_config,
-    word_piece_arguments,
-    write_word_piece,
 )
 from keras_nlp.models import bert_like
 from keras_nlp.models.bert import tasks
@@ -71,9 +69,7 @@ FROM_TRANSFORMERS = bert_like.transformers_converter(
             tasks.BertQuestionAnswerer, dense_weights("qa_outputs", "span_logits")
         ),
     },
-    tokenizer_cls=tasks.BertTokenizer,
-    tokenizer=word_piece_arguments,
-    write_tokenizer=write_word_piece,
+    tokenizer=tasks.BertTokenizer,
 )
 
 

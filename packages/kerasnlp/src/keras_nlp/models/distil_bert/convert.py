@@ -7,8 +7,6 @@ from domain_core.presets.transformers.reader import (
     activation_name,
     label_arguments,
     label_config,
-    word_piece_arguments,
-    write_word_piece,
 )
 from keras_nlp.models import bert_like
 from keras_nlp.models.bert_like import TransformersHead
@@ -69,9 +67,7 @@ FROM_TRANSFORMERS = bert_like.transformers_converter(
             tied=r"vocab_projector\.weight",
         ),
     },
-    tokenizer_cls=tasks.DistilBertTokenizer,
-    tokenizer=word_piece_arguments,
-    write_tokenizer=write_word_piece,
+    tokenizer=tasks.DistilBertTokenizer,
 )
 FROM_KERAS = bert_like.keras_converter(
     DistilBertBackbone,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from domain_core import Converter, Transform, dense_weights
@@ -11,12 +9,6 @@ from domain_core.presets.config_map import Argument
 from domain_core.presets.transformers.reader import (
     classifier_arguments,
     classifier_config,
-)
-from domain_core.presets.transformers.tokenizer_files import (
-    byte_pair_arguments,
-    sentence_piece_arguments,
-    write_byte_pair,
-    write_sentence_piece,
 )
 from keras_nlp.models import bert_like
 from keras_nlp.models.bert_like import TransformersHead
@@ -39,7 +31,7 @@ _LENGTH = Argument(
 
 
 def _from_transformers(
-    backbone: type, model_type: str, classifier: type, masked_lm: type, **tokenizer: Any
+    backbone: type, model_type: str, classifier: type, masked_lm: type, tokenizer: type
 ) -> Converter:
     return bert_like.transformers_converter(
         backbone,
@@ -80,7 +72,7 @@ def _from_transformers(
                 tied=r"lm_head\.decoder\..*",
             ),
         },
-        **tokenizer,
+        tokenizer=tokenizer,
     )
 
 
@@ -100,12 +92,7 @@ ROBERTA = (
         RobertaBackbone,
         "roberta",
         *ROBERTA_TASKS[:2],
-        tokenizer_cls=tasks.RobertaTokenizer,
-        tokenizer=byte_pair_arguments(
-            tuple(tasks.RobertaTokenizer.named_tokens.values()),
-            tasks.RobertaTokenizer.strip_left,
-        ),
-        write_tokenizer=write_byte_pair,
+        tasks.RobertaTokenizer,
     ),
     bert_like.keras_converter(
         RobertaBackbone, ROBERTA_TASKS, bert_like.keras_weights, ours=_OURS
@@ -116,9 +103,7 @@ XLM_ROBERTA = (
         XLMRobertaBackbone,
         "xlm-roberta",
         *XLM_ROBERTA_TASKS[:2],
-        tokenizer_cls=tasks.XLMRobertaTokenizer,
-        tokenizer=sentence_piece_arguments,
-        write_tokenizer=write_sentence_piece,
+        tasks.XLMRobertaTokenizer,
     ),
     bert_like.keras_converter(
         XLMRobertaBackbone, XLM_ROBERTA_TASKS, bert_like.keras_weights, ours=_OURS
