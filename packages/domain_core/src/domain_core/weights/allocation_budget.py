@@ -5,8 +5,8 @@ what the model will hold, so anything beyond is refused before memory is taken.
 
 While a budget is open, the names of initializers ("zeros", "glorot_uniform") mean, in
 this thread, initializers that count. Layers of Keras name theirs, and layers of this
-project get a name from `initializer`. What a user's own layer passes as an object is
-not counted.
+project get a name from `initializer`. What a user's own layer passes as an object, or
+names together with Keras' module, is not counted.
 """
 
 from __future__ import annotations

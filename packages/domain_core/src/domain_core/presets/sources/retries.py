@@ -50,6 +50,10 @@ class Deadline:
     def is_over(self) -> bool:
         return time.monotonic() >= self._end
 
+    def end(self) -> None:
+        """Lets the deadline pass now."""
+        self._end = time.monotonic()
+
 
 def _usual_seconds() -> float:
     text = os.environ.get("DOMAIN_CORE_TIMEOUT") or "120"
@@ -103,7 +107,7 @@ def with_retries(
     patience = Deadline(min(_LONGEST_WITHOUT_CONNECTION, deadline.left()))
     while True:
         try:
-            return _in_time(action, deadline.left())
+            return _in_time(action, deadline)
         except PresetError:
             raise
         except Exception as error:
@@ -136,7 +140,7 @@ class _LateError(Exception):
     """A call took longer than it may."""
 
 
-def _in_time(action: Callable[[], T], seconds: float) -> T:
+def _in_time(action: Callable[[], T], deadline: Deadline) -> T:
     """Calls `action` in a thread, which is left behind if it takes too long."""
     results: list[T] = []
     errors: list[BaseException] = []
@@ -151,8 +155,12 @@ def _in_time(action: Callable[[], T], seconds: float) -> T:
             done.set()
 
     threading.Thread(target=run, daemon=True).start()
-    if not done.wait(seconds):
-        raise _LateError
+    try:
+        if not done.wait(deadline.left()):
+            raise _LateError
+    except KeyboardInterrupt:
+        deadline.end()  # the thread looks at it whenever bytes pass
+        raise
     if errors:
         raise errors[0]
     return results[0]
