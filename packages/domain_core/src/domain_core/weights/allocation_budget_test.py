@@ -4,7 +4,7 @@ import keras
 import pytest
 
 from domain_core.preset_errors import PresetUnsafeError
-from domain_core.serialization import initializer_config
+from domain_core.serialization import config_value
 from domain_core.weights.allocation_budget import allocation_budget
 from domain_core.weights.initialization import initializer, without_initialization
 
@@ -62,8 +62,8 @@ def test_a_budget_inside_another():
 def test_configs_stay_as_they_were():
     with allocation_budget([(3, 4)], "mine"):
         counting = build(4).kernel_initializer
-    config = initializer_config(counting)
-    assert config == initializer_config(keras.initializers.GlorotUniform())
+    config = config_value(counting)
+    assert config == config_value(keras.initializers.GlorotUniform())
     assert type(keras.initializers.get(config)) is keras.initializers.GlorotUniform
     assert counting((3, 4)).shape == (3, 4)  # as ever, without a budget
 
