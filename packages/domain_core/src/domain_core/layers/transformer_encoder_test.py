@@ -121,7 +121,6 @@ def test_learns_in_a_sequential_model():
         assert (moved > 1e-7) != weight.path.endswith("key/bias"), weight.path
 
 
-@pytest.mark.backends
 def test_padding_changes_no_prediction():
     model = model_of()
     wide, narrow = model.predict(IDS[1:2], verbose=0), to_numpy(model(IDS[1:2, :2]))
