@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from domain_core.arrays import operations
 from domain_core.arrays.host_call import is_tensorflow, rank
-from keras_cv import array_ops
 
 _ADVICE = "Pass `image_shape` with the numbers, such as (height, width, channels)."
 
@@ -92,7 +92,7 @@ def _size_of_images(images: Any) -> tuple[Any, Any]:
         )
     if hasattr(images, "row_lengths"):
         return _size_of_ragged(images)
-    shape = array_ops.of(images).shape(images)
+    shape = operations.of(images).shape(images)
     return shape[-3], shape[-2]
 
 

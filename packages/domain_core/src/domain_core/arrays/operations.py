@@ -1,7 +1,14 @@
-"""The array operations of preprocessing, on two engines with equal results.
+"""The same array functions on NumPy, in graphs of TensorFlow and on Keras' backend.
 
-An algorithm over these is written once. It runs on NumPy arrays, and as operations of a
-TensorFlow graph. Arrays have one axis, and integers are int64, unless said otherwise.
+An algorithm over these is written once, and takes them as an argument. They have the
+names, the arguments and the meaning of `keras.ops`, which serves Keras' backend; what
+NumPy or TensorFlow call otherwise is listed here, and only what is listed here or in
+`_ALIKE` may be used.
+
+    ops = operations.of(boxes)
+    sizes = ops.maximum(boxes[..., 2:] - boxes[..., :2], 0)
+
+Preprocessing of text needs some that Keras lacks, see `Operations`.
 """
 
 from __future__ import annotations
@@ -10,56 +17,49 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import keras
 import numpy as np
 
+from domain_core.arrays.host_call import is_tensorflow
 from domain_core.arrays.ragged import Ragged
 
+# What NumPy, TensorFlow and Keras call alike, and mean alike.
+_ALIKE = (
+    "abs broadcast_to cos equal exp expand_dims eye logical_and logical_not logical_or "
+    "matmul maximum minimum not_equal ones ones_like pad reshape sin sort sqrt stack "
+    "tile transpose where zeros zeros_like"
+).split()
+# What NumPy alone calls as Keras does.
+_OF_NUMPY = (
+    "all any arctan arctan2 ceil clip concatenate copy cumsum flip floor full isfinite "
+    "isnan log mean min mod nonzero power prod repeat right_shift round shape size sum "
+    "take take_along_axis unstack"
+).split()
 # Values of a block: several arrays of it fit into the cache of a core.
 _BLOCK = 8192
 
 
-class ArrayEngine:
-    """Operations an algorithm may use.
+class Operations:
+    """Functions of arrays: those of `keras.ops`, and some of flat and ragged rows.
 
-    The attributes are functions that each engine brings, with NumPy's name where NumPy
-    has it, over the first axis. `argsort` takes no negative values and keeps equal ones
-    in their order; `max` is 0 at least. `put(x, index, values)` writes values in their
-    places and gives the result; `x` is not to be used any more. `take(x, index)` reads
-    them. `text` is the dtype of strings. `in_graph` says that values are known only
-    when a graph runs.
+    The methods that are written out here are not in `keras.ops`. Their arrays have one
+    axis, and integers are int64.
+
+    Attributes:
+        in_graph: whether values are known only when a graph runs.
+        text: the dtype of strings.
     """
 
-    arange: Any
-    argsort: Any
-    bincount: Any
-    cast: Any
-    ceil: Any
-    concat: Any
-    copy: Any
-    cumsum: Any
-    flatnonzero: Any
-    full: Any
-    is_text: Any
-    max: Any
-    maximum: Any
-    minimum: Any
-    put: Any
-    repeat: Any
-    reshape: Any
-    shift_right: Any
-    size: Any
-    sort: Any
-    stack: Any
-    sum: Any
-    take: Any
-    text: Any
-    where: Any
-    zeros_like: Any
-
     in_graph = False
+    text: Any
 
-    def isin(self, values: Any, tokens: Sequence[Any]) -> Any:
-        """Tells of each value whether it is one of some tokens."""
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(
+            f"{type(self).__name__} has no {name!r}: list it in arrays/operations.py."
+        )
+
+    def is_text(self, values: Any) -> bool:
+        """Tells whether an array holds strings."""
         raise NotImplementedError
 
     def holds(self, values: Any, predicate: Callable[[Any], Any]) -> Any:
@@ -72,22 +72,19 @@ class ArrayEngine:
         """Applies a function that treats each place for itself."""
         return function(*arrays)
 
-    def repeat_step(self, count: Any, step: Callable[[Any, Any], Any], x: Any) -> Any:
-        """Returns `x` after `x = step(i, x)` for `i` from 0 to `count - 1`."""
-        raise NotImplementedError
-
     def starts(self, lengths: Any) -> Any:
         """Returns the index of each row's first value, `(B,)`."""
         return self.cumsum(lengths) - lengths
 
     def row_indices(self, lengths: Any) -> Any:
         """Returns the row of each value, `(N,)`."""
-        return self.repeat(self.arange(self.size(lengths)), lengths)
+        rows = self.arange(self.size(lengths), dtype="int64")
+        return self.repeat(rows, lengths)
 
     def runs(self, first: Any, lengths: Any) -> Any:
         """Returns `first[i], first[i] + 1, ...` of each length, one after another."""
         shift = self.repeat(first - self.starts(lengths), lengths)
-        return self.arange(self.size(shift)) + shift
+        return self.arange(self.size(shift), dtype="int64") + shift
 
     def cut(self, rows: Ragged, lengths: Any, side: str) -> Ragged:
         """Keeps `lengths` values of each row, `(B,)`; see `Ragged.cut`."""
@@ -99,55 +96,75 @@ class ArrayEngine:
     def to_dense(self, rows: Ragged, width: int, pad_value: Any = 0) -> Any:
         """Pads rows on the right, `(B, width)`; they must fit."""
         batch = self.size(rows.lengths)
-        place = self.runs(self.arange(batch) * width, rows.lengths)
+        place = self.runs(self.arange(batch, dtype="int64") * width, rows.lengths)
         dense = self.full(batch * width, pad_value, rows.values.dtype)
-        return self.reshape(self.put(dense, place, rows.values), (batch, width))
+        dense = self.scatter_update(dense, place[:, None], rows.values)
+        return self.reshape(dense, (batch, width))
 
 
-class NumpyEngine(ArrayEngine):
-    """The operations on NumPy arrays."""
+class NumpyOperations(Operations):
+    """The functions on NumPy arrays."""
 
     text = np.dtype(object)
-    arange = staticmethod(np.arange)
-    ceil = staticmethod(np.ceil)
-    concat = staticmethod(np.concatenate)
-    copy = staticmethod(np.copy)
-    flatnonzero = staticmethod(np.flatnonzero)
-    full = staticmethod(np.full)
-    maximum = staticmethod(np.maximum)
-    minimum = staticmethod(np.minimum)
-    repeat = staticmethod(np.repeat)
-    reshape = staticmethod(np.reshape)
-    shift_right = staticmethod(np.right_shift)
-    size = staticmethod(len)
-    stack = staticmethod(np.stack)
-    take = staticmethod(np.ndarray.__getitem__)
-    where = staticmethod(np.where)
-    zeros_like = staticmethod(np.zeros_like)
-    cumsum = staticmethod(functools.partial(np.cumsum, axis=0))
-    max = staticmethod(functools.partial(np.max, axis=0, initial=0))
-    sort = staticmethod(functools.partial(np.sort, axis=0))
-    sum = staticmethod(functools.partial(np.sum, axis=0))
+
+    def __init__(self) -> None:
+        for name in (*_ALIKE, *_OF_NUMPY):
+            setattr(self, name, getattr(np, name))
 
     @staticmethod
-    def argsort(x: np.ndarray) -> np.ndarray:
-        # Sorting values is several times as fast as sorting places by their values.
+    def arange(
+        start: Any, stop: Any = None, step: Any = None, dtype: Any = None
+    ) -> np.ndarray:
+        if stop is None:
+            start, stop = 0, start
+        values = np.arange(start, stop, 1 if step is None else step)
+        if dtype is None and values.dtype == np.int64:
+            dtype = "int32"
+        return values.astype(dtype or values.dtype, copy=False)
+
+    @staticmethod
+    def argsort(x: np.ndarray, axis: int = -1) -> np.ndarray:
         bits = len(x).bit_length()
-        if int(x.max(initial=0)) >= 2 ** (63 - bits):
-            return np.argsort(x, kind="stable")
-        return np.sort((x << bits) | np.arange(len(x))) & (2**bits - 1)
+        if x.ndim == 1 and x.dtype == np.int64:
+            # To sort values is several times as fast as to sort places by their values.
+            if 0 <= x.min(initial=0) and x.max(initial=0) < 2 ** (63 - bits):
+                return np.sort((x << bits) | np.arange(len(x))) & (2**bits - 1)
+        return np.argsort(x, axis, kind="stable")
 
     @staticmethod
-    def bincount(x: np.ndarray, size: int) -> np.ndarray:
-        return np.bincount(x, minlength=size)
+    def bincount(x: np.ndarray, weights: Any = None, minlength: int = 0) -> np.ndarray:
+        return np.bincount(x, weights, minlength)
 
     @staticmethod
     def cast(x: Any, dtype: Any) -> np.ndarray:
         return np.asarray(x).astype(dtype, copy=False)
 
     @staticmethod
-    def put(x: np.ndarray, index: np.ndarray, values: Any) -> np.ndarray:
-        x[index] = values
+    def convert_to_tensor(x: Any, dtype: Any = None) -> np.ndarray:
+        return np.asarray(x, dtype)
+
+    @staticmethod
+    def fori_loop(lower: Any, upper: Any, body: Callable[..., Any], x: Any) -> Any:
+        for number in range(int(lower), int(upper)):
+            x = body(number, x)
+        return x
+
+    @staticmethod
+    def max(
+        x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None
+    ) -> Any:
+        if initial is None:
+            return np.max(x, axis, keepdims=keepdims)
+        return np.max(x, axis, keepdims=keepdims, initial=initial)
+
+    @staticmethod
+    def scatter_update(x: np.ndarray, indices: np.ndarray, updates: Any) -> np.ndarray:
+        updated = x.copy()
+        updated[tuple(np.moveaxis(indices, -1, 0))] = updates
+        return updated
+
+    @staticmethod
+    def stop_gradient(x: Any) -> Any:
         return x
 
     @staticmethod
@@ -158,6 +175,7 @@ class NumpyEngine(ArrayEngine):
         return rows.cut(lengths, side)
 
     def isin(self, values: np.ndarray, tokens: Sequence[Any]) -> np.ndarray:
+        """Tells of each value whether it is one of some tokens, words or numbers."""
         if self.is_text(values):
             return self.holds(values, frozenset(tokens).__contains__)
         return np.isin(values, [token for token in tokens if not _is_str(token)])
@@ -176,14 +194,9 @@ class NumpyEngine(ArrayEngine):
         blocks = [function(*(x[i : i + _BLOCK] for x in arrays)) for i in starts]
         return tuple(np.concatenate(parts) for parts in zip(*blocks, strict=True))
 
-    def repeat_step(self, count: Any, step: Callable[[Any, Any], Any], x: Any) -> Any:
-        for number in range(int(count)):
-            x = step(number, x)
-        return x
 
-
-class TensorFlowEngine(ArrayEngine):
-    """The operations on TensorFlow tensors; a graph of them runs without Python."""
+class TensorFlowOperations(Operations):
+    """The functions on TensorFlow tensors; a graph of them runs without Python."""
 
     in_graph = True
     text = "string"
@@ -192,62 +205,117 @@ class TensorFlowEngine(ArrayEngine):
         import tensorflow as tf
 
         self._tf = tf
+        for name in _ALIKE:
+            setattr(self, name, getattr(tf, name))
+        self.all = tf.reduce_all
+        self.any = tf.reduce_any
+        self.arctan = tf.math.atan
+        self.arctan2 = tf.math.atan2
         self.cast = tf.cast
-        self.copy = tf.identity
         self.ceil = tf.math.ceil
-        self.cumsum = tf.cumsum
-        self.maximum = tf.maximum
-        self.minimum = tf.minimum
-        self.reshape = tf.reshape
-        self.stack = tf.stack
-        self.take = tf.gather
-        self.where = tf.where
-        self.zeros_like = tf.zeros_like
-        self.concat = functools.partial(tf.concat, axis=0)
-        self.sort = functools.partial(tf.sort, axis=0)
-        self.sum = functools.partial(tf.reduce_sum, axis=0)
+        self.clip = tf.clip_by_value
+        self.concatenate = functools.partial(tf.concat, axis=0)
+        self.convert_to_tensor = tf.convert_to_tensor
+        self.copy = tf.identity
+        self.floor = tf.math.floor
+        self.isfinite = tf.math.is_finite
+        self.isnan = tf.math.is_nan
+        self.log = tf.math.log
+        self.mean = tf.reduce_mean
+        self.min = tf.reduce_min
+        self.mod = tf.math.floormod
+        self.power = tf.math.pow
+        self.prod = tf.reduce_prod
+        self.round = tf.math.round
+        self.stop_gradient = tf.stop_gradient
+        self.sum = tf.reduce_sum
+        self.unstack = tf.unstack
 
     def run(self, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
         """Calls a function whose source TensorFlow need not read, which takes long."""
         convert = self._tf.autograph.experimental.do_not_convert
         return convert(function)(*arguments, **named)
 
-    def arange(self, stop: Any) -> Any:
-        return self._tf.range(self._tf.cast(stop, "int64"))
+    def arange(
+        self, start: Any, stop: Any = None, step: Any = None, dtype: Any = None
+    ) -> Any:
+        limits = (0, start) if stop is None else (start, stop)
+        if dtype is not None:
+            limits = tuple(self._tf.cast(limit, dtype) for limit in limits)
+        return self._tf.range(*limits, 1 if step is None else step, dtype)
 
-    def argsort(self, x: Any) -> Any:
-        return self._tf.cast(self._tf.argsort(x, stable=True), "int64")
+    def argsort(self, x: Any, axis: int = -1) -> Any:
+        return self._tf.argsort(x, axis, stable=True)
 
-    def bincount(self, x: Any, size: Any) -> Any:
-        return self._tf.math.unsorted_segment_sum(self._tf.ones_like(x), x, size)
+    def bincount(self, x: Any, weights: Any = None, minlength: Any = 0) -> Any:
+        """Counts numbers, all below `minlength`."""
+        weights = self._tf.ones_like(x) if weights is None else weights
+        return self._tf.math.unsorted_segment_sum(weights, x, minlength)
 
-    def flatnonzero(self, mask: Any) -> Any:
-        return self._tf.where(mask)[:, 0]
+    def cumsum(self, x: Any, axis: int | None = None) -> Any:
+        return self._tf.cumsum(self._flat(x) if axis is None else x, axis or 0)
 
-    def full(self, size: Any, value: Any, dtype: Any) -> Any:
-        return self._tf.fill([size], self._tf.constant(value, dtype))
+    def flip(self, x: Any, axis: int) -> Any:
+        return self._tf.reverse(x, [axis % len(x.shape)])
 
-    def max(self, x: Any) -> Any:
-        return self._tf.maximum(self._tf.reduce_max(x, axis=0), 0)
+    def fori_loop(
+        self, lower: Any, upper: Any, body: Callable[..., Any], x: Any
+    ) -> Any:
+        _, x = self._tf.while_loop(
+            lambda number, _: number < upper,
+            lambda number, x: (number + 1, body(number, x)),
+            (self._tf.cast(lower, "int64"), x),
+        )
+        return x
 
-    def put(self, x: Any, index: Any, values: Any) -> Any:
-        values = self._tf.broadcast_to(values, self._tf.shape(index))
-        return self._tf.tensor_scatter_nd_update(x, index[:, None], values)
+    def full(self, shape: Any, fill_value: Any, dtype: Any) -> Any:
+        shape = self._tf.reshape(shape, (-1,))
+        return self._tf.fill(shape, self._tf.constant(fill_value, dtype))
 
-    def repeat(self, x: Any, times: Any) -> Any:
+    def max(
+        self, x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None
+    ) -> Any:
+        largest = self._tf.reduce_max(x, axis, keepdims)
+        return largest if initial is None else self._tf.maximum(largest, initial)
+
+    def nonzero(self, x: Any) -> tuple[Any, ...]:
+        return tuple(self._tf.unstack(self._tf.where(x), axis=1))
+
+    def repeat(self, x: Any, repeats: Any, axis: int | None = None) -> Any:
+        if axis is not None or isinstance(repeats, int):
+            return self._tf.repeat(x, repeats, axis)
         # tf.repeat builds a matrix of rows times the longest row.
-        count = self._tf.reduce_sum(times)
-        index = self.cumsum(self.bincount(self.cumsum(times), count + 1))[:count]
-        return self.take(x, index)
+        count = self._tf.reduce_sum(repeats)
+        ends = self.bincount(self._tf.cumsum(repeats), minlength=count + 1)
+        return self._tf.gather(x, self._tf.cumsum(ends)[:count])
+
+    def right_shift(self, x: Any, bits: int) -> Any:
+        return self._tf.bitwise.right_shift(x, self._tf.constant(bits, x.dtype))
+
+    def scatter_update(self, x: Any, indices: Any, updates: Any) -> Any:
+        updates = self._tf.broadcast_to(updates, self._tf.shape(indices)[:-1])
+        return self._tf.tensor_scatter_nd_update(x, indices, updates)
+
+    def shape(self, x: Any) -> tuple[Any, ...]:
+        """Returns ints, and scalar tensors where a length is not known yet."""
+        dynamic = self._tf.shape(x)
+        return tuple(
+            dynamic[axis] if length is None else length
+            for axis, length in enumerate(x.shape)
+        )
+
+    def size(self, x: Any) -> Any:
+        return self._tf.size(x, out_type="int64")
+
+    def take(self, x: Any, indices: Any, axis: int | None = None) -> Any:
+        return self._tf.gather(self._flat(x) if axis is None else x, indices, axis=axis)
+
+    def take_along_axis(self, x: Any, indices: Any, axis: int) -> Any:
+        axis = axis % len(x.shape)
+        return self._tf.gather(x, indices, axis=axis, batch_dims=axis)
 
     def runs(self, first: Any, lengths: Any) -> Any:
         return self._tf.ragged.range(first, first + lengths).flat_values
-
-    def shift_right(self, x: Any, bits: int) -> Any:
-        return self._tf.bitwise.right_shift(x, self._tf.constant(bits, x.dtype))
-
-    def size(self, x: Any) -> Any:
-        return self._tf.shape(x, out_type="int64")[0]
 
     def is_text(self, values: Any) -> bool:
         return self._tf.as_dtype(values.dtype) == self._tf.string
@@ -264,22 +332,61 @@ class TensorFlowEngine(ArrayEngine):
         answers = self._tf.map_fn(predicate, different, fn_output_signature="bool")
         return self.take(answers, index)
 
-    def repeat_step(self, count: Any, step: Callable[[Any, Any], Any], x: Any) -> Any:
-        _, x = self._tf.while_loop(
-            lambda number, _: number < count,
-            lambda number, x: (number + 1, step(number, x)),
-            (self._tf.constant(0, "int64"), x),
-        )
-        return x
+    def _flat(self, x: Any) -> Any:
+        return x if len(x.shape) == 1 else self._tf.reshape(x, (-1,))
 
 
-NUMPY = NumpyEngine()
+NUMPY = NumpyOperations()
 
 
 @functools.cache
-def tensorflow_engine() -> TensorFlowEngine:
-    """Returns the engine of TensorFlow, which it imports."""
-    return TensorFlowEngine()
+def tensorflow_operations() -> TensorFlowOperations:
+    """Returns the functions of TensorFlow, which it imports."""
+    return TensorFlowOperations()
+
+
+def of(*values: Any) -> Any:
+    """Returns the functions for some arrays.
+
+    TensorFlow's own for its tensors (unless they are the backend's), Keras' for tensors
+    of its backend and symbolic ones, NumPy's for all else: arrays, numbers and lists.
+    """
+    if any(map(is_backend_tensor, values)):
+        return keras.ops
+    return tensorflow_operations() if is_tensorflow(*values) else NUMPY
+
+
+def as_float(x: Any, ops: Any) -> Any:
+    """Casts to what is computed in: float32, unless it is float64 already.
+
+    Areas in pixels overflow float16, and so do squares.
+    """
+    dtype = keras.backend.standardize_dtype(x.dtype)
+    return x if dtype in ("float32", "float64") else ops.cast(x, "float32")
+
+
+def is_backend_tensor(value: Any) -> bool:
+    """Whether it is a tensor of the backend of Keras, or a symbolic one of Keras."""
+    if isinstance(value, np.ndarray | list | tuple | dict | int | float | None):
+        return False
+    return isinstance(value, keras.KerasTensor) or keras.ops.is_tensor(value)
+
+
+def map_leaves(function: Callable[[Any], Any], structure: Any) -> Any:
+    """Applies a function to all values of nested dicts."""
+    if isinstance(structure, dict):
+        return {key: map_leaves(function, value) for key, value in structure.items()}
+    return function(structure)
+
+
+def is_float(dtype: Any) -> bool:
+    """Whether a dtype of any library is of floating point."""
+    return "float" in str(getattr(dtype, "name", dtype))
+
+
+def is_uint8(dtype: Any) -> bool:
+    """Whether a dtype of any library is uint8."""
+    return str(getattr(dtype, "name", dtype)).rpartition(".")[2] == "uint8"
 
 
 def _is_str(token: Any) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from domain_core.arrays.operations import NUMPY, ArrayEngine
+from domain_core.arrays.operations import NUMPY, Operations
 
 _WORD = 0xFFFFFFFF
 # What RngReadAndSkip adds to its counter at a time.
@@ -50,7 +50,7 @@ class RandomStream:
         self._graph_calls = 0
         self._state: Any = None
 
-    def next_call(self, engine: ArrayEngine = NUMPY) -> Any:
+    def next_call(self, engine: Operations = NUMPY) -> Any:
         """Returns how many calls there were, and counts one more.
 
         In a graph it is a tensor, and calls are counted whenever the graph runs. The
@@ -69,7 +69,7 @@ class RandomStream:
         row: Any,
         column: Any,
         draw: int = 0,
-        engine: ArrayEngine = NUMPY,
+        engine: Operations = NUMPY,
     ) -> tuple[Any, ...]:
         """Returns four random words for each place.
 
@@ -96,7 +96,7 @@ class RandomStream:
         return engine.blockwise(words, row, column)
 
     def word(
-        self, call: Any, lengths: Any, draw: int = 0, engine: ArrayEngine = NUMPY
+        self, call: Any, lengths: Any, draw: int = 0, engine: Operations = NUMPY
     ) -> Any:
         """Returns one random word for each value of ragged rows.
 
@@ -125,7 +125,7 @@ class RandomStream:
         row: Any,
         columns: int,
         draw: int = 0,
-        engine: ArrayEngine = NUMPY,
+        engine: Operations = NUMPY,
     ) -> Any:
         """Returns random numbers for each row.
 
@@ -140,7 +140,7 @@ class RandomStream:
             Float32 `(B, columns)`, multiples of 2**-24 in `[0, 1)`.
         """
         blocks = -(-columns // 4)
-        block = engine.arange(engine.size(row) * blocks)
+        block = engine.arange(engine.size(row) * blocks, dtype="int64")
         words = self.words(
             call,
             engine.take(row, block // blocks),
@@ -149,7 +149,7 @@ class RandomStream:
             engine,
         )
         words = engine.reshape(engine.stack(words, 1), (-1, 4 * blocks))[:, :columns]
-        return engine.cast(engine.shift_right(words, 8), "float32") * 2.0**-24
+        return engine.cast(engine.right_shift(words, 8), "float32") * 2.0**-24
 
     def _next_call_in_graph(self) -> Any:
         import tensorflow as tf
@@ -190,7 +190,7 @@ def _worker_number() -> int:
 def philox(
     counter: tuple[Any, Any, Any, Any],
     key: tuple[int, int],
-    engine: ArrayEngine = NUMPY,
+    engine: Operations = NUMPY,
 ) -> tuple[Any, Any, Any, Any]:
     """Mixes counters into random words: Philox4x32-10.
 
@@ -207,17 +207,17 @@ def philox(
     for _ in range(10):
         left, right = a * 0xD2511F53, c * 0xCD9E8D57
         a, c = (
-            engine.shift_right(right, 32) ^ b ^ key_a,
-            engine.shift_right(left, 32) ^ d ^ key_c,
+            engine.right_shift(right, 32) ^ b ^ key_a,
+            engine.right_shift(left, 32) ^ d ^ key_c,
         )
         b, d = right & _WORD, left & _WORD
         key_a, key_c = (key_a + 0x9E3779B9) & _WORD, (key_c + 0xBB67AE85) & _WORD
     return a, b, c, d
 
 
-def below(words: Any, limit: Any, engine: ArrayEngine = NUMPY) -> Any:
+def below(words: Any, limit: Any, engine: Operations = NUMPY) -> Any:
     """Turns words into integers in `[0, limit)`; `limit` is below `2**31`."""
-    return engine.shift_right(words * limit, 32)
+    return engine.right_shift(words * limit, 32)
 
 
 def share(rate: float) -> int:

@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
-from domain_core.arrays.operations import NUMPY, tensorflow_engine
+from domain_core.arrays.operations import NUMPY, tensorflow_operations
 from domain_core.arrays.random_stream import RandomStream, below, philox, share
 
 ONES = 0xFFFFFFFF
@@ -45,7 +45,7 @@ def test_known_answers(counter, key, expected):
 @pytest.mark.parametrize(("counter", "key", "expected"), KNOWN_ANSWERS)
 def test_known_answers_in_tensorflow(tf, counter, key, expected):
     counter = tuple(tf.constant([word], "uint64") for word in counter)
-    words = tf.function(lambda c: philox(c, key, tensorflow_engine()))(counter)
+    words = tf.function(lambda c: philox(c, key, tensorflow_operations()))(counter)
     assert tuple(int(word[0]) for word in words) == expected
 
 
@@ -98,7 +98,7 @@ def test_words_are_uniform_and_independent():
 
 
 def test_tensorflow_gives_the_same_words(tf):
-    stream, engine = RandomStream(2**40 + 5, "test"), tensorflow_engine()
+    stream, engine = RandomStream(2**40 + 5, "test"), tensorflow_operations()
     row, column = np.arange(100) // 7, np.arange(100) % 7
 
     @tf.function
@@ -121,7 +121,7 @@ def test_counts_calls():
 
 
 def test_counts_the_calls_of_a_graph(tf):
-    stream, engine = RandomStream(0, "test"), tensorflow_engine()
+    stream, engine = RandomStream(0, "test"), tensorflow_operations()
     calls = tf.data.Dataset.range(20).map(
         lambda _: stream.next_call(engine), num_parallel_calls=4
     )

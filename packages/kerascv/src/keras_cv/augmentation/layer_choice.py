@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-from keras_cv.array_ops import map_leaves
+from domain_core.arrays.operations import map_leaves
 from keras_cv.augmentation.apply_transform import move
 from keras_cv.augmentation.batch import Batch
 from keras_cv.augmentation.transform import Transform

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from domain_core.arrays import operations
+from domain_core.arrays.operations import is_uint8
 from domain_core.images.parallel import cores, for_each
-from keras_cv import array_ops
-from keras_cv.array_ops import is_uint8
 from keras_cv.augmentation.engine import Engine
 from keras_cv.augmentation.numpy_warp import FLIPS, warp
 from keras_cv.augmentation.sample_loops import in_parts_of
@@ -24,7 +24,7 @@ _LEVELS = np.arange(256, dtype="float32")[:, None]  # (256, 1)
 class NumpyEngine(Engine):
     """What layers do to images, on NumPy arrays."""
 
-    ops = array_ops.NUMPY
+    ops = operations.NUMPY
     on_host = True
     takes_out_samples = True
 

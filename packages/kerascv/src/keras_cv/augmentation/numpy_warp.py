@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_cv import array_ops
+from domain_core.arrays import operations
 from keras_cv.augmentation.resampling import BETWEEN, axis_weights, fill_indices
 from keras_cv.augmentation.transform import INTERPOLATIONS, Transform
 
@@ -89,7 +89,7 @@ class _Axis:
         centers = scale * (np.arange(self.size) + 0.5) + shift
         index = np.floor(centers + BETWEEN).astype(int)
         inside = (index >= 0) & (index < source)
-        return fill_indices(index, source, fill_mode, array_ops.NUMPY), inside
+        return fill_indices(index, source, fill_mode, operations.NUMPY), inside
 
 
 def _cut(image: np.ndarray, rows: _Axis, columns: _Axis, out: np.ndarray) -> None:
@@ -161,7 +161,7 @@ def _resize_by_filter(
     height, width = image.shape[:2]
     rows, columns = (
         axis_weights(
-            transform, axis, out.shape[axis], length, interpolation, array_ops.NUMPY
+            transform, axis, out.shape[axis], length, interpolation, operations.NUMPY
         )
         for axis, length in enumerate((height, width))
     )

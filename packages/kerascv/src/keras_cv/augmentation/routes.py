@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from domain_core.arrays.host_call import Spec, host_call, is_symbolic
-from keras_cv.array_ops import is_backend_tensor
+from domain_core.arrays.operations import is_backend_tensor
 
 
 def route(tensors: list[Any], graph: bool) -> str:

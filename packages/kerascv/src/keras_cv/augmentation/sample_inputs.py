@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from domain_core.arrays.operations import is_uint8
 from domain_core.pipeline.samples import as_numpy
-from keras_cv.array_ops import is_uint8
 from keras_cv.augmentation.batch import PADDING, Batch
 from keras_cv.augmentation.engine import Engine
 from keras_cv.augmentation.shapes import (

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from keras_cv.array_ops import is_float, is_uint8
+from domain_core.arrays.operations import is_float, is_uint8
 
 IMAGES, LABELS, BOXES = "images", "labels", "bounding_boxes"
 MASKS, KEYPOINTS, TARGETS = "segmentation_masks", "keypoints", "targets"

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_cv import array_ops
+from domain_core.arrays import operations
 from keras_cv.augmentation.numpy_warp import CHANNELS
 
 
@@ -146,11 +146,11 @@ def nearest_level(values: Any, low: float, high: float, bins: int, ops: Any) -> 
 
 def count(index: Any, size: Any, ops: Any) -> Any:
     """Returns how often each number below `size` occurs in `index`, float32."""
-    if ops is array_ops.NUMPY:
+    if ops is operations.NUMPY:
         return np.bincount(index, minlength=size).astype("float32")
     ones = ops.ones_like(index, "float32")
-    if isinstance(ops, array_ops.TensorFlowOps):
-        return ops.math.unsorted_segment_sum(ones, index, size)
+    if isinstance(ops, operations.TensorFlowOperations):
+        return ops.bincount(index, ones, size)
     if keras.backend.backend() == "torch":
         # What Keras does there is ten times slower.
         return ones.new_zeros(size).index_add(0, index, ones)

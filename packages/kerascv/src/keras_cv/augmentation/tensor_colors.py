@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from keras_cv.array_ops import is_uint8
+from domain_core.arrays.operations import is_uint8
 from keras_cv.augmentation.engine import Engine
 from keras_cv.augmentation.resampling import fill_indices
 from keras_cv.augmentation.statistics import Statistics

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from keras_cv import array_ops
-from keras_cv.array_ops import is_uint8
+from domain_core.arrays import operations
+from domain_core.arrays.operations import is_uint8
 from keras_cv.augmentation.sample_loops import TensorFlowLoops, tensorflow_map
 from keras_cv.augmentation.tensor_engine import TensorEngine
 from keras_cv.augmentation.transform import Transform, about, inverse
@@ -19,7 +19,7 @@ class TensorFlowEngine(TensorFlowLoops, TensorEngine):
     """On TensorFlow tensors, whatever the backend of Keras is."""
 
     def __init__(self) -> None:
-        super().__init__(array_ops.tensorflow_ops())
+        super().__init__(operations.tensorflow_operations())
 
     def each(
         self, function: Callable[..., Any], images: Any, rows: Any, dtype: Any = None
@@ -38,6 +38,8 @@ class TensorFlowEngine(TensorFlowLoops, TensorEngine):
         size: tuple[Any, Any],
         interpolation: str,
     ) -> Any:
+        import tensorflow as tf
+
         if not transform.is_stretch or interpolation != "bilinear":
             return super()._warp_axes(images, transform, size, interpolation)
         ops = self.ops
@@ -45,7 +47,7 @@ class TensorFlowEngine(TensorFlowLoops, TensorEngine):
             window = ops.unstack(ops.cast(transform.window[0], "int32"))
             left, top, right, bottom = window
             images = images[:, top:bottom, left:right]
-        return ops.raw_ops.ResizeBilinear(
+        return tf.raw_ops.ResizeBilinear(
             images=ops.cast(images, "float32"),
             size=ops.stack(size),
             half_pixel_centers=True,
@@ -58,6 +60,8 @@ class TensorFlowEngine(TensorFlowLoops, TensorEngine):
         size: tuple[Any, Any],
         interpolation: str,
     ) -> Any:
+        import tensorflow as tf
+
         mode, ops = transform.fill_mode, self.ops
         if interpolation == "bilinear":
             images = ops.cast(images, "float32")
@@ -69,7 +73,7 @@ class TensorFlowEngine(TensorFlowLoops, TensorEngine):
         half = transform.matrix[:, 0, 0] * 0.0 + 0.5
         back = about(inverse(transform.matrix, ops), -half, -half, ops)
         entries = ops.reshape(back, (-1, 9))
-        return ops.raw_ops.ImageProjectiveTransformV3(
+        return tf.raw_ops.ImageProjectiveTransformV3(
             images=images,
             transforms=entries[:, :8] / entries[:, 8:],
             output_shape=ops.stack(size),
@@ -81,6 +85,8 @@ class TensorFlowEngine(TensorFlowLoops, TensorEngine):
     def convolve(
         self, values: Any, x_kernels: Any, y_kernels: Any, reaches: tuple[int, int]
     ) -> Any:
+        import tensorflow as tf
+
         ops = self.ops
         batch, height, width, channels = ops.shape(values)
         # The images become channels of one, each with kernels of its own.
@@ -92,7 +98,7 @@ class TensorFlowEngine(TensorFlowLoops, TensorEngine):
             pads[axis] = [reach, reach]
             weights = ops.tile(ops.transpose(kernels), (1, channels))
             weights = ops.expand_dims(weights[:, :, None], 2 - axis)
-            values = ops.nn.depthwise_conv2d(values, weights, [1, 1, 1, 1], pads)
+            values = tf.nn.depthwise_conv2d(values, weights, [1, 1, 1, 1], pads)
         _, height, width, _ = ops.shape(values)
         values = ops.transpose(ops.reshape(values, (-1, batch)))
         return ops.reshape(values, (batch, height, width, channels))
@@ -100,6 +106,8 @@ class TensorFlowEngine(TensorFlowLoops, TensorEngine):
     def compress(
         self, images: Any, value_range: tuple[float, float], quality: Any
     ) -> Any:
+        import tensorflow as tf
+
         ops = self.ops
         low, high = value_range
         levels = images
@@ -109,9 +117,9 @@ class TensorFlowEngine(TensorFlowLoops, TensorEngine):
 
         def run(sample: tuple[Any, Any]) -> Any:
             # Not the fast and rougher way that is the default here.
-            return ops.image.adjust_jpeg_quality(*sample, dct_method="INTEGER_ACCURATE")
+            return tf.image.adjust_jpeg_quality(*sample, dct_method="INTEGER_ACCURATE")
 
-        decoded = ops.map_fn(run, (levels, quality), fn_output_signature=levels.dtype)
+        decoded = tf.map_fn(run, (levels, quality), fn_output_signature=levels.dtype)
         decoded = ops.reshape(decoded, ops.shape(images))
         if is_uint8(images.dtype):
             return decoded

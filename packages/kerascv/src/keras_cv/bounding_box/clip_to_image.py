@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from domain_core.arguments import as_fraction, check_choices
-from keras_cv import array_ops
+from domain_core.arrays import operations
 from keras_cv.bounding_box import rows
 from keras_cv.bounding_box.convert_format import scale_of
 from keras_cv.bounding_box.formats import from_xyxy, parse, to_xyxy
@@ -80,7 +80,7 @@ def clip_to_image(
             f"{bounding_box_format!r}, which are in pixels; received neither."
         )
     dtype = boxes.dtype
-    boxes = array_ops.as_float(boxes, ops)
+    boxes = operations.as_float(boxes, ops)
     limits = _limits(boxes, None if format.is_relative else scale, ops)
     labels = {
         name: rows.to_array(bounding_boxes[name])

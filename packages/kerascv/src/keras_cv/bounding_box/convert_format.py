@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from keras_cv import array_ops
+from domain_core.arrays import operations
 from keras_cv.bounding_box import rows
 from keras_cv.bounding_box.formats import from_corners, parse, to_corners
 from keras_cv.image_size import as_scale, is_batched, read_size
@@ -80,7 +80,7 @@ def convert_format(
 def _converted(boxes: Any, source: Any, target: Any, scale: Any, ops: Any) -> Any:
     if source.is_relative == target.is_relative:
         scale = None
-    boxes = array_ops.as_float(boxes, ops)
+    boxes = operations.as_float(boxes, ops)
     if scale is not None:
         scale = ops.cast(scale, boxes.dtype)
     columns = from_corners(to_corners(boxes, source, scale), target, scale)
@@ -102,7 +102,7 @@ def scale_of(boxes: Any, images: Any, image_shape: Any) -> tuple[Any, Any]:
     """
     size = read_size(images, image_shape)
     if size is None:
-        return None, array_ops.of(boxes)
+        return None, operations.of(boxes)
     axes = len(boxes.shape)
     if images is not None and axes != 2 + is_batched(images):
         raise ValueError(
@@ -115,5 +115,5 @@ def scale_of(boxes: Any, images: Any, image_shape: Any) -> tuple[Any, Any]:
             "Expected boxes (B, N, 4) for a size per image, received the shape "
             f"{tuple(boxes.shape)}."
         )
-    ops = array_ops.of(boxes, *size)
+    ops = operations.of(boxes, *size)
     return as_scale(size, axes, ops), ops

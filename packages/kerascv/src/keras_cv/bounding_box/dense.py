@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from domain_core.arguments import as_positive_int
-from keras_cv import array_ops
+from domain_core.arrays import operations
 from keras_cv.bounding_box import rows
 from keras_cv.bounding_box.validate_format import KEYS, validate_format
 
@@ -45,7 +45,7 @@ def to_dense(
         values = rows.to_array(bounding_boxes[name], inner, default_value)
         if max_boxes is not None:
             axis = int(info["is_batched"])
-            ops = array_ops.of(values)
+            ops = operations.of(values)
             values = rows.resize(values, max_boxes, axis, default_value, ops)
         outputs[name] = values
     return outputs
@@ -73,7 +73,7 @@ def to_ragged(
         ValueError: see `validate_format`.
     """
     outputs = to_dense(bounding_boxes, default_value=sentinel)
-    ops = array_ops.of(*(outputs[key] for key in KEYS if key in outputs))
+    ops = operations.of(*(outputs[key] for key in KEYS if key in outputs))
     kept = ops.logical_not(rows.is_padding(outputs, ops, sentinel))
     for name in (key for key in KEYS if key in outputs):
         outputs[name] = rows.select(ops.cast(outputs[name], dtype), kept)
@@ -105,7 +105,7 @@ def mask_invalid_detections(
         )
     outputs = to_dense(bounding_boxes)
     count = outputs["num_detections"]
-    ops = array_ops.of(outputs["boxes"], count)
+    ops = operations.of(outputs["boxes"], count)
     places = ops.arange(ops.shape(outputs["boxes"])[-2])
     count = ops.cast(count, "int32")[..., None]
     kept = ops.cast(places, "int32") < count  # (B, N)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from keras_cv import array_ops
+from domain_core.arrays import operations
 from keras_cv.bounding_box import rows
 from keras_cv.bounding_box.convert_format import scale_of
 from keras_cv.bounding_box.formats import Corners, parse, to_corners
@@ -35,8 +35,8 @@ def read_pair(
     format = parse(format_name)
     pair = [rows.read(boxes)[0] for boxes in (boxes1, boxes2)]
     scales = [scale_of(boxes, None, image_shape)[0] for boxes in pair]
-    ops = array_ops.of(*pair, *(scale for scale in scales if scale is not None))
-    pair = [array_ops.as_float(boxes, ops) for boxes in pair]
+    ops = operations.of(*pair, *(scale for scale in scales if scale is not None))
+    pair = [operations.as_float(boxes, ops) for boxes in pair]
     if pair[0].dtype != pair[1].dtype:
         pair = [ops.cast(boxes, "float32") for boxes in pair]
     first, second = (

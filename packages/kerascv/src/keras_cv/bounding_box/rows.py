@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from domain_core.arrays import operations
 from domain_core.arrays.host_call import is_tensorflow
-from keras_cv import array_ops
 
 PADDING = -1
 
@@ -80,7 +80,7 @@ def to_array(values: Any, inner: tuple[int, ...] = (), fill: float = PADDING) ->
         return values.to_tensor(default_value=fill, shape=shape)
     if not isinstance(values, list | tuple):
         return values
-    ops = array_ops.of(*values)
+    ops = operations.of(*values)
     if not is_ragged(values):
         array = ops.convert_to_tensor(values)
         return array if len(values) else ops.reshape(array, (0, *inner))

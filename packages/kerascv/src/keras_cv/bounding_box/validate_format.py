@@ -7,8 +7,8 @@ from typing import Any
 
 import keras
 
+from domain_core.arrays import operations
 from domain_core.arrays.host_call import is_tensorflow
-from keras_cv import array_ops
 from keras_cv.bounding_box import rows
 
 # What a dict holds for each box.
@@ -98,7 +98,7 @@ def ensure_tensor(boxes: dict[str, Any], dtype: Any = None) -> dict[str, Any]:
     outputs = dict(boxes)
     known = [key for key in KEYS if key in boxes]
     is_host = not is_tensorflow(*(boxes[key] for key in known))
-    ops: Any = keras.ops if is_host else array_ops.tensorflow_ops()
+    ops: Any = keras.ops if is_host else operations.tensorflow_operations()
     for key in known:
         values = rows.to_array(boxes[key]) if is_host else boxes[key]
         if not hasattr(values, "row_lengths"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from keras_cv import array_ops
+from domain_core.arrays import operations
 from keras_cv.image_size import as_scale, is_batched, read_size
 
 _FORMATS = ("xy", "rel_xy")
@@ -62,10 +62,10 @@ def convert_format(
     if hasattr(keypoints, "row_lengths"):
         return _convert_ragged(keypoints, source, target, images, dtype, image_shape)
     if isinstance(keypoints, list | tuple):
-        keypoints = array_ops.NUMPY.convert_to_tensor(keypoints)
+        keypoints = operations.NUMPY.convert_to_tensor(keypoints)
     check_shapes(keypoints, images)
-    ops = array_ops.of(keypoints, *(size or ()))
-    points = array_ops.as_float(keypoints, ops)
+    ops = operations.of(keypoints, *(size or ()))
+    points = operations.as_float(keypoints, ops)
     if dtype is None:
         dtype = keypoints.dtype if "float" in str(keypoints.dtype) else "float32"
     if names[0] != names[1] and size is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from keras_cv import array_ops
+from domain_core.arrays import operations
 from keras_cv.bounding_box import rows
 from keras_cv.image_size import as_scale, read_size
 from keras_cv.keypoint.convert_format import PADDING, check_shapes
@@ -38,14 +38,14 @@ def filter_out_of_image(
         [[1.0, 2.0]]
     """
     if isinstance(keypoints, list | tuple):
-        keypoints = array_ops.NUMPY.convert_to_tensor(keypoints)
+        keypoints = operations.NUMPY.convert_to_tensor(keypoints)
     if hasattr(keypoints, "row_lengths"):
         keypoints = keypoints.to_tensor(default_value=PADDING)
     check_shapes(keypoints, image)
     size = read_size(image, None)
     assert size is not None
-    ops = array_ops.of(keypoints, *size)
-    place = array_ops.as_float(keypoints, ops)[..., :2]
+    ops = operations.of(keypoints, *size)
+    place = operations.as_float(keypoints, ops)[..., :2]
     scale = ops.cast(as_scale(size, len(place.shape), ops), place.dtype)
     kept = ops.all(ops.logical_and(place >= 0.0, place <= scale), axis=-1)
     if not output_dense:

@@ -8,8 +8,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from domain_core.arrays import operations
 from domain_core.remembered_arguments import RemembersArguments
-from keras_cv import array_ops
 from keras_cv.bounding_box.formats import parse
 from keras_cv.bounding_box.rows import PADDING
 
@@ -24,7 +24,7 @@ def as_pair(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
         ValueError: if their shapes differ.
     """
     y_true, y_pred = (
-        array_ops.as_float(x if hasattr(x, "dtype") else ops.convert_to_tensor(x), ops)
+        operations.as_float(x if hasattr(x, "dtype") else ops.convert_to_tensor(x), ops)
         for x in (y_true, y_pred)
     )
     shapes = tuple(y_true.shape), tuple(y_pred.shape)

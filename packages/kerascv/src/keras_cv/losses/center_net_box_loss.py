@@ -10,9 +10,9 @@ import keras
 from keras import ops
 
 from domain_core.arguments import as_positive_int
+from domain_core.arrays import operations
 from domain_core.remembered_arguments import RemembersArguments
 from domain_core.serialization import serializable
-from keras_cv import array_ops
 from keras_cv.losses.base import as_number
 from keras_cv.losses.smooth_l1_loss import smooth_l1
 
@@ -72,7 +72,7 @@ class CenterNetBoxLoss(RemembersArguments, keras.losses.Loss):
         self.anchor_size = [as_number("anchor_size", x, above=0) for x in anchor_size]
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        y_true, y_pred = (array_ops.as_float(x, ops) for x in (y_true, y_pred))
+        y_true, y_pred = (operations.as_float(x, ops) for x in (y_true, y_pred))
         bins = self.num_heading_bins
         widths = y_true.shape[-1], y_pred.shape[-1]
         if widths != (7, 6 + 2 * bins):

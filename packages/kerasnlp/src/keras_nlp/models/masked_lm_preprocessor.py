@@ -9,7 +9,7 @@ import keras
 
 from domain_core import serializable
 from domain_core.arrays.host_call import Spec
-from domain_core.arrays.operations import NUMPY, ArrayEngine
+from domain_core.arrays.operations import NUMPY, Operations
 from domain_core.text.rows.masking import MaskedLMMaskGenerator
 from domain_core.text.rows.packed_rows import Packed, PadTo
 from keras_nlp.models.text_classifier_preprocessor import (
@@ -77,7 +77,7 @@ class MaskedLMPreprocessor(TextClassifierPreprocessor):
         return keras.utils.pack_x_y_sample_weight(inputs, y, sample_weight)
 
     def encoder_inputs(
-        self, packed: Packed, engine: ArrayEngine = NUMPY
+        self, packed: Packed, engine: Operations = NUMPY
     ) -> dict[str, Any]:
         # The masker's `token_ids` take the place of the original ones.
         inputs = super().encoder_inputs(packed, engine)

@@ -15,7 +15,7 @@ from domain_core.arrays.host_call import (
     leading_shape,
     to_host,
 )
-from domain_core.arrays.operations import NUMPY, ArrayEngine, tensorflow_engine
+from domain_core.arrays.operations import NUMPY, Operations, tensorflow_operations
 from domain_core.text.rows.graph_rows import as_tensor_rows
 from domain_core.text.rows.multi_segment_packer import MultiSegmentPacker
 from domain_core.text.rows.packed_rows import Packed, PadTo
@@ -112,7 +112,7 @@ class TextClassifierPreprocessor(Preprocessor):
         return self.make_packer().pack(rows)
 
     def encoder_inputs(
-        self, packed: Packed, engine: ArrayEngine = NUMPY
+        self, packed: Packed, engine: Operations = NUMPY
     ) -> dict[str, Any]:
         """Returns packed rows under the names of the backbone's inputs."""
         inputs = {
@@ -156,7 +156,7 @@ class TextClassifierPreprocessor(Preprocessor):
             )[0]
             for texts in segments
         ]
-        engine = tensorflow_engine()
+        engine = tensorflow_operations()
         packed = engine.run(self.make_packer().pack, rows, engine=engine)
         inputs = self.encoder_inputs(packed, engine)
         specs = self.specs()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from domain_core.arrays.operations import ArrayEngine
+from domain_core.arrays.operations import Operations
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,16 +27,18 @@ class Candidates:
     starts: Any
 
     @classmethod
-    def where(cls, mask: Any, lengths: Any, engine: ArrayEngine) -> Candidates:
+    def where(cls, mask: Any, lengths: Any, engine: Operations) -> Candidates:
         """Takes the tokens at which a flat mask is True."""
-        place = engine.flatnonzero(mask)
+        place = engine.nonzero(mask)[0]
         row = engine.take(engine.row_indices(lengths), place)
-        available = engine.bincount(row, engine.size(lengths))
+        available = engine.bincount(row, minlength=engine.size(lengths))
         starts = engine.starts(available)
-        number = engine.arange(engine.size(row)) - engine.take(starts, row)
+        number = engine.arange(engine.size(row), dtype="int64") - engine.take(
+            starts, row
+        )
         return cls(place, row, number, available, starts)
 
-    def lowest(self, keys: Any, counts: Any, engine: ArrayEngine) -> Any:
+    def lowest(self, keys: Any, counts: Any, engine: Operations) -> Any:
         """Chooses of each row so many candidates with the lowest keys.
 
         Args:
@@ -48,8 +50,8 @@ class Candidates:
             Which candidates, int64 in ascending order.
         """
         # Rows stay together: after sorting, candidate i is number[i] in its row.
-        order = engine.argsort(self.row * 2**32 + keys)
-        first = engine.flatnonzero(self.number < engine.take(counts, self.row))
+        order = engine.cast(engine.argsort(self.row * 2**32 + keys), "int64")
+        first = engine.nonzero(self.number < engine.take(counts, self.row))[0]
         chosen = engine.full(engine.size(self.row), False, "bool")
-        chosen = engine.put(chosen, engine.take(order, first), True)
-        return engine.flatnonzero(chosen)
+        chosen = engine.scatter_update(chosen, engine.take(order, first)[:, None], True)
+        return engine.nonzero(chosen)[0]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from domain_core.arrays.host_call import Spec, host_call, is_symbolic, rank, to_host
-from domain_core.arrays.operations import NUMPY, ArrayEngine, tensorflow_engine
+from domain_core.arrays.operations import NUMPY, Operations, tensorflow_operations
 from domain_core.arrays.ragged import Ragged
 from domain_core.arrays.random_stream import RandomStream, below, share
 from domain_core.remembered_arguments import RemembersArguments
@@ -125,7 +125,7 @@ class MaskedLMMaskGenerator(RemembersArguments):
             for name, part in parts.items()
         }
 
-    def mask(self, rows: Ragged, engine: ArrayEngine = NUMPY) -> tuple[Ragged, Ragged]:
+    def mask(self, rows: Ragged, engine: Operations = NUMPY) -> tuple[Ragged, Ragged]:
         """Returns rows after masking, and the selected places of each row."""
         if engine.is_text(rows.values):
             raise ValueError("Expected integer ids to mask, received strings.")
@@ -154,12 +154,12 @@ class MaskedLMMaskGenerator(RemembersArguments):
         replaced = engine.where(
             kinds < share(self.mask_token_rate), mask_token, replaced
         )
-        values = engine.put(engine.copy(rows.values), selected, replaced)
+        values = engine.scatter_update(rows.values, selected[:, None], replaced)
         positions = selected - engine.repeat(engine.starts(rows.lengths), counts)
         positions = engine.cast(positions, "int32")
         return Ragged(values, rows.lengths), Ragged(positions, counts)
 
-    def _parts(self, rows: Ragged, engine: ArrayEngine) -> dict[str, Ragged]:
+    def _parts(self, rows: Ragged, engine: Operations) -> dict[str, Ragged]:
         masked, positions = self.mask(rows, engine)
         starts = engine.repeat(engine.starts(rows.lengths), positions.lengths)
         places = starts + engine.cast(positions.values, "int64")
@@ -182,7 +182,7 @@ class MaskedLMMaskGenerator(RemembersArguments):
 
     def _in_graph(self, inputs: Any) -> dict[str, Any]:
         rows, single = as_tensor_rows(inputs)
-        engine = tensorflow_engine()
+        engine = tensorflow_operations()
         parts: dict[str, Any] = engine.run(self._parts, rows, engine)
         outputs = {"token_ids": like(inputs, parts["token_ids"].values)}
         width = self.mask_selection_length

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from domain_core.arguments import check_choices
-from domain_core.arrays.operations import NUMPY, ArrayEngine
+from domain_core.arrays.operations import NUMPY, Operations
 from domain_core.serialization import serializable
 from domain_core.text.rows.packed_rows import Packed, PadTo, Value, as_special_tokens
 from domain_core.text.rows.packer import Packer
@@ -89,29 +89,29 @@ class MultiSegmentPacker(Packer):
             raise ValueError("Expected at least one segment, received an empty tuple.")
         return segments
 
-    def keep(self, lengths: Any, room: int, engine: ArrayEngine) -> Any:
+    def keep(self, lengths: Any, room: int, engine: Operations) -> Any:
         return _TRIMMERS[self.truncate](lengths, room, engine)
 
     def outputs(self, packed: Packed) -> Any:
         return packed.token_ids, packed.segment_ids
 
 
-def _round_robin(lengths: Any, room: int, engine: ArrayEngine = NUMPY) -> Any:
+def _round_robin(lengths: Any, room: int, engine: Operations = NUMPY) -> Any:
     """Deals tokens in turn; returns how many each segment keeps, `(S, B)`."""
-    ordered = engine.sort(lengths)
-    shorter = engine.cumsum(ordered) - ordered
-    sharing = (engine.size(lengths) - engine.arange(engine.size(lengths)))[:, None]
+    ordered = engine.sort(lengths, axis=0)
+    shorter = engine.cumsum(ordered, axis=0) - ordered
+    sharing = engine.arange(lengths.shape[0], 0, -1, dtype="int64")[:, None]
     # The number of full rounds: the k shortest are used up, the others share the rest.
-    rounds = engine.max((room - shorter) // sharing)
+    rounds = engine.max((room - shorter) // sharing, axis=0, initial=0)
     kept = engine.minimum(lengths, rounds)
     unfinished = lengths > rounds
-    turn = engine.cumsum(engine.cast(unfinished, "int64"))
-    extra = unfinished & (turn <= room - engine.sum(kept))
+    turn = engine.cumsum(engine.cast(unfinished, "int64"), axis=0)
+    extra = unfinished & (turn <= room - engine.sum(kept, axis=0))
     return kept + engine.cast(extra, "int64")
 
 
-def _waterfall(lengths: Any, room: int, engine: ArrayEngine = NUMPY) -> Any:
-    before = engine.cumsum(lengths) - lengths
+def _waterfall(lengths: Any, room: int, engine: Operations = NUMPY) -> Any:
+    before = engine.cumsum(lengths, axis=0) - lengths
     return engine.minimum(engine.maximum(room - before, 0), lengths)
 
 

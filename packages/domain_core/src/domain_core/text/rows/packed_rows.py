@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from domain_core.arguments import is_positive_int
-from domain_core.arrays.operations import NUMPY, ArrayEngine
+from domain_core.arrays.operations import NUMPY, Operations
 from domain_core.arrays.ragged import Ragged
 
 Value = int | str | Sequence[int] | Sequence[str] | None
@@ -49,7 +49,7 @@ class Page:
 
     def __init__(
         self,
-        engine: ArrayEngine,
+        engine: Operations,
         used: Any,
         width: Any,
         *,
@@ -70,7 +70,7 @@ class Page:
         self._tokens = engine.full(self._batch * width, pad_value, self._dtype)
         self._segments = engine.full(self._batch * width, 0, "int32")
         # Where the next token of each row goes, in the flat array.
-        self._next = engine.arange(self._batch) * width + self._first
+        self._next = engine.arange(self._batch, dtype="int64") * width + self._first
 
     def write(self, rows: Ragged, segment: int) -> None:
         """Goes on with each row's tokens."""
@@ -87,7 +87,7 @@ class Page:
     def packed(self) -> Packed:
         """Returns what was written."""
         shape = self._batch, self._width
-        column = self._engine.arange(self._width)
+        column = self._engine.arange(self._width, dtype="int64")
         begun, open_ = self._first[:, None] <= column, column < self._ends[:, None]
         return Packed(
             self._engine.reshape(self._tokens, shape),
@@ -97,13 +97,17 @@ class Page:
         )
 
     def _put(self, places: Any, tokens: Any, segment: int) -> None:
-        self._tokens = self._engine.put(self._tokens, places, tokens)
+        self._tokens = self._engine.scatter_update(
+            self._tokens, places[:, None], tokens
+        )
         if segment:
-            self._segments = self._engine.put(self._segments, places, segment)
+            self._segments = self._engine.scatter_update(
+                self._segments, places[:, None], segment
+            )
 
 
 def padded_width(
-    longest: Any, length: int, pad_to: PadTo, engine: ArrayEngine = NUMPY
+    longest: Any, length: int, pad_to: PadTo, engine: Operations = NUMPY
 ) -> Any:
     """Returns the length that the rows of a batch are padded to.
 

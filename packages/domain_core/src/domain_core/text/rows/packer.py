@@ -7,7 +7,7 @@ from typing import Any
 
 from domain_core.arguments import as_positive_int, check_choices, default_name
 from domain_core.arrays.host_call import Spec, host_call, is_symbolic, rank, to_host
-from domain_core.arrays.operations import NUMPY, ArrayEngine, tensorflow_engine
+from domain_core.arrays.operations import NUMPY, Operations, tensorflow_operations
 from domain_core.arrays.ragged import Ragged
 from domain_core.remembered_arguments import RemembersArguments
 from domain_core.text.rows.graph_rows import as_tensor_rows
@@ -76,7 +76,7 @@ class Packer(RemembersArguments):
         """Returns the segments of what the packer was called with."""
         return (inputs,)
 
-    def keep(self, lengths: Any, room: int, engine: ArrayEngine) -> Any:
+    def keep(self, lengths: Any, room: int, engine: Operations) -> Any:
         """Says how many tokens of each segment stay, int64 `(S, B)`.
 
         Args:
@@ -121,7 +121,7 @@ class Packer(RemembersArguments):
         add_start_value: bool = True,
         add_end_value: bool = True,
         *,
-        engine: ArrayEngine = NUMPY,
+        engine: Operations = NUMPY,
     ) -> Packed:
         """Does what calling does, for ragged segments of one batch."""
         length = self.sequence_length
@@ -133,8 +133,8 @@ class Packer(RemembersArguments):
         require_room(length, fixed)
         lengths = engine.stack([segment.lengths for segment in segments])  # (S, B)
         kept = self.keep(lengths, length - fixed, engine)
-        used = engine.sum(kept) + fixed
-        width = padded_width(engine.max(used), length, self.pad_to, engine)
+        used = engine.sum(kept, axis=0) + fixed
+        width = padded_width(engine.max(used, initial=0), length, self.pad_to, engine)
         page = Page(
             engine,
             used,
@@ -180,7 +180,7 @@ class Packer(RemembersArguments):
                 "Expected segments with the same number of rows, received single rows "
                 "and batches. A tuple holds segments, a list rows."
             )
-        engine = tensorflow_engine()
+        engine = tensorflow_operations()
         packed = engine.run(self.pack, segments, *options, engine=engine)
         outputs = self.outputs(packed)
         outputs = _first_row(outputs) if single else outputs

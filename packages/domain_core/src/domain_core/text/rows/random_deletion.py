@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from domain_core.arrays.operations import ArrayEngine
+from domain_core.arrays.operations import Operations
 from domain_core.arrays.ragged import Ragged
 from domain_core.arrays.random_stream import share
 from domain_core.serialization import serializable
@@ -82,14 +82,14 @@ class RandomDeletion(TokenAugmentation):
         )
 
     def change(
-        self, rows: Ragged, candidates: Candidates, call: Any, engine: ArrayEngine
+        self, rows: Ragged, candidates: Candidates, call: Any, engine: Operations
     ) -> Ragged:
         words, counts = self.chosen(candidates, call, engine)
         if self.limit is None:
-            chosen = engine.flatnonzero(words < share(self.rate))
+            chosen = engine.nonzero(words < share(self.rate))[0]
         else:
             chosen = candidates.lowest(words, counts, engine)
         deleted = engine.take(candidates.place, chosen)
         kept = engine.full(engine.size(rows.values), True, "bool")
-        kept = engine.flatnonzero(engine.put(kept, deleted, False))
+        kept = engine.nonzero(engine.scatter_update(kept, deleted[:, None], False))[0]
         return Ragged(engine.take(rows.values, kept), rows.lengths - counts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from domain_core.arrays.operations import ArrayEngine
+from domain_core.arrays.operations import Operations
 from domain_core.arrays.ragged import Ragged
 from domain_core.arrays.random_stream import below
 from domain_core.serialization import serializable
@@ -85,7 +85,7 @@ class RandomSwap(TokenAugmentation):
         )
 
     def change(
-        self, rows: Ragged, candidates: Candidates, call: Any, engine: ArrayEngine
+        self, rows: Ragged, candidates: Candidates, call: Any, engine: Operations
     ) -> Ragged:
         _, counts = self.chosen(candidates, call, engine)
         # A single token has no other to swap with.
@@ -94,7 +94,9 @@ class RandomSwap(TokenAugmentation):
         )
         row = engine.row_indices(counts)
         starts = engine.starts(counts)
-        number = engine.arange(engine.size(row)) - engine.take(starts, row)
+        number = engine.arange(engine.size(row), dtype="int64") - engine.take(
+            starts, row
+        )
         first, second, *_ = self._stream.words(call, row, number, 1, engine)
         begin = engine.take(candidates.starts, row)
         available = engine.take(candidates.available, row)
@@ -104,13 +106,15 @@ class RandomSwap(TokenAugmentation):
         pairs = engine.stack((begin + first, begin + second), 1)  # (swaps, 2)
 
         def swap(number: Any, order: Any) -> Any:
-            swapping = engine.take(starts, engine.flatnonzero(counts > number)) + number
-            here = engine.take(pairs, swapping)
+            swapping = engine.take(starts, engine.nonzero(counts > number)[0]) + number
+            here = engine.take(pairs, swapping, axis=0)
             order_there = engine.take(order, engine.reshape(here[:, ::-1], (-1,)))
-            return engine.put(order, engine.reshape(here, (-1,)), order_there)
+            return engine.scatter_update(
+                order, engine.reshape(here, (-1, 1)), order_there
+            )
 
-        order = engine.arange(engine.size(candidates.place))
-        order = engine.repeat_step(engine.max(counts), swap, order)
+        order = engine.arange(engine.size(candidates.place), dtype="int64")
+        order = engine.fori_loop(0, engine.max(counts, initial=0), swap, order)
         moved = engine.take(rows.values, engine.take(candidates.place, order))
-        values = engine.put(engine.copy(rows.values), candidates.place, moved)
+        values = engine.scatter_update(rows.values, candidates.place[:, None], moved)
         return Ragged(values, rows.lengths)

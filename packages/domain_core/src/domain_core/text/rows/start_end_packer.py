@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from domain_core.arguments import check_choices
-from domain_core.arrays.operations import ArrayEngine
+from domain_core.arrays.operations import Operations
 from domain_core.serialization import serializable
 from domain_core.text.rows.packed_rows import SIDES, Packed, PadTo, Value
 from domain_core.text.rows.packer import Packer
@@ -81,7 +81,7 @@ class StartEndPacker(Packer):
         self.return_padding_mask = return_padding_mask
         self.truncate = truncate
 
-    def keep(self, lengths: Any, room: int, engine: ArrayEngine) -> Any:
+    def keep(self, lengths: Any, room: int, engine: Operations) -> Any:
         return engine.minimum(lengths, room)
 
     def outputs(self, packed: Packed) -> Any:

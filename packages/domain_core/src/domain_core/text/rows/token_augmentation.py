@@ -10,7 +10,7 @@ import numpy as np
 
 from domain_core.arguments import default_name, is_positive_int
 from domain_core.arrays.host_call import Spec, host_call, is_symbolic, rank, to_host
-from domain_core.arrays.operations import NUMPY, ArrayEngine, tensorflow_engine
+from domain_core.arrays.operations import NUMPY, Operations, tensorflow_operations
 from domain_core.arrays.ragged import Ragged
 from domain_core.arrays.random_stream import RandomStream, share
 from domain_core.remembered_arguments import RemembersArguments
@@ -93,7 +93,7 @@ class TokenAugmentation(RemembersArguments):
         self._stream = RandomStream(seed, type(self).__name__)
 
     def change(
-        self, rows: Ragged, candidates: Candidates, call: Any, engine: ArrayEngine
+        self, rows: Ragged, candidates: Candidates, call: Any, engine: Operations
     ) -> Ragged:
         """Returns changed rows.
 
@@ -105,7 +105,7 @@ class TokenAugmentation(RemembersArguments):
         """
         raise NotImplementedError(f"{type(self).__name__} must write `change`.")
 
-    def augment(self, rows: Ragged, engine: ArrayEngine = NUMPY) -> Ragged:
+    def augment(self, rows: Ragged, engine: Operations = NUMPY) -> Ragged:
         """Does what calling does, for ragged rows."""
         skipped = self._skipped(rows.values, engine)
         candidates = Candidates.where(~skipped, rows.lengths, engine)
@@ -130,7 +130,7 @@ class TokenAugmentation(RemembersArguments):
         return rectangular(changed, width)
 
     def chosen(
-        self, candidates: Candidates, call: Any, engine: ArrayEngine
+        self, candidates: Candidates, call: Any, engine: Operations
     ) -> tuple[Any, Any]:
         """Tosses a coin for each candidate.
 
@@ -139,14 +139,14 @@ class TokenAugmentation(RemembersArguments):
             each row has, `limit` at most, int64 `(B,)`.
         """
         words = self._stream.word(call, candidates.available, 0, engine)
-        hits = engine.flatnonzero(words < share(self.rate))
+        hits = engine.nonzero(words < share(self.rate))[0]
         row = engine.take(candidates.row, hits)
-        counts = engine.bincount(row, engine.size(candidates.available))
+        counts = engine.bincount(row, minlength=engine.size(candidates.available))
         if self.limit is not None:
             counts = engine.minimum(counts, self.limit)
         return words, counts
 
-    def _skipped(self, values: Any, engine: ArrayEngine) -> Any:
+    def _skipped(self, values: Any, engine: Operations) -> Any:
         predicate = self.skip_fn or self.skip_py_fn
         if predicate is not None:
             return engine.holds(values, predicate)
@@ -156,7 +156,7 @@ class TokenAugmentation(RemembersArguments):
 
     def _in_graph(self, inputs: Any) -> Any:
         rows, single = as_tensor_rows(inputs)
-        engine = tensorflow_engine()
+        engine = tensorflow_operations()
         changed = engine.run(self.augment, rows, engine)
         if self.keeps_lengths:
             return like(inputs, changed.values)

@@ -35,6 +35,8 @@ class Augmenter(LayerContainer):
         ValueError: if `layers` holds anything else.
     """
 
+    _unused_arguments = ("seed",)
+
     def __init__(
         self,
         layers: Sequence[BaseImageAugmentationLayer],

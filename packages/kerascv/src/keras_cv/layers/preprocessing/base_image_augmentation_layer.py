@@ -9,11 +9,9 @@ from typing import Any
 import keras
 
 from domain_core.arrays.host_call import Spec, to_host
-from domain_core.arrays.operations import NUMPY as NUMPY_ARRAYS
-from domain_core.arrays.operations import tensorflow_engine as tensorflow_arrays
+from domain_core.arrays.operations import map_leaves
 from domain_core.arrays.random_stream import RandomStream
 from domain_core.remembered_arguments import RemembersArguments
-from keras_cv.array_ops import map_leaves
 from keras_cv.augmentation.batch import Batch
 from keras_cv.augmentation.draws import Draws
 from keras_cv.augmentation.engine import Engine
@@ -97,6 +95,8 @@ class BaseImageAugmentationLayer(RemembersArguments, keras.layers.Layer):
     only_moves = False
     makes_sizes_differ = False
     mixes_samples = False
+    # Arguments of a base that mean nothing to the layer, and stay out of its config.
+    _unused_arguments: tuple[str, ...] = ()
     # How many draws are made at once.
     _draws_ahead = 4
 
@@ -262,11 +262,10 @@ class BaseImageAugmentationLayer(RemembersArguments, keras.layers.Layer):
                 ),
                 self._draws_ahead,
             )
-        arrays: Any = NUMPY_ARRAYS if engine.on_host else tensorflow_arrays()
         call: Any = 0
-        rows: Any = arrays.arange(count)
+        rows: Any = ops.arange(count, dtype="int64")
         if index is None:
-            call = self._stream.next_call(arrays)
+            call = self._stream.next_call(ops)
         elif len(getattr(index, "shape", ())) == 1:
             rows = ops.cast(index, "int64")
         else:
@@ -275,7 +274,7 @@ class BaseImageAugmentationLayer(RemembersArguments, keras.layers.Layer):
             count,
             ops,
             lambda columns, draw: self._stream.uniform(
-                call, rows, columns, draw + _DRAWS * step, arrays
+                call, rows, columns, draw + _DRAWS * step, ops
             ),
             self._draws_ahead,
         )
@@ -344,8 +343,9 @@ class BaseImageAugmentationLayer(RemembersArguments, keras.layers.Layer):
         return specs
 
     def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments, and those it may hand on."""
-        return {"graph": self.graph, **super().get_config()}
+        """Returns the constructor's arguments, and those of its bases."""
+        config = super().get_config()
+        return {k: v for k, v in config.items() if k not in self._unused_arguments}
 
     def __reduce__(self) -> Any:
         # Not as Keras does, by way of a file: workers of loaders get a copy each.

@@ -39,6 +39,7 @@ class CenterCrop(GeometricAugmentation):
     """
 
     is_random = False
+    _unused_arguments = ("seed",)
 
     def __init__(
         self,

@@ -28,6 +28,8 @@ class ChannelShuffle(ColorAugmentation):
         [Zhang et al., 2017](https://arxiv.org/abs/1707.01083)
     """
 
+    _unused_arguments = ("value_range",)
+
     def __init__(self, groups: int = 3, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(seed=seed, **kwargs)
         self.groups = as_positive_int("groups", groups)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from keras_cv.array_ops import is_uint8
+from domain_core.arrays.operations import is_uint8
 from keras_cv.augmentation.batch import Batch
 from keras_cv.augmentation.statistics import Statistics
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import (

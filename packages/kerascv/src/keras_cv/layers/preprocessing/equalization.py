@@ -57,6 +57,3 @@ class Equalization(ValueAugmentation):
         table = table * ((high - low) / last) + low
         index = nearest_level(values, low, high, self.bins, ops)
         return look_up(table, index, ops)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "seed": self.seed}

@@ -32,6 +32,7 @@ class Grayscale(ColorAugmentation):
     """
 
     is_random = False
+    _unused_arguments = ("seed", "value_range")
 
     def __init__(self, output_channels: int = 1, **kwargs: Any) -> None:
         super().__init__(**kwargs)

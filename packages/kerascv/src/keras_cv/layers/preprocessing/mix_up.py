@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from domain_core.arguments import is_finite
+from domain_core.arrays.operations import is_float
 from domain_core.serialization import serializable
-from keras_cv.array_ops import is_float
 from keras_cv.augmentation.batch import Batch
 from keras_cv.augmentation.draws import Draws
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import Parameters

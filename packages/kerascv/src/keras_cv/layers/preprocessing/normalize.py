@@ -35,6 +35,7 @@ class Normalize(ValueAugmentation):
     """
 
     is_random = False
+    _unused_arguments = ("seed", "value_range")
     result_dtype = "float32"
 
     def __init__(

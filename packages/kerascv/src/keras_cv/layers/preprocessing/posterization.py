@@ -38,9 +38,6 @@ class Posterization(ValueAugmentation):
     ) -> Any:
         return posterize(values, 2.0 ** (8 - self.bits), self.value_range, ops)
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "seed": self.seed}
-
 
 def posterize(
     values: Any, step: Any, value_range: tuple[float, float], ops: Any

@@ -62,6 +62,7 @@ class RandAugment(RandomAugmentationPipeline):
 
     _draws_ahead = 32
     _layers_have_seeds = False
+    _unused_arguments = ("auto_vectorize",)
 
     def __init__(
         self,

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_cv.array_ops import map_leaves
+from domain_core.arrays.operations import map_leaves
 from keras_cv.layers.preprocessing import RandAugment, RandomAugmentationPipeline
 from keras_cv.layers.preprocessing.cases_test import BOXES, sample
 

@@ -40,6 +40,8 @@ class RandomGaussianBlur(ColorAugmentation):
         ValueError: if an argument is out of range.
     """
 
+    _unused_arguments = ("value_range",)
+
     def __init__(
         self,
         kernel_size: int | Sequence[int],

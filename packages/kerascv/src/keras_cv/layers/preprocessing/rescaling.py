@@ -26,6 +26,7 @@ class Rescaling(ValueAugmentation):
     """
 
     is_random = False
+    _unused_arguments = ("seed", "value_range")
     result_dtype = "float32"
 
     def __init__(self, scale: float, offset: float = 0.0, **kwargs: Any) -> None:

@@ -47,6 +47,7 @@ class Resizing(GeometricAugmentation):
     """
 
     is_random = False
+    _unused_arguments = ("seed",)
 
     def __init__(
         self,
