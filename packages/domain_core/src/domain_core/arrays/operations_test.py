@@ -1,5 +1,6 @@
 """Every operation gives the same on NumPy, in a graph of TensorFlow and on Keras."""
 
+import keras
 import numpy as np
 import pytest
 
