@@ -16,8 +16,18 @@ SIZES = {
 }
 
 
+# A block that projects and one that does not, one of them with a stride.
+BLOCKS = {
+    **SIZES,
+    "stackwise_filters": [4],
+    "stackwise_blocks": [2],
+    "stackwise_strides": [2],
+}
+
+
 class Shared:
-    output_shapes: ClassVar = (2, 3, 2, 24)
+    output_shapes: ClassVar = (2, 3, 2, 16)
+    tensors = 40
     short_ways = ("keras_cv.layers.conv_norm.takes_short_way",)
 
     @classmethod
@@ -28,14 +38,12 @@ class Shared:
 
 class TestResNetBackbone(Shared, BlockContract):
     cls = ResNetBackbone
-    arguments = SIZES
-    tensors = 5 * 12
+    arguments = BLOCKS
 
 
 class TestResNetV2Backbone(Shared, BlockContract):
     cls = ResNetV2Backbone
-    arguments: ClassVar = {**SIZES, "stackwise_dilations": [1, 1]}
-    tensors = 2 + 3 * (3 + 4 * 3) + 3 + 2 * 2 + 4
+    arguments: ClassVar = {**BLOCKS, "stackwise_dilations": [1]}
 
 
 @pytest.fixture(scope="module", params=[ResNetBackbone, ResNetV2Backbone])
