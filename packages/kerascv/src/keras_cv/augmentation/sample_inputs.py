@@ -12,7 +12,7 @@ from domain_core.arrays.operations import is_uint8
 from domain_core.pipeline.samples import as_numpy
 from keras_cv.augmentation.batch import PADDING, Batch
 from keras_cv.augmentation.engine import Engine
-from keras_cv.augmentation.shapes import (
+from keras_cv.augmentation.sample_shapes import (
     BOXES,
     IMAGES,
     KEYPOINTS,

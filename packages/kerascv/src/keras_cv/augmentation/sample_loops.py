@@ -10,7 +10,7 @@ import keras
 
 from keras_cv.augmentation.batch import Batch
 from keras_cv.augmentation.engine import at_step, steps_of
-from keras_cv.augmentation.routes import as_written
+from keras_cv.augmentation.route_choice import as_written
 from keras_cv.augmentation.tensor_engine import TensorEngine
 
 Arrays = list[Any]

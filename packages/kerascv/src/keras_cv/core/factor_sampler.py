@@ -12,7 +12,7 @@ import keras
 from domain_core.arguments import as_finite, is_finite
 from domain_core.remembered_arguments import RemembersArguments
 from domain_core.serialization import revive, serializable
-from keras_cv.augmentation.draws import Draws
+from keras_cv.augmentation.random_draws import Draws
 
 
 class FactorSampler(RemembersArguments):

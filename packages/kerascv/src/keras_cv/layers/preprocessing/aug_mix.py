@@ -9,8 +9,8 @@ from typing import Any
 from domain_core.arguments import as_positive_int
 from domain_core.serialization import serializable
 from keras_cv.augmentation.batch import Batch
-from keras_cv.augmentation.draws import Draws
 from keras_cv.augmentation.layer_choice import apply_chosen
+from keras_cv.augmentation.random_draws import Draws
 from keras_cv.augmentation.statistics import Statistics
 from keras_cv.core.factor_sampler import Factor, as_factor
 from keras_cv.layers.preprocessing.auto_contrast import AutoContrast

@@ -13,10 +13,10 @@ from domain_core.arrays.operations import map_leaves
 from domain_core.arrays.random_stream import RandomStream
 from domain_core.remembered_arguments import RemembersArguments
 from keras_cv.augmentation.batch import Batch
-from keras_cv.augmentation.draws import Draws
 from keras_cv.augmentation.engine import Engine
 from keras_cv.augmentation.engines import NUMPY, keras_engine, tensorflow_engine
-from keras_cv.augmentation.routes import (
+from keras_cv.augmentation.random_draws import Draws
+from keras_cv.augmentation.route_choice import (
     as_written,
     call_on_host,
     ragged_to_list,
@@ -24,7 +24,7 @@ from keras_cv.augmentation.routes import (
     spec_of,
 )
 from keras_cv.augmentation.sample_inputs import read, read_index
-from keras_cv.augmentation.shapes import (
+from keras_cv.augmentation.sample_shapes import (
     BOXES,
     IMAGES,
     KEYPOINTS,

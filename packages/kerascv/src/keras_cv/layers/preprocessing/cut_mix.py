@@ -7,7 +7,7 @@ from typing import Any
 from domain_core.serialization import serializable
 from keras_cv.augmentation.apply_transform import as_scale, box_format, place_boxes
 from keras_cv.augmentation.batch import PADDING, Batch
-from keras_cv.augmentation.draws import Draws
+from keras_cv.augmentation.random_draws import Draws
 from keras_cv.bounding_box.formats import to_xyxy
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import Parameters
 from keras_cv.layers.preprocessing.mix_up import as_alpha

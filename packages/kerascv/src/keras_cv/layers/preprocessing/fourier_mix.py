@@ -10,7 +10,7 @@ import numpy as np
 from domain_core.arguments import as_finite
 from domain_core.serialization import serializable
 from keras_cv.augmentation.batch import Batch
-from keras_cv.augmentation.draws import Draws
+from keras_cv.augmentation.random_draws import Draws
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import Parameters
 from keras_cv.layers.preprocessing.mix_up import as_alpha
 from keras_cv.layers.preprocessing.mixing_augmentation import (

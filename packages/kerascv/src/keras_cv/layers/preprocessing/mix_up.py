@@ -8,7 +8,7 @@ from domain_core.arguments import is_finite
 from domain_core.arrays.operations import is_float
 from domain_core.serialization import serializable
 from keras_cv.augmentation.batch import Batch
-from keras_cv.augmentation.draws import Draws
+from keras_cv.augmentation.random_draws import Draws
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import Parameters
 from keras_cv.layers.preprocessing.mixing_augmentation import (
     MixingAugmentation,

@@ -7,7 +7,7 @@ from typing import Any
 
 from domain_core.serialization import serializable
 from keras_cv.augmentation.batch import Batch
-from keras_cv.augmentation.draws import Draws
+from keras_cv.augmentation.random_draws import Draws
 from keras_cv.augmentation.statistics import Statistics
 from keras_cv.core.factor_sampler import Factor, as_signed_factor
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import Parameters

@@ -9,7 +9,7 @@ import numpy as np
 
 from domain_core.serialization import serializable
 from keras_cv.augmentation.batch import Batch
-from keras_cv.augmentation.draws import Draws
+from keras_cv.augmentation.random_draws import Draws
 from keras_cv.core.factor_sampler import Factor, as_factor
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import Parameters
 from keras_cv.layers.preprocessing.color_augmentation import ColorAugmentation

@@ -8,7 +8,7 @@ from domain_core.arguments import as_positive_int
 from domain_core.serialization import serializable
 from keras_cv.augmentation import crop_windows
 from keras_cv.augmentation.batch import Batch
-from keras_cv.augmentation.draws import Draws
+from keras_cv.augmentation.random_draws import Draws
 from keras_cv.augmentation.transform import Transform
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import (
     Parameters,

@@ -10,7 +10,7 @@ from domain_core.arguments import check_choices
 from domain_core.serialization import serializable
 from keras_cv.augmentation import crop_windows
 from keras_cv.augmentation.batch import Batch
-from keras_cv.augmentation.draws import Draws
+from keras_cv.augmentation.random_draws import Draws
 from keras_cv.augmentation.transform import INTERPOLATIONS, Transform
 from keras_cv.core.factor_sampler import Factor, as_interval
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import (

@@ -10,7 +10,7 @@ from domain_core.arguments import as_fraction
 from domain_core.serialization import serializable
 from keras_cv.augmentation.batch import Batch
 from keras_cv.augmentation.crop_windows import place
-from keras_cv.augmentation.draws import Draws
+from keras_cv.augmentation.random_draws import Draws
 from keras_cv.core.factor_sampler import Factor, as_interval
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import Parameters
 from keras_cv.layers.preprocessing.covering_augmentation import (
