@@ -14,6 +14,8 @@ REPORT = """<testsuites><testsuite name="pytest">
   <failure/></testcase>
 </testsuite></testsuites>"""
 
+FIRST = ("bert", "resnet")
+
 
 @pytest.fixture
 def tests(tmp_path):
@@ -50,7 +52,8 @@ def test_budgets_name_folders_and_leave_a_family_twenty_seconds():
         found = [*durations.ROOT.glob(f"packages/*/src/{folder}")]
         assert found or (durations.ROOT / folder).is_dir(), f"{folder} is gone"
         parts = folder.split("/")
-        if len(parts) == 3 and parts[1] == "models":
+        # The first family of a kind carries tests of what all of them share.
+        if len(parts) == 3 and parts[1] == "models" and parts[2] not in FIRST:
             assert seconds <= 20, f"{folder} is a family"
 
 
