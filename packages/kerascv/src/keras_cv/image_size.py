@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from domain_core.arrays import operations
-from domain_core.arrays.host_call import is_tensorflow, rank
+from domain_core.arrays.host_call import is_ragged_tensor, is_tensorflow, rank
 
 _ADVICE = "Pass `image_shape` with the numbers, such as (height, width, channels)."
 
@@ -90,7 +90,7 @@ def _size_of_images(images: Any) -> tuple[Any, Any]:
             "Expected `images` to have the shape (height, width, channels) or "
             f"(batch, height, width, channels), received {tuple(images.shape)}."
         )
-    if hasattr(images, "row_lengths"):
+    if is_ragged_tensor(images):
         return _size_of_ragged(images)
     shape = operations.of(images).shape(images)
     return shape[-3], shape[-2]

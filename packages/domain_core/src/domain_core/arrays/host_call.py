@@ -80,6 +80,11 @@ def is_tensorflow(*structures: Any) -> bool:
     )
 
 
+def is_ragged_tensor(value: Any) -> bool:
+    """Tells whether something is a `RaggedTensor` of TensorFlow."""
+    return hasattr(value, "row_lengths") and is_tensorflow(value)
+
+
 def is_symbolic(*structures: Any) -> bool:
     """Tells whether any leaf is a TensorFlow tensor without a value, as in a graph."""
     if not is_tensorflow(*structures):

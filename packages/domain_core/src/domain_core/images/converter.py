@@ -13,6 +13,7 @@ from domain_core.arguments import as_positive_int, check_choices, is_positive_in
 from domain_core.arrays.host_call import (
     Spec,
     host_call,
+    is_ragged_tensor,
     is_symbolic,
     is_tensorflow,
     rank,
@@ -264,7 +265,7 @@ class ImageConverter(RemembersArguments):
         return cls.from_config({**stored.get_config(), **kwargs}) if kwargs else stored
 
     def _convert_in_graph(self, images: Any) -> Any:
-        if isinstance(images, tuple | dict) or hasattr(images, "row_lengths"):
+        if isinstance(images, tuple | dict) or is_ragged_tensor(images):
             raise ValueError(
                 f"Expected one dense tensor of images, received {images}. Map a "
                 "function that picks it, as in `lambda image, label: "

@@ -31,6 +31,9 @@ PREDICT_STATE = ("trainable_variables", "non_trainable_variables")
 class FaultSafeModel(keras.Model):
     """A Keras model that keeps its variables if a loop over it raises."""
 
+    # Made on demand, because a model may be built in many ways.
+    _guard: StateGuard | None = None
+
     @contextlib.contextmanager
     def variables_kept(self) -> Iterator[None]:
         """Runs Keras' `fit`, `evaluate` or `predict`; restores what they lose."""
@@ -61,8 +64,7 @@ class FaultSafeModel(keras.Model):
         return GuardedStep(self._state_guard(), step, groups)
 
     def _state_guard(self) -> StateGuard:
-        # Made on demand, because a model may be built in many ways.
-        if not hasattr(self, "_guard"):
+        if self._guard is None:
             self._guard = StateGuard(self)
         return self._guard
 

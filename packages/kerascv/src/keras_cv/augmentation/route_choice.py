@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from domain_core.arrays.host_call import Spec, host_call, is_symbolic
+from domain_core.arrays.host_call import Spec, host_call, is_ragged_tensor, is_symbolic
 from domain_core.arrays.operations import is_backend_tensor
 
 
@@ -97,12 +97,12 @@ def _are_parts(value: Any) -> bool:
 
 def to_parts(tensor: Any) -> Any:
     """Returns dense tensors for a ragged one of images, all else as it is."""
-    if not hasattr(tensor, "row_lengths") or len(tensor.shape) != 4:
+    if not is_ragged_tensor(tensor) or len(tensor.shape) != 4:
         return tensor
     import tensorflow as tf
 
     rows = tensor.values
-    if not hasattr(rows, "row_lengths"):  # All are of one width.
+    if not is_ragged_tensor(rows):  # All are of one width.
         rows = tf.RaggedTensor.from_tensor(rows)
     heights, widths = tensor.row_lengths(), rows.row_lengths()
     return {_PIXELS: rows.flat_values, _HEIGHTS: heights, _WIDTHS: widths}
@@ -163,7 +163,7 @@ def _of_images(images: Any) -> dict[str, np.ndarray]:
 
 def spec_of(tensor: Any) -> Spec:
     """Returns the spec of a tensor that comes back as it goes."""
-    if hasattr(tensor, "row_lengths"):
+    if is_ragged_tensor(tensor):
         if len(tensor.shape) == 4:
             return Spec(tensor.dtype.name, tuple(tensor.shape), ragged=True)
         return Spec("float32", (tensor.shape[0], None, *tensor.shape[2:]))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from domain_core.arrays.host_call import is_ragged_tensor
 from domain_core.arrays.operations import is_uint8
 from domain_core.pipeline.samples import as_numpy
 from keras_cv.augmentation.batch import PADDING, Batch
@@ -317,7 +318,7 @@ class _TensorReader:
 
     @staticmethod
     def images(images: Any, name: str) -> tuple[Any, bool]:
-        if not hasattr(images, "shape") or hasattr(images, "row_lengths"):
+        if not hasattr(images, "shape") or is_ragged_tensor(images):
             raise ValueError(
                 f'Expected "{name}" as one tensor of images of one size, received '
                 f"{type(images).__name__}. Images of different sizes are for calls "
@@ -351,7 +352,7 @@ class _TensorReader:
         return self._batched(masks), None
 
     def _floats(self, value: Any, name: str) -> Any:
-        if hasattr(value, "to_tensor") and hasattr(value, "row_lengths"):
+        if hasattr(value, "to_tensor") and is_ragged_tensor(value):
             value = value.to_tensor(default_value=PADDING)
         if isinstance(value, list | tuple) and not self._is_single:
             if len({tuple(getattr(row, "shape", ())) for row in value}) > 1:

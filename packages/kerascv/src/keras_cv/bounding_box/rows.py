@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from domain_core.arrays import operations
-from domain_core.arrays.host_call import is_tensorflow
+from domain_core.arrays.host_call import is_ragged_tensor, is_tensorflow
 
 PADDING = -1
 
@@ -20,7 +20,7 @@ def is_ragged(values: Any) -> bool:
 
     A list of single boxes, or of numbers, is an array.
     """
-    if hasattr(values, "row_lengths"):
+    if is_ragged_tensor(values):
         return True
     if not isinstance(values, list | tuple) or not values:
         return False
@@ -56,7 +56,7 @@ def read(values: Any) -> tuple[Any, Any]:
 
 def present(values: Any, dense: Any) -> Any:
     """Returns which rows of what was made dense are none of padding, bool `(B, N)`."""
-    if hasattr(values, "row_lengths"):
+    if is_ragged_tensor(values):
         import tensorflow as tf
 
         return tf.sequence_mask(values.row_lengths(), tf.shape(dense)[1])
@@ -75,7 +75,7 @@ def to_array(values: Any, inner: tuple[int, ...] = (), fill: float = PADDING) ->
     Raises:
         ValueError: if the images of a list have different kinds of rows.
     """
-    if hasattr(values, "row_lengths"):
+    if is_ragged_tensor(values):
         shape = (None, None, *(inner or values.shape[2:]))
         return values.to_tensor(default_value=fill, shape=shape)
     if not isinstance(values, list | tuple):

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from domain_core.arrays import operations
-from domain_core.arrays.host_call import is_tensorflow
+from domain_core.arrays.host_call import is_ragged_tensor, is_tensorflow
 from keras_cv.bounding_box import rows
 
 # What a dict holds for each box.
@@ -101,7 +101,7 @@ def ensure_tensor(boxes: dict[str, Any], dtype: Any = None) -> dict[str, Any]:
     ops: Any = keras.ops if is_host else operations.tensorflow_operations()
     for key in known:
         values = rows.to_array(boxes[key]) if is_host else boxes[key]
-        if not hasattr(values, "row_lengths"):
+        if not is_ragged_tensor(values):
             values = ops.convert_to_tensor(values)
         outputs[key] = values if dtype is None else ops.cast(values, dtype)
     return outputs
@@ -109,7 +109,7 @@ def ensure_tensor(boxes: dict[str, Any], dtype: Any = None) -> dict[str, Any]:
 
 def _counts(values: Any) -> list[int] | None:
     """Returns the numbers of rows in a list, where that is what there is."""
-    if hasattr(values, "row_lengths"):
+    if is_ragged_tensor(values):
         return None
     return [len(image) for image in values]
 

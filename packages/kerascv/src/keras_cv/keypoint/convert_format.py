@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from domain_core.arrays import operations
+from domain_core.arrays.host_call import is_ragged_tensor
 from keras_cv.image_size import as_scale, is_batched, read_size
 
 _FORMATS = ("xy", "rel_xy")
@@ -59,7 +60,7 @@ def convert_format(
             f"Expected `images` to convert from {source!r} to {target!r}: one is "
             "relative to the size of the image, received none."
         )
-    if hasattr(keypoints, "row_lengths"):
+    if is_ragged_tensor(keypoints):
         return _convert_ragged(keypoints, source, target, images, dtype, image_shape)
     if isinstance(keypoints, list | tuple):
         keypoints = operations.NUMPY.convert_to_tensor(keypoints)

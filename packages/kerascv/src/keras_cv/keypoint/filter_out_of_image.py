@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from domain_core.arrays import operations
+from domain_core.arrays.host_call import is_ragged_tensor
 from keras_cv.bounding_box import rows
 from keras_cv.image_size import as_scale, read_size
 from keras_cv.keypoint.convert_format import PADDING, check_shapes
@@ -39,7 +40,7 @@ def filter_out_of_image(
     """
     if isinstance(keypoints, list | tuple):
         keypoints = operations.NUMPY.convert_to_tensor(keypoints)
-    if hasattr(keypoints, "row_lengths"):
+    if is_ragged_tensor(keypoints):
         keypoints = keypoints.to_tensor(default_value=PADDING)
     check_shapes(keypoints, image)
     size = read_size(image, None)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from domain_core.arrays.host_call import is_ragged_tensor
 from domain_core.pipeline.samples import as_numpy
 from keras_cv.bounding_box import rows
 from keras_cv.bounding_box.convert_format import convert_format
@@ -74,7 +75,7 @@ def _of_batch(
     batch: Any, count: int | None
 ) -> tuple[list[np.ndarray], dict[str, list[Any]]]:
     images = _images_of(batch)
-    is_ragged = hasattr(images, "row_lengths")
+    is_ragged = is_ragged_tensor(images)
     is_single = (
         not isinstance(images, list | tuple) and not is_ragged and np.ndim(images) == 3
     )
@@ -180,7 +181,7 @@ def boxes_of(
 
 def _per_image(value: Any, count: int, name: str) -> list[np.ndarray]:
     value = rows.to_array(value) if not rows.is_ragged(value) else value
-    if not isinstance(value, list | tuple) and not hasattr(value, "row_lengths"):
+    if not isinstance(value, list | tuple) and not is_ragged_tensor(value):
         array = as_numpy(value)
         if array.ndim == 1 or (array.ndim == 2 and count == 1 and len(array) != 1):
             array = array[None]
