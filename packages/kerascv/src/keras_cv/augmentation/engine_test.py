@@ -4,6 +4,7 @@ NumPy's engine is held against formulas, all others against NumPy's. An engine r
 cases in one go: what is compiled is one program.
 """
 
+import colorsys
 import dataclasses
 import functools
 
@@ -355,6 +356,130 @@ def test_every_primitive_has_a_case():
     primitives -= {"ops", "on_host", "draws_from_backend", "compress", *HELPERS}
     tried = {word for name in CASES for word in name.replace(",", "").split()}
     assert primitives <= tried
+
+
+def correlated(images, kernels, mode):
+    """Convolves images `(B, H, W, C)` with kernels `(B, h, w)`, in float64."""
+    y, x = (length // 2 for length in kernels.shape[1:])
+    padding = {"constant": "constant", "reflect": "symmetric", "nearest": "edge"}[mode]
+    padded = np.pad(images, [(0, 0), (y, y), (x, x), (0, 0)], padding)
+    shape = kernels.shape[1:]
+    windows = np.lib.stride_tricks.sliding_window_view(padded, shape, (1, 2))
+    return np.einsum("bhwcij,bij->bhwc", windows, kernels)
+
+
+def blurred(images, x_size, y_size, mode="constant"):
+    rows = np.float32([0.1, 0.3, 0.2, 0.25])
+    x, y = (np.resize(rows, (BATCH, size)) for size in (x_size, y_size))
+    return correlated(images, y[:, :, None] * x[:, None, :], mode)
+
+
+def sampled(images, rows, fill):
+    """Looks up the pixels' centers where they came from, between four neighbours."""
+    padded = np.pad(images, [(0, 0), (2, 2), (2, 2), (0, 0)], constant_values=fill)
+    y, x = np.mgrid[:HEIGHT, :WIDTH] + 0.5
+    results = []
+    for image, row in zip(padded, rows, strict=True):
+        back = np.linalg.inv([*row, [0, 0, 1]])
+        u, v = (back[i, 0] * x + back[i, 1] * y + back[i, 2] + 1.5 for i in (0, 1))
+        u, v = np.clip(u, 0, WIDTH + 2), np.clip(v, 0, HEIGHT + 2)
+        j, i = u.astype(int), v.astype(int)
+        right, down = (u - j)[..., None], (v - i)[..., None]
+        top = image[i, j] * (1 - right) + image[i, j + 1] * right
+        bottom = image[i + 1, j] * (1 - right) + image[i + 1, j + 1] * right
+        results.append(top * (1 - down) + bottom * down)
+    return np.stack(results)
+
+
+def turned_hues(images, hues, saturations):
+    results = np.empty_like(images)
+    for place in np.ndindex(images.shape[:3]):
+        hue, saturation, value = colorsys.rgb_to_hsv(*images[place] / 255)
+        hue = (hue + hues[place[0]]) % 1
+        saturation = min(saturation * saturations[place[0]], 1)
+        results[place] = np.multiply(colorsys.hsv_to_rgb(hue, saturation, value), 255)
+    return results
+
+
+def inside(boxes):
+    y, x = np.mgrid[:HEIGHT, :WIDTH]
+    left, top, right, bottom = (boxes[:, i, None, None] for i in range(4))
+    return ((x >= left) & (x < right) & (y >= top) & (y < bottom))[..., None]
+
+
+def tiled(images, centers=((3, 4), (0, 9), (12, 7))):
+    result = images.copy()
+    for number, (y, x) in enumerate(centers):
+        for corner, source in enumerate(SOURCES[number]):
+            # Each shows the corner with which it meets the others.
+            rows = (slice(0, y), slice(HEIGHT - y, None))
+            columns = (slice(0, x), slice(WIDTH - x, None))
+            if corner >= 2:
+                rows = (slice(y, None), slice(0, HEIGHT - y))
+            if corner % 2:
+                columns = (slice(x, None), slice(0, WIDTH - x))
+            shown = images[source, rows[1], columns[1]]
+            result[number, rows[0], columns[0]] = shown
+    return result
+
+
+def repeat_over(pattern):
+    return np.tile(pattern, (1, 3, 4, 1))[:, :HEIGHT, :WIDTH]
+
+
+def colours(*shape):
+    return np.resize(np.float64([5, 90, 200, 17, 33]), (BATCH, *shape, 3))
+
+
+MIXED = np.resize([0.2, 0.5, 0.1, 0.3], (BATCH, 3, 3))
+FILTER = np.resize([0.1, 0.2, 0.05, 0.15], (BATCH, 3, 3))
+INNER = np.pad(np.ones((HEIGHT - 2, WIDTH - 2), bool), 1)[..., None]
+EVERY_FOURTH = np.resize([1, 0, 0, 1], (BATCH, HEIGHT, WIDTH, 1)) == 1
+SUM_OF_PLACES = np.add.outer(np.arange(HEIGHT), np.arange(WIDTH))
+# What single primitives make of float images, in plain NumPy.
+FORMULAS = {
+    "sizes": lambda a, b: [[HEIGHT, WIDTH]] * BATCH,
+    "as_dtype to uint8": lambda a, b: np.resize([2, 2, 0, 255], (BATCH, 2, 2, 1)),
+    "take_samples": lambda a, b: a[[2, 0, 0]],
+    "mix_channels": lambda a, b: np.einsum("bhwc,boc->bhwo", a, MIXED),
+    "take_channels": lambda a, b: np.stack(
+        [a[0][..., [2, 0, 1]], a[1], a[2][..., [1, 1, 0]]]
+    ),
+    "adjust_hsv": lambda a, b: turned_hues(a, [0.2, -1.4, 0.9], ROWS * 1.5),
+    "blur constant": lambda a, b: blurred(a, 5, 3),
+    "blur reflect": lambda a, b: blurred(a, 3, 5, "reflect"),
+    "blur nearest": lambda a, b: blurred(a, 1, 7, "nearest"),
+    "filter": lambda a, b: np.where(INNER, correlated(a, FILTER, "nearest"), a),
+    "warp flip": lambda a, b: np.stack([a[0][:, ::-1], a[1][::-1], a[2]]),
+    "warp crop": lambda a, b: np.stack([a[0, :5, :4], a[1, 2:7, 3:7], a[2, 7:, 11:]]),
+    "warp rotated constant": lambda a, b: sampled(a, TURNED, 7.0),
+    "warp zoomed constant": lambda a, b: sampled(a, ZOOMED, 7.0),
+    "blend": lambda a, b: a + (ROWS - 0.25)[:, None, None, None] * (b - a),
+    "add_weighted": lambda a, b: ROWS[:, None, None, None] * (a - b),
+    "paste": lambda a, b: np.where(inside(BOXES), b, a),
+    "select": lambda a, b: np.where(EVERY_FOURTH, b, a),
+    "tile": lambda a, b: tiled(a),
+    "fill_rectangles": lambda a, b: np.where(inside(BOXES), colours(1, 1), a),
+    "fill_rectangles again and again": lambda a, b: np.where(
+        inside(BOXES), repeat_over(colours(5, 4)), a
+    ),
+    "fill_where": lambda a, b: np.where(
+        (SUM_OF_PLACES < ROWS[:, None, None] * 10)[..., None],
+        repeat_over(colours(5, 4)),
+        a,
+    ),
+    "kth": lambda a, b: np.sort(np.resize([3, 1, 8, 1, 5], (BATCH, 11)), 1)[
+        np.arange(BATCH), [0, 4, 9]
+    ],
+}
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_numpy(name):
+    pair = [images_of("float32", seed).astype("float64") for seed in (0, 1)]
+    expected = FORMULAS[name](*pair)
+    allowed = 0.0 if name.startswith(EXACT) else LEVELS["float32"]
+    np.testing.assert_allclose(of_numpy("float32")[name], expected, 0, allowed)
 
 
 def tensors(dtype):
