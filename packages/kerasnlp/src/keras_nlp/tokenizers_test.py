@@ -186,7 +186,10 @@ def together():
     return tokenizers, texts, tokenizers(texts)
 
 
-@pytest.mark.parametrize("start", ["fork", "spawn"])
+# JAX warns of forks once it has started, on whichever test that was.
+@pytest.mark.parametrize(
+    "start", [pytest.param("fork", marks=pytest.mark.backends("torch")), "spawn"]
+)
 def test_in_workers_of_torch(together, start):
     if start not in multiprocessing.get_all_start_methods():
         pytest.skip(f"processes cannot {start} here")
