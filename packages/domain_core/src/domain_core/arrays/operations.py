@@ -72,6 +72,16 @@ class Operations:
         """Applies a function that treats each place for itself."""
         return function(*arrays)
 
+    def put(self, x: Any, places: Any, values: Any) -> Any:
+        """Returns `x` with values at places `(N,)`; who calls must not use `x` again.
+
+        Args:
+            x: an array of one axis, which may be written to.
+            places: int64 indices.
+            values: `(N,)` or a scalar.
+        """
+        return self.scatter_update(x, places[:, None], values)
+
     def starts(self, lengths: Any) -> Any:
         """Returns the index of each row's first value, `(B,)`."""
         return self.cumsum(lengths) - lengths
@@ -98,7 +108,7 @@ class Operations:
         batch = self.size(rows.lengths)
         place = self.runs(self.arange(batch, dtype="int64") * width, rows.lengths)
         dense = self.full(batch * width, pad_value, rows.values.dtype)
-        dense = self.scatter_update(dense, place[:, None], rows.values)
+        dense = self.put(dense, place, rows.values)
         return self.reshape(dense, (batch, width))
 
 
@@ -170,6 +180,10 @@ class NumpyOperations(Operations):
     @staticmethod
     def is_text(values: np.ndarray) -> bool:
         return bool(values.dtype == object)
+
+    def put(self, x: np.ndarray, places: np.ndarray, values: Any) -> np.ndarray:
+        x[places] = values
+        return x
 
     def cut(self, rows: Ragged, lengths: np.ndarray, side: str) -> Ragged:
         return rows.cut(lengths, side)

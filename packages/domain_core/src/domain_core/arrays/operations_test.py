@@ -95,6 +95,8 @@ OF_TEXT = {
     "scatter_update one": lambda o: o.scatter_update(
         o.full(3, 0, "int32"), np.array([[0], [2]]), 7
     ),
+    "put": lambda o: o.put(o.full(4, 0, "int32"), np.array([2, 0]), INDEX[0, :2]),
+    "put words": lambda o: o.put(o.full(3, "", o.text), np.array([1, 2]), WORDS[:2]),
     "max of none": lambda o: o.max(LENGTHS[:0], initial=0),
     "repeat none": lambda o: o.repeat(LENGTHS, LENGTHS * 0),
     "arange long": lambda o: o.arange(o.size(LENGTHS), dtype="int64"),

@@ -97,13 +97,9 @@ class Page:
         )
 
     def _put(self, places: Any, tokens: Any, segment: int) -> None:
-        self._tokens = self._engine.scatter_update(
-            self._tokens, places[:, None], tokens
-        )
+        self._tokens = self._engine.put(self._tokens, places, tokens)
         if segment:
-            self._segments = self._engine.scatter_update(
-                self._segments, places[:, None], segment
-            )
+            self._segments = self._engine.put(self._segments, places, segment)
 
 
 def padded_width(
