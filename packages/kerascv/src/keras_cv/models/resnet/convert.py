@@ -7,16 +7,8 @@ from typing import Any
 
 from domain_core import Converter, Head, WeightMap, dense_weights
 from domain_core.arguments import check_choices
-from domain_core.images import ImageConverter
 from domain_core.presets.config_map import Argument, Config, ConfigMap
-from domain_core.presets.keras.converter import (
-    ACTIVATION,
-    DTYPE,
-    KerasClass,
-    KerasConverter,
-    KerasTask,
-    image_converter_map,
-)
+from domain_core.presets.keras.converter import DTYPE, KerasClass, KerasConverter
 from domain_core.presets.transformers.reader import label_arguments, label_config
 from domain_core.weights.weight_map import (
     Target,
@@ -24,8 +16,7 @@ from domain_core.weights.weight_map import (
     batch_norm_weights,
     conv_weights,
 )
-from keras_cv.models.image_classifier import ImageClassifier
-from keras_cv.models.image_classifier_preprocessor import ImageClassifierPreprocessor
+from keras_cv.models import keras_classes
 from keras_cv.models.resnet.backbone import ResNetBackbone, ResNetV2Backbone
 
 # The axis "width", of output channels, is what a model-parallel mesh splits.
@@ -239,28 +230,6 @@ def _from_block_type(value: Any) -> str:
     return _BLOCK_TYPES[value]
 
 
-_IGNORED = ("trainable", "dtype")
-
-
-def _classifier(name: str, **options: Any) -> KerasTask:
-    return KerasTask(
-        ImageClassifier,
-        (name,),
-        ConfigMap(
-            *("num_classes", "pooling"),
-            renamed={"activation": ACTIVATION},
-            ignored=_IGNORED,
-            **options,
-        ),
-        weights=WeightMap(
-            {
-                "layers/dense_0/vars/0": "predictions.kernel",
-                "layers/dense_0/vars/1": "predictions.bias",
-            }
-        ),
-    )
-
-
 def _is_v2(config: Mapping[str, Any]) -> bool:
     return config.get("use_pre_activation") is True
 
@@ -300,25 +269,7 @@ def _hub(cls: type, weights: Any, v2: bool, **ours: Any) -> KerasConverter:
         weights=weights,
         accepts=lambda config: _is_v2(config) is v2,
         variant=" with use_pre_activation" if v2 else "",
-        image_converter=KerasClass(
-            ImageConverter,
-            ("ResNetImageConverter", "ImageConverter"),
-            image_converter_map(),
-        ),
-        preprocessors=(
-            KerasClass(
-                ImageClassifierPreprocessor,
-                ("ResNetImageClassifierPreprocessor",),
-                ConfigMap(ignored=_IGNORED),
-            ),
-        ),
-        tasks=(
-            _classifier(
-                "ResNetImageClassifier",
-                theirs={"dropout": 0.0, "head_dtype": None},
-                ours={"activation": None, "class_names": None},
-            ),
-        ),
+        **keras_classes.image_classification("ResNet"),
     )
 
 
@@ -334,7 +285,7 @@ def _keras_cv(cls: type, weights: Any, *more: str) -> KerasConverter:
         package="keras_cv",
         backbone=KerasClass(cls, (cls.__name__,), backbone),
         weights=weights,
-        tasks=(_classifier("ImageClassifier"),),
+        tasks=(keras_classes.classifier("ImageClassifier"),),
     )
 
 
