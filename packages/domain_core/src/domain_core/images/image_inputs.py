@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from domain_core.arrays.operations import is_float, is_uint8
 from domain_core.images.decode import Limits, read_file
 from domain_core.pipeline.samples import as_numpy
 
@@ -91,17 +92,26 @@ def load(item: Any, name: str, channels: int, limits: Limits) -> tuple[str, Any]
     return name, _checked(_as_array(item, name), name, channels, limits)
 
 
-def check_shape(shape: tuple[int | None, ...], name: str, channels: int) -> None:
-    """Raises ValueError unless a shape is `(..., H, W, channels)` without a 0."""
+def check_shape(
+    shape: tuple[int | None, ...], name: str, channels: int | None = None
+) -> None:
+    """Raises ValueError unless a shape is that of an image or a batch, without a 0.
+
+    Args:
+        shape: `(H, W, C)` or `(B, H, W, C)`, as far as it is known.
+        name: what to call the image in errors.
+        channels: number of channels `C`; None for any.
+    """
     if len(shape) not in (3, 4):
         advice = (
-            "Add the axis of channels: `image[..., None]`." if len(shape) == 2 else ""
+            " Add the axis of channels: `image[..., None]`." if len(shape) == 2 else ""
         )
+        one = f"height, width, {channels or 'channels'}"
         raise ValueError(
-            f"Expected {name} to have the shape (height, width, {channels}), received "
-            f"{tuple(shape)}. {advice}"
+            f"Expected {name} to have the shape ({one}) or (batch, {one}), received "
+            f"{tuple(shape)}.{advice}"
         )
-    if shape[-1] not in (channels, None):
+    if channels is not None and shape[-1] not in (channels, None):
         raise ValueError(
             f"Expected {name} to have {channels} channels, the last axis, received the "
             f"shape {tuple(shape)}. Convert it, or make an ImageConverter with "
@@ -111,17 +121,17 @@ def check_shape(shape: tuple[int | None, ...], name: str, channels: int) -> None
         raise ValueError(f"{name} has no pixels: its shape is {tuple(shape)}. Drop it.")
 
 
-def check_dtype(dtype: str, name: str) -> None:
-    """Raises ValueError unless a dtype is uint8 or a float type."""
-    if dtype == "uint8" or "float" in dtype:
+def check_dtype(dtype: Any, name: str) -> None:
+    """Raises ValueError unless a dtype, of any library, is uint8 or a float type."""
+    if is_uint8(dtype) or is_float(dtype):
         return
+    dtype = str(getattr(dtype, "name", dtype)).rpartition(".")[2]
     advice = {
         "uint16": "Scale it: `(image // 256).astype('uint8')` if it uses all 16 bit.",
         "bool": "Scale it: `image.astype('uint8') * 255`.",
-    }.get(dtype, "Convert it with `image.astype('uint8')` if its values are [0, 255].")
+    }.get(dtype, "Convert it with `astype`, to uint8 if its values are [0, 255].")
     raise ValueError(
-        f"Expected {name} to be uint8 or float with values in [0, 255], received "
-        f"{dtype}. {advice}"
+        f"Expected {name} to be uint8 or float, received {dtype}. {advice}"
     )
 
 

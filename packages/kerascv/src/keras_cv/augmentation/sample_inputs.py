@@ -10,6 +10,7 @@ import numpy as np
 
 from domain_core.arrays.host_call import is_ragged_tensor
 from domain_core.arrays.operations import is_uint8
+from domain_core.images.image_inputs import check_dtype, check_shape
 from domain_core.pipeline.samples import as_numpy
 from keras_cv.augmentation.batch import PADDING, Batch
 from keras_cv.augmentation.engine import Engine
@@ -22,8 +23,6 @@ from keras_cv.augmentation.sample_shapes import (
     TARGETS,
     SampleShapes,
     box_dict,
-    check_dtype,
-    check_images,
     check_names,
     check_numbers,
     shape_of,
@@ -170,7 +169,8 @@ class _HostReader:
                 )
             return arrays, False
         array = as_numpy(images)
-        check_images(array.shape, array.dtype, name)
+        check_shape(array.shape, f'"{name}"')
+        check_dtype(array.dtype, f'"{name}"')
         array = _as_float32(array)
         return (array[None], True) if array.ndim == 3 else (array, False)
 
@@ -325,7 +325,8 @@ class _TensorReader:
                 "outside of models and graphs: pass a list of NumPy arrays."
             )
         shape = shape_of(images, name)
-        check_images(shape, images.dtype, name)
+        check_shape(shape, f'"{name}"')
+        check_dtype(images.dtype, f'"{name}"')
         return (images[None], True) if len(shape) == 3 else (images, False)
 
     def labels(self, labels: Any, name: str) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from domain_core.arrays.operations import is_float, is_uint8
+from domain_core.images.image_inputs import check_dtype, check_shape
 
 IMAGES, LABELS, BOXES = "images", "labels", "bounding_boxes"
 MASKS, KEYPOINTS, TARGETS = "segmentation_masks", "keypoints", "targets"
@@ -88,7 +88,8 @@ def check_tensors(samples: Mapping[str, Any]) -> None:
     check_names(samples)
     images = samples[IMAGES]
     shape = shape_of(images, IMAGES)
-    check_images(shape, images.dtype, IMAGES)
+    check_shape(shape, f'"{IMAGES}"')
+    check_dtype(images.dtype, f'"{IMAGES}"')
     shapes = SampleShapes(shape)
     for name, values in samples.items():
         if name != IMAGES and values is not None:
@@ -103,30 +104,6 @@ def check_names(samples: Mapping[str, Any]) -> None:
         )
     if LABELS in samples and TARGETS in samples:
         raise ValueError(f'Expected one of "{LABELS}" and "{TARGETS}", received both.')
-
-
-def check_images(shape: Shape, dtype: Any, name: str) -> None:
-    """Raises ValueError unless they are those of an image or of a batch."""
-    if len(shape) not in (3, 4):
-        advice = (
-            " Add the axis of channels: `image[..., None]`." if len(shape) == 2 else ""
-        )
-        raise ValueError(
-            f'Expected "{name}" to have the shape (height, width, channels) or '
-            f"(batch, height, width, channels), received {shape}.{advice}"
-        )
-    if 0 in shape:
-        raise ValueError(f'"{name}" has no pixels: its shape is {shape}. Drop it.')
-    check_dtype(dtype, f'"{name}"')
-
-
-def check_dtype(dtype: Any, name: str) -> None:
-    """Raises ValueError unless it is one of images."""
-    if not (is_uint8(dtype) or is_float(dtype)):
-        raise ValueError(
-            f"Expected {name} to be uint8 or float, received {dtype}. Convert it with "
-            "`astype`, scaled to the range of values you use."
-        )
 
 
 def check_numbers(tensor: Any, name: str) -> None:

@@ -28,9 +28,9 @@ def check_batch(images: Any, channels: int | None) -> Any:
             f"array of shape {array.shape}. A single image needs a batch axis, "
             "`image[None]`; images without channels need one, `images[..., None]`."
         )
-    check_shape(array.shape, "`images`", channels or array.shape[3])
+    check_shape(array.shape, "`images`", channels)
     if array.dtype in (np.uint16, np.bool_):
-        check_dtype(array.dtype.name, "`images`")
+        check_dtype(array.dtype, "`images`")
     finite = np.isfinite(array)
     if not finite.all():
         index = int(np.argwhere(~finite)[0][0])

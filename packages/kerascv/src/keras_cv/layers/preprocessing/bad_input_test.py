@@ -34,9 +34,9 @@ BAD_IMAGES = {
     "0 x 0": (np.zeros((2, 0, 0, 3), "uint8"), "has no pixels"),
     "height 0": (np.zeros((2, 0, 5, 3), "float32"), "has no pixels"),
     "width 0": (np.zeros((2, 5, 0, 3), "uint8"), "has no pixels"),
-    "uint16": (IMAGES.astype("uint16"), "Convert it with `astype`"),
+    "uint16": (IMAGES.astype("uint16"), "Scale it"),
     "int64": (IMAGES.astype("int64"), "Convert it with `astype`"),
-    "bool": (IMAGES > 127, "Convert it with `astype`"),
+    "bool": (IMAGES > 127, "Scale it"),
 }
 # What belongs to images, and does not fit to them.
 BAD_LABELS = {
