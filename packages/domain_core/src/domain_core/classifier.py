@@ -9,6 +9,7 @@ from typing import Any, Self
 import keras
 import numpy as np
 
+from domain_core.preprocessor import Preprocessor
 from domain_core.task import Task
 
 
@@ -37,7 +38,7 @@ class Classifier(Task):
         outputs: Any,
         *,
         num_classes: int,
-        preprocessor: Any = None,
+        preprocessor: Preprocessor | None = None,
         activation: Any = None,
         class_names: Sequence[str] | None = None,
         features: tuple[str, ...] | None = None,

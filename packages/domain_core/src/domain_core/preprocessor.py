@@ -6,6 +6,7 @@ import os
 from typing import Any, ClassVar, Self
 
 from domain_core.remembered_arguments import RemembersArguments
+from domain_core.tokenizers.tokenizer import Tokenizer
 
 
 class Preprocessor(RemembersArguments):
@@ -22,7 +23,7 @@ class Preprocessor(RemembersArguments):
 
     tokenizer_cls: ClassVar[type | None] = None
     backbone_cls: ClassVar[type | None] = None
-    tokenizer: Any = None
+    tokenizer: Tokenizer | None = None
 
     def __call__(self, x: Any, y: Any = None, sample_weight: Any = None) -> Any:
         """Preprocesses one batch (or one sample).

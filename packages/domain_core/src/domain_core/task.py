@@ -11,6 +11,7 @@ from domain_core.backbone import PresetsProperty
 from domain_core.backbone_outputs import outputs_of
 from domain_core.ops import FusedAdam
 from domain_core.pipeline import PipelineModel
+from domain_core.preprocessor import Preprocessor
 from domain_core.remembered_arguments import RemembersArguments
 from domain_core.weights.weight_paths import weight_paths
 
@@ -58,7 +59,7 @@ class Task(RemembersArguments, PipelineModel):
         inputs: Any,
         outputs: Any,
         *,
-        preprocessor: Any = None,
+        preprocessor: Preprocessor | None = None,
         features: tuple[str, ...] | None = None,
         name: str | None = None,
     ) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from domain_core.arrays import operations
 from domain_core.arrays.host_call import is_ragged_tensor, is_tensorflow, rank
+from domain_core.arrays.operations import Operations
 
 _ADVICE = "Pass `image_shape` with the numbers, such as (height, width, channels)."
 
@@ -50,7 +51,7 @@ def read_size(images: Any, image_shape: Any) -> tuple[Any, Any] | None:
     return size
 
 
-def as_scale(size: tuple[Any, Any], axes: int, ops: Any) -> Any:
+def as_scale(size: tuple[Any, Any], axes: int, ops: Operations) -> Any:
     """Returns the factors from relative (x, y) to pixels.
 
     Args:

@@ -370,7 +370,7 @@ def of(*values: Any) -> Any:
     return tensorflow_operations() if is_tensorflow(*values) else NUMPY
 
 
-def as_float(x: Any, ops: Any) -> Any:
+def as_float(x: Any, ops: Operations) -> Any:
     """Casts to what is computed in: float32, unless it is float64 already.
 
     Areas in pixels overflow float16, and so do squares.

@@ -15,12 +15,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from domain_core.preset_errors import PresetCorruptError
 from domain_core.presets.folder import Folder
 from domain_core.presets.json_files import read_json
 from domain_core.text.chat_template import MAX_BYTES, as_chat_template
+
+if TYPE_CHECKING:
+    from domain_core.backbone import Backbone
 
 GENERATION = "generation_config.json"
 _TEMPLATE = "chat_template.jinja"
@@ -34,7 +37,7 @@ def read_generation_config(folder: Folder) -> dict[str, Any] | None:
     return read_json(folder, GENERATION) if GENERATION in folder else None
 
 
-def write_generation_config(directory: Path, backbone: Any) -> None:
+def write_generation_config(directory: Path, backbone: Backbone) -> None:
     """Writes the generation config of a backbone that has one."""
     if backbone.generation_config_text is not None:
         text = backbone.generation_config_text + "\n"

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from domain_core.preset_errors import PresetCorruptError
 
+if TYPE_CHECKING:
+    from domain_core.backbone import Backbone
+    from domain_core.preprocessor import Preprocessor
+    from domain_core.tokenizers.tokenizer import Tokenizer
+
 
 def check_tokenizer_fits(
-    tokenizer: Any,
-    backbone: Any,
+    tokenizer: Tokenizer,
+    backbone: Backbone,
     what: str = "the tokenizer",
     error: type[ValueError] = ValueError,
 ) -> None:
@@ -37,7 +42,9 @@ def check_tokenizer_fits(
         )
 
 
-def check_parts(backbone: Any, preprocessor: Any, label: str) -> None:
+def check_parts(
+    backbone: Backbone, preprocessor: Preprocessor | None, label: str
+) -> None:
     """Checks that a preprocessor gives what a backbone takes.
 
     Args:
@@ -65,7 +72,7 @@ def check_parts(backbone: Any, preprocessor: Any, label: str) -> None:
             )
 
 
-def check_token_ids(backbone: Any, config: Mapping[str, Any], label: str) -> None:
+def check_token_ids(backbone: Backbone, config: Mapping[str, Any], label: str) -> None:
     """Checks that the special tokens of a generation config are tokens of a backbone.
 
     Args:

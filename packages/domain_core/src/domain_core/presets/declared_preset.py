@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from domain_core.preset import Preset
 from domain_core.preset_errors import PresetCorruptError, PresetNotFoundError
 from domain_core.presets.layout import IMAGE_CONVERTER, Layout
 from domain_core.registry import BackboneEntry
 from domain_core.serialization import registered_class
+
+if TYPE_CHECKING:
+    from domain_core.backbone import Backbone
+    from domain_core.task import Task
 
 
 class DeclaredLayout(Layout):
@@ -64,7 +68,7 @@ class DeclaredLayout(Layout):
     def weight_shapes(self, head: bool) -> Collection[tuple[int, ...]] | None:
         return self._files.weight_shapes(head)
 
-    def assign_backbone(self, backbone: Any) -> None:
+    def assign_backbone(self, backbone: Backbone) -> None:
         self._files.assign_backbone(backbone)
 
     def task(self) -> tuple[type, dict[str, Any]] | None:
@@ -72,7 +76,7 @@ class DeclaredLayout(Layout):
             return None
         return registered_class(self._preset.task), dict(self._preset.task_config)
 
-    def assign_head(self, task: Any) -> None:
+    def assign_head(self, task: Task) -> None:
         self._files.assign_head(task)
 
     def tokenizer(self, cls: type, **kwargs: Any) -> Any:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Collection
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from domain_core.backbone import Backbone
+    from domain_core.task import Task
+
 
 # Registered by `domain_core.images`, which stands above presets.
 IMAGE_CONVERTER = "domain_core>ImageConverter"
@@ -35,7 +40,7 @@ class Layout(abc.ABC):
         """
 
     @abc.abstractmethod
-    def assign_backbone(self, backbone: Any) -> None:
+    def assign_backbone(self, backbone: Backbone) -> None:
         """Writes every weight of a backbone."""
 
     @abc.abstractmethod
@@ -43,7 +48,7 @@ class Layout(abc.ABC):
         """Returns the class and arguments of a task with a trained head, or None."""
 
     @abc.abstractmethod
-    def assign_head(self, task: Any) -> None:
+    def assign_head(self, task: Task) -> None:
         """Writes every weight outside the backbone."""
 
     @abc.abstractmethod

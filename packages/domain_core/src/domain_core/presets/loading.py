@@ -6,7 +6,7 @@ import contextlib
 import inspect
 import os
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from domain_core.preset_errors import PresetCorruptError, PresetError
 from domain_core.presets.compatibility import check_parts, check_token_ids
@@ -15,6 +15,9 @@ from domain_core.presets.open_preset import open_preset
 from domain_core.registry import task_for
 from domain_core.weights.allocation_budget import allocation_budget
 from domain_core.weights.initialization import without_initialization
+
+if TYPE_CHECKING:
+    pass
 
 _FROM_PRESET = object()
 _CHECKS = ("verify", "verify_key")

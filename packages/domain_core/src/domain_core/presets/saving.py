@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from domain_core.presets.disk import whole_directory
 from domain_core.presets.integrity import sign
@@ -12,15 +12,22 @@ from domain_core.presets.keras.writer import write_keras
 from domain_core.presets.model_card import keep_card
 from domain_core.presets.native.writer import write_native
 
+if TYPE_CHECKING:
+    from domain_core.backbone import Backbone
+    from domain_core.images.converter import ImageConverter
+    from domain_core.preprocessor import Preprocessor
+    from domain_core.task import Task
+    from domain_core.tokenizers.tokenizer import Tokenizer
+
 _WRITERS = {"native": write_native, "keras": write_keras}
 
 
 def save_preset(
     preset_dir: str | os.PathLike[str],
     *,
-    backbone: Any = None,
-    task: Any = None,
-    preprocessor: Any = None,
+    backbone: Backbone | None = None,
+    task: Task | None = None,
+    preprocessor: Preprocessor | Tokenizer | ImageConverter | None = None,
     overwrite: bool = False,
     layout: str = "native",
     max_shard_size: float = 10,

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from domain_core.preset_errors import PresetCorruptError
 from domain_core.presets.folder import Folder
+
+if TYPE_CHECKING:
+    from domain_core.tokenizers.tokenizer import Tokenizer
 
 # Twice the largest that is published; reading it takes several times that in memory.
 _MAX_ASSET_BYTES = 64 * 2**20
 
 
-def save_assets(tokenizer: Any, directory: Path) -> None:
+def save_assets(tokenizer: Tokenizer, directory: Path) -> None:
     """Writes the files of a tokenizer into a new directory, if it has any."""
     directory.mkdir(parents=True)
     tokenizer.save_assets(str(directory))
@@ -20,7 +23,7 @@ def save_assets(tokenizer: Any, directory: Path) -> None:
         directory.rmdir()
 
 
-def load_assets(tokenizer: Any, folder: Folder, prefix: str) -> None:
+def load_assets(tokenizer: Tokenizer, folder: Folder, prefix: str) -> None:
     """Reads the files of a tokenizer, which must be there if it says it has some.
 
     Args:

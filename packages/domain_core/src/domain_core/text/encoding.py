@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from domain_core.arrays.host_call import to_host
 from domain_core.text.rows.context_windows import overlapping
 from domain_core.text.rows.packed_rows import require_room
 from domain_core.text.text_inputs import as_texts
+
+if TYPE_CHECKING:
+    from domain_core.tokenizers.tokenizer import Tokenizer
 
 _SIDES = ("right", "left")
 
@@ -41,7 +44,7 @@ class Encoding:
 
 
 def encode(
-    tokenizer: Any,
+    tokenizer: Tokenizer,
     inputs: Any,
     *,
     max_length: int | None = None,
@@ -70,7 +73,7 @@ def encode(
     if truncate != "window" and longest > room:
         _warn(int(lengths.sum()), total, longest, max_length)
     width = padded_length(int(ids.lengths.max(initial=0)) + extra, pad_to)
-    pad = getattr(tokenizer, "pad_token_id", None) or 0
+    pad = tokenizer.pad_token_id or 0
     token_ids = np.full((len(ids), width), pad, np.int32)
     used = ids.lengths + extra
     column = np.zeros_like(used) if padding_side == "right" else width - used
@@ -117,11 +120,11 @@ def _check_options(
             )
 
 
-def _special_ids(tokenizer: Any) -> tuple[list[int], list[int]]:
+def _special_ids(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
     """Returns the ids to begin and to end a text with."""
     found = [
-        [] if (token := getattr(tokenizer, name, None)) is None else [token]
-        for name in ("start_token_id", "end_token_id")
+        [] if token is None else [token]
+        for token in (tokenizer.start_token_id, tokenizer.end_token_id)
     ]
     if not any(found):
         raise ValueError(

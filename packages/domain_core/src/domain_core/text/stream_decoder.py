@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from domain_core.arrays.ragged import Ragged
 from domain_core.text.text_inputs import as_rows
+
+if TYPE_CHECKING:
+    from domain_core.tokenizers.tokenizer import Tokenizer
 
 # What decoders write for bytes that are no character, or not yet.
 _REPLACEMENT = "\ufffd"
@@ -25,7 +28,9 @@ class StreamDecoder:
         skip_special_tokens: leave out tokens that stand for no text.
     """
 
-    def __init__(self, tokenizer: Any, *, skip_special_tokens: bool = True) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, *, skip_special_tokens: bool = True
+    ) -> None:
         self._tokenizer = tokenizer
         self._special = (
             frozenset(tokenizer.special_token_ids) if skip_special_tokens else ()

@@ -62,6 +62,16 @@ class Tokenizer(RemembersArguments):
     asset_config_keys: ClassVar[tuple[str, ...]] = ()
     replacement_char = 0xFFFD
 
+    # Of every model; None where a class names no such token.
+    start_token: str | None = None
+    start_token_id: int | None = None
+    end_token: str | None = None
+    end_token_id: int | None = None
+    pad_token: str | None = None
+    pad_token_id: int | None = None
+    mask_token: str | None = None
+    mask_token_id: int | None = None
+
     def __init__(
         self,
         *,

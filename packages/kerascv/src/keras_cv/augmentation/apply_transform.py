@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from domain_core.arrays.operations import Operations
 from keras_cv.augmentation.batch import PADDING, Batch
 from keras_cv.augmentation.transform import Transform, move_boxes, move_points
 from keras_cv.bounding_box.formats import from_xyxy, parse, to_xyxy
@@ -107,7 +108,7 @@ def _move_keypoints(batch: Batch, transform: Transform, limits: Any) -> Any:
     return ops.concatenate([moved, points[..., 2:]], axis=-1)
 
 
-def as_scale(sizes: Any, ops: Any) -> Any:
+def as_scale(sizes: Any, ops: Operations) -> Any:
     """Turns heights and widths `(B, 2)` into widths and heights `(B, 1, 2)`."""
     return ops.stack([sizes[:, 1], sizes[:, 0]], axis=1)[:, None]
 

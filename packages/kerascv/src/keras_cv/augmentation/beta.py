@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from domain_core.arrays.operations import Operations
+
 _POINTS = 2048
 
 
-def beta_quantile(uniform: Any, a: float, b: float, ops: Any) -> Any:
+def beta_quantile(uniform: Any, a: float, b: float, ops: Operations) -> Any:
     """Turns uniform numbers into numbers of a beta distribution.
 
     Args:
@@ -32,7 +34,7 @@ def beta_quantile(uniform: Any, a: float, b: float, ops: Any) -> Any:
     return ops.where(upper, 1.0 - from_high, from_low)
 
 
-def _interpolate(share: Any, table: np.ndarray, ops: Any) -> Any:
+def _interpolate(share: Any, table: np.ndarray, ops: Operations) -> Any:
     place = ops.clip(share * (_POINTS - 1.0), 0.0, _POINTS - 1.001)
     index = ops.cast(ops.floor(place), "int32")
     values = ops.convert_to_tensor(table, dtype="float32")

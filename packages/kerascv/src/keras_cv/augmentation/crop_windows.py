@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from domain_core.arguments import as_positive_int
+from domain_core.arrays.operations import Operations
 from keras_cv.augmentation.transform import Transform, as_matrix
 
 # The share with which `place` puts a part in the middle; half a pixel up or left.
@@ -15,7 +16,7 @@ MIDDLE = 0.5 - 1e-5
 def stretched(
     window: Any,
     size: tuple[int, int],
-    ops: Any,
+    ops: Operations,
     *,
     interpolation: str = "bilinear",
     **attributes: Any,
@@ -45,7 +46,9 @@ def stretched(
     )
 
 
-def cropped(corner: Any, window: Any, size: tuple[int, int], ops: Any) -> Transform:
+def cropped(
+    corner: Any, window: Any, size: tuple[int, int], ops: Operations
+) -> Transform:
     """Crops to the size of the output; a window of smaller images is resized.
 
     Args:
@@ -64,13 +67,13 @@ def cropped(corner: Any, window: Any, size: tuple[int, int], ops: Any) -> Transf
     return stretched(window, size, ops, is_exact=True)
 
 
-def whole(sizes: Any, ops: Any) -> Any:
+def whole(sizes: Any, ops: Operations) -> Any:
     """Returns the windows that are all of each image, `(B, 4)`."""
     zero = sizes[:, 0] * 0.0
     return ops.stack([zero, zero, sizes[:, 1], sizes[:, 0]], axis=1)
 
 
-def center(sizes: Any, size: tuple[int, int], ops: Any) -> Any:
+def center(sizes: Any, size: tuple[int, int], ops: Operations) -> Any:
     """Returns the largest windows `(B, 4)` in the middle with a size's aspect ratio."""
     height, width = size
     high = ops.minimum(sizes[:, 0], floored(sizes[:, 1] * height / width, ops))
@@ -81,7 +84,7 @@ def center(sizes: Any, size: tuple[int, int], ops: Any) -> Any:
     return ops.stack([left, top, left + wide, top + high], axis=1)
 
 
-def place(share: Any, length: Any, part: Any, ops: Any) -> Any:
+def place(share: Any, length: Any, part: Any, ops: Operations) -> Any:
     """Returns where a part begins in a length, whole numbers `(B,)`.
 
     Args:
@@ -94,12 +97,12 @@ def place(share: Any, length: Any, part: Any, ops: Any) -> Any:
     return ops.where(room < 0, room, ops.minimum(ops.floor(share * (room + 1)), room))
 
 
-def floored(lengths: Any, ops: Any) -> Any:
+def floored(lengths: Any, ops: Operations) -> Any:
     """Rounds down, but for what the division before left over."""
     return ops.floor(lengths + 1e-3)
 
 
-def fitting(sizes: Any, size: tuple[int, int], scale: Any, ops: Any) -> Any:
+def fitting(sizes: Any, size: tuple[int, int], scale: Any, ops: Operations) -> Any:
     """Returns the sizes, whole numbers, that just fit a size times a scale undistorted.
 
     Args:

@@ -19,6 +19,7 @@ from typing import Any
 
 import keras
 
+from domain_core.arrays.operations import Operations
 from keras_cv.augmentation.statistics import Statistics
 from keras_cv.augmentation.transform import Transform
 
@@ -42,7 +43,7 @@ class Engine(abc.ABC):
             Others use the counter that all of them share.
     """
 
-    ops: Any
+    ops: Operations
     on_host = False
     draws_from_backend = False
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from domain_core.arrays.operations import Operations
 from keras_cv.augmentation.beta import beta_quantile
 
 # Of a draw that is made ahead: as many as the counter gives at a time.
@@ -34,7 +35,7 @@ class Draws:
     def __init__(
         self,
         batch: Any,
-        ops: Any,
+        ops: Operations,
         uniform: Callable[[int, int], Any],
         ahead: int = 4,
     ) -> None:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from domain_core.arrays.operations import Operations
 from keras_cv.augmentation.transform import Transform, inverse
 
 # Pixels of a size that divides another lie between two: all engines take the later.
@@ -30,7 +31,7 @@ def axis_weights(
     size: Any,
     length: Any,
     interpolation: str,
-    ops: Any,
+    ops: Operations,
 ) -> Any:
     """Returns the weights along an axis, float32 `(B, size, length)`.
 
@@ -65,7 +66,7 @@ def axis_weights(
     return weights / ops.sum(weights, axis=2, keepdims=True)
 
 
-def source_axis(transform: Transform, axis: int, size: Any, ops: Any) -> Any:
+def source_axis(transform: Transform, axis: int, size: Any, ops: Operations) -> Any:
     """Returns how pixels of the output lie in the input, along an axis.
 
     Returns:
@@ -80,7 +81,7 @@ def source_axis(transform: Transform, axis: int, size: Any, ops: Any) -> Any:
 
 
 def inner_indices(
-    index: Any, transform: Transform, axis: int, length: Any, ops: Any
+    index: Any, transform: Transform, axis: int, length: Any, ops: Operations
 ) -> Any:
     """Returns the pixels that stand for those outside of what is read.
 
@@ -97,7 +98,7 @@ def inner_indices(
     return low + fill_indices(index - low, high - low, transform.fill_mode, ops)
 
 
-def fill_indices(index: Any, length: Any, fill_mode: str, ops: Any) -> Any:
+def fill_indices(index: Any, length: Any, fill_mode: str, ops: Operations) -> Any:
     """Returns the pixels that stand for those outside `[0, length)`."""
     if fill_mode == "wrap":
         return ops.mod(index, length)
@@ -116,7 +117,7 @@ def _window(transform: Transform, axis: int) -> tuple[Any, Any]:
 def _cubic(b: float, c: float) -> Callable[[Any, Any], Any]:
     """Returns a filter of Mitchell's and Netravali's family."""
 
-    def function(x: Any, ops: Any) -> Any:
+    def function(x: Any, ops: Operations) -> Any:
         near = ((12 - 9 * b - 6 * c) * x - (18 - 12 * b - 6 * c)) * x * x + 6 - 2 * b
         far = (((-b - 6 * c) * x + 6 * b + 30 * c) * x - 12 * b - 48 * c) * x
         return ops.where(x < 1, near, far + 8 * b + 24 * c) / 6
@@ -125,7 +126,7 @@ def _cubic(b: float, c: float) -> Callable[[Any, Any], Any]:
 
 
 def _lanczos(radius: float) -> Callable[[Any, Any], Any]:
-    def function(x: Any, ops: Any) -> Any:
+    def function(x: Any, ops: Operations) -> Any:
         # Not at 0, where the quotient has no value but a limit.
         angle = math.pi * ops.maximum(x, 1e-4)
         return radius * ops.sin(angle) * ops.sin(angle / radius) / (angle * angle)
@@ -133,7 +134,7 @@ def _lanczos(radius: float) -> Callable[[Any, Any], Any]:
     return function
 
 
-def _gaussian(x: Any, ops: Any) -> Any:
+def _gaussian(x: Any, ops: Operations) -> Any:
     deviation = _SPAN["gaussian"] / 3
     return ops.exp(-x * x / (2 * deviation**2))
 

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from domain_core.arrays import operations
+from domain_core.arrays.operations import Operations
 from keras_cv.augmentation.numpy_warp import CHANNELS
 
 
@@ -22,7 +23,7 @@ class Statistics:
         height: of the images.
     """
 
-    def __init__(self, values: Any, ops: Any, height: Any) -> None:
+    def __init__(self, values: Any, ops: Operations, height: Any) -> None:
         self._values = values
         self._ops = ops
         self._height = height
@@ -134,7 +135,9 @@ class _HistogramStatistics(Statistics):
         return of_bin @ self._counts
 
 
-def nearest_level(values: Any, low: float, high: float, bins: int, ops: Any) -> Any:
+def nearest_level(
+    values: Any, low: float, high: float, bins: int, ops: Operations
+) -> Any:
     """Returns which of `bins` levels is nearest, int32; the lowest one for NaN."""
     level = ops.round((values - low) * ((bins - 1) / (high - low)))
     level = ops.clip(level, 0.0, bins - 1.0)
@@ -144,7 +147,7 @@ def nearest_level(values: Any, low: float, high: float, bins: int, ops: Any) -> 
     return ops.clip(level, 0, bins - 1)
 
 
-def count(index: Any, size: Any, ops: Any) -> Any:
+def count(index: Any, size: Any, ops: Operations) -> Any:
     """Returns how often each number below `size` occurs in `index`, float32."""
     if ops is operations.NUMPY:
         return np.bincount(index, minlength=size).astype("float32")
@@ -157,7 +160,7 @@ def count(index: Any, size: Any, ops: Any) -> Any:
     return ops.segment_sum(ones, index, size)
 
 
-def look_up(table: Any, index: Any, ops: Any) -> Any:
+def look_up(table: Any, index: Any, ops: Operations) -> Any:
     """Returns entries of tables `(B, bins, C)` at places, int32 `(B, N, C or 1)`."""
     places = _entries(index, ops.shape(table), ops)
     entries = ops.reshape(ops.transpose(table, (0, 2, 1)), (-1,))
@@ -169,7 +172,7 @@ def look_up(table: Any, index: Any, ops: Any) -> Any:
     return ops.reshape(looked_up, (batch, -1, channels))
 
 
-def _entries(index: Any, shape: Any, ops: Any) -> Any:
+def _entries(index: Any, shape: Any, ops: Operations) -> Any:
     """Returns places `(B, N, C or 1)` in tables `(B, bins, C)`, in all `(B, C, bins)`.
 
     Returns:

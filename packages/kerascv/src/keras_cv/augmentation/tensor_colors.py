@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from domain_core.arrays.operations import is_uint8
+from domain_core.arrays.operations import Operations, is_uint8
 from keras_cv.augmentation.engine import Engine
 from keras_cv.augmentation.resampling import fill_indices
 from keras_cv.augmentation.statistics import Statistics
@@ -18,7 +18,7 @@ class TensorColors(Engine):
         ops: functions of the tensors.
     """
 
-    def __init__(self, ops: Any) -> None:
+    def __init__(self, ops: Operations) -> None:
         self.ops = ops
 
     def each(

@@ -9,6 +9,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from domain_core.arrays.operations import Operations
+
 FILL_MODES = ("reflect", "constant", "wrap", "nearest")
 INTERPOLATIONS = ("bilinear", "nearest")
 # Those of axis-aligned transforms that stay inside.
@@ -89,7 +91,7 @@ def can_fuse(first: Transform, second: Transform) -> bool:
     return (first.fill_mode, first.fill_value) == (second.fill_mode, second.fill_value)
 
 
-def fuse(first: Transform, second: Transform, ops: Any) -> Transform:
+def fuse(first: Transform, second: Transform, ops: Operations) -> Transform:
     """Returns the transform that does both, if `can_fuse`."""
     window = first.window
     # Where the first one resamples, what lies beyond the second's window takes part in
@@ -123,7 +125,7 @@ def fuse(first: Transform, second: Transform, ops: Any) -> Transform:
     )
 
 
-def as_matrix(rows: Any, ops: Any) -> Any:
+def as_matrix(rows: Any, ops: Operations) -> Any:
     """Stacks nine arrays `(B,)`, or numbers, into matrices `(B, 3, 3)`.
 
     Args:
@@ -136,24 +138,24 @@ def as_matrix(rows: Any, ops: Any) -> Any:
     return ops.reshape(stacked, (-1, 3, 3))
 
 
-def about(matrix: Any, x: Any, y: Any, ops: Any) -> Any:
+def about(matrix: Any, x: Any, y: Any, ops: Operations) -> Any:
     """Returns matrices `(B, 3, 3)` that do what others do about the points `(x, y)`."""
     return ops.matmul(
         translation(x, y, ops), ops.matmul(matrix, translation(-x, -y, ops))
     )
 
 
-def translation(x: Any, y: Any, ops: Any) -> Any:
+def translation(x: Any, y: Any, ops: Operations) -> Any:
     """Returns matrices that shift by `x` and `y`, `(B,)` in pixels."""
     return as_matrix([[1.0, 0.0, x], [0.0, 1.0, y], [0.0, 0.0, 1.0]], ops)
 
 
-def scaling(x: Any, y: Any, ops: Any) -> Any:
+def scaling(x: Any, y: Any, ops: Operations) -> Any:
     """Returns matrices that scale by `x` and `y`, `(B,)`."""
     return as_matrix([[x, 0.0, 0.0], [0.0, y, 0.0], [0.0, 0.0, 1.0]], ops)
 
 
-def inverse(matrix: Any, ops: Any) -> Any:
+def inverse(matrix: Any, ops: Operations) -> Any:
     """Returns inverse matrices `(B, 3, 3)`, by cofactors."""
     (a, b, c), (d, e, f), (g, h, i) = (
         [matrix[:, row, column] for column in range(3)] for row in range(3)
@@ -167,7 +169,7 @@ def inverse(matrix: Any, ops: Any) -> Any:
     return as_matrix([[entry / first for entry in row] for row in cofactors], ops)
 
 
-def move_points(points: Any, matrix: Any, ops: Any) -> Any:
+def move_points(points: Any, matrix: Any, ops: Operations) -> Any:
     """Moves points.
 
     Args:
@@ -188,7 +190,7 @@ def move_points(points: Any, matrix: Any, ops: Any) -> Any:
     return ops.stack([column[0] / column[2], column[1] / column[2]], axis=-1)
 
 
-def move_boxes(boxes: Any, matrix: Any, ops: Any) -> Any:
+def move_boxes(boxes: Any, matrix: Any, ops: Operations) -> Any:
     """Moves the corners of boxes, and returns the boxes around them.
 
     Args:

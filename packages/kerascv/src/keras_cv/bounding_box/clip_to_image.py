@@ -7,6 +7,7 @@ from typing import Any
 
 from domain_core.arguments import as_fraction, check_choices
 from domain_core.arrays import operations
+from domain_core.arrays.operations import Operations
 from keras_cv.bounding_box import rows
 from keras_cv.bounding_box.convert_format import scale_of
 from keras_cv.bounding_box.formats import from_xyxy, parse, to_xyxy
@@ -115,14 +116,14 @@ def clip_to_image(
     return {**bounding_boxes, **outputs}
 
 
-def _limits(boxes: Any, scale: Any, ops: Any) -> Any:
+def _limits(boxes: Any, scale: Any, ops: Operations) -> Any:
     """Returns the largest x and y of the corners; they broadcast to the boxes."""
     if scale is None:
         return 1.0
     return ops.cast(ops.concatenate([scale, scale], axis=-1), boxes.dtype)
 
 
-def _check_inside(corners: Any, limits: Any, is_padding: Any, ops: Any) -> None:
+def _check_inside(corners: Any, limits: Any, is_padding: Any, ops: Operations) -> None:
     margin = limits * _TOLERANCE
     is_inside = ops.all(
         ops.logical_and(corners >= -margin, corners <= limits + margin), axis=-1

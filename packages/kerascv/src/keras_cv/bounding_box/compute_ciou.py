@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from domain_core.arrays.operations import Operations
 from keras_cv.bounding_box.formats import Corners
 from keras_cv.bounding_box.overlap import (
     area,
@@ -110,7 +111,7 @@ def compute_ciou(
     return diou - weight * penalty
 
 
-def _diou(first: Corners, second: Corners, ops: Any) -> tuple[Any, Any]:
+def _diou(first: Corners, second: Corners, ops: Operations) -> tuple[Any, Any]:
     """Returns IoU and distance IoU."""
     iou = divide(*intersection_and_union(first, second, ops), ops)
     distance, diagonal = (
@@ -126,7 +127,7 @@ def _diou(first: Corners, second: Corners, ops: Any) -> tuple[Any, Any]:
     return iou, iou - divide(distance, diagonal, ops)
 
 
-def _diagonal_angle(box: Corners, ops: Any) -> Any:
+def _diagonal_angle(box: Corners, ops: Operations) -> Any:
     """Returns arctan(width / height), and 0 for a point."""
     width, height = sides(box, ops)
     is_some = ops.maximum(width, height) > _FLAT

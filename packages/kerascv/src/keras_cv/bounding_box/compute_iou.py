@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from domain_core.arrays.operations import Operations
 from keras_cv.bounding_box.formats import Corners
 from keras_cv.bounding_box.overlap import divide, intersection_and_union, read_pair
 
@@ -69,7 +70,7 @@ def compute_iou(
     return ops.where(is_padding, ops.cast(mask_val, iou.dtype), iou)
 
 
-def _is_below_zero(box: Corners, ops: Any) -> Any:
+def _is_below_zero(box: Corners, ops: Operations) -> Any:
     left, top, right, bottom = box
     furthest = ops.maximum(ops.maximum(left, top), ops.maximum(right, bottom))
     return furthest < 0.0

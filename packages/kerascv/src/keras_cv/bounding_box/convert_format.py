@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from domain_core.arrays import operations
+from domain_core.arrays.operations import Operations
 from keras_cv.bounding_box import rows
 from keras_cv.bounding_box.formats import from_corners, parse, to_corners
 from keras_cv.image_size import as_scale, is_batched, read_size
@@ -77,7 +78,9 @@ def convert_format(
     return dense if present is None else rows.select(dense, present)
 
 
-def _converted(boxes: Any, source: Any, target: Any, scale: Any, ops: Any) -> Any:
+def _converted(
+    boxes: Any, source: Any, target: Any, scale: Any, ops: Operations
+) -> Any:
     if source.is_relative == target.is_relative:
         scale = None
     boxes = operations.as_float(boxes, ops)

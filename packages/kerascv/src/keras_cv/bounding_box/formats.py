@@ -8,6 +8,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from domain_core.arrays.operations import Operations
+
 _RELATIVE = "rel_"
 # Of each format: the kind of its numbers, and the place of x, y, width (or right) and
 # height (or bottom) among them.
@@ -78,7 +80,7 @@ def as_relative(bounding_box_format: str) -> str:
     return _RELATIVE + bounding_box_format.lower().removeprefix(_RELATIVE)
 
 
-def to_xyxy(boxes: Any, format: Format, scale: Any, ops: Any) -> Any:
+def to_xyxy(boxes: Any, format: Format, scale: Any, ops: Operations) -> Any:
     """Converts boxes to pixels of the corners.
 
     Args:
@@ -94,7 +96,7 @@ def to_xyxy(boxes: Any, format: Format, scale: Any, ops: Any) -> Any:
     return ops.stack(to_corners(boxes, format, scale), axis=-1)
 
 
-def from_xyxy(boxes: Any, format: Format, scale: Any, ops: Any) -> Any:
+def from_xyxy(boxes: Any, format: Format, scale: Any, ops: Operations) -> Any:
     """Converts boxes from pixels of the corners; see `to_xyxy`."""
     corners = tuple(boxes[..., i] for i in range(4))
     return ops.stack(from_corners(corners, format, scale), axis=-1)

@@ -10,6 +10,7 @@ import math
 from typing import Any
 
 from domain_core.arrays import operations
+from domain_core.arrays.operations import Operations
 from keras_cv.bounding_box import rows
 from keras_cv.bounding_box.convert_format import scale_of
 from keras_cv.bounding_box.formats import Corners, parse, to_corners
@@ -46,20 +47,20 @@ def read_pair(
     return first, second, ops
 
 
-def sides(box: Corners, ops: Any) -> tuple[Any, Any]:
+def sides(box: Corners, ops: Operations) -> tuple[Any, Any]:
     """Returns width and height, 0 where a box is inside out."""
     left, top, right, bottom = box
     return ops.maximum(right - left, 0.0), ops.maximum(bottom - top, 0.0)
 
 
-def area(box: Corners, ops: Any) -> Any:
+def area(box: Corners, ops: Operations) -> Any:
     """Returns the area, 0 where a box is inside out."""
     width, height = sides(box, ops)
     return width * height
 
 
 def intersection_and_union(
-    first: Corners, second: Corners, ops: Any
+    first: Corners, second: Corners, ops: Operations
 ) -> tuple[Any, Any]:
     """Returns the areas that belong to both of two boxes, and to any."""
     inner = (
@@ -72,7 +73,7 @@ def intersection_and_union(
     return intersection, area(first, ops) + area(second, ops) - intersection
 
 
-def hull(first: Corners, second: Corners, ops: Any) -> Corners:
+def hull(first: Corners, second: Corners, ops: Operations) -> Corners:
     """Returns the smallest box around two, which may be inside out."""
 
     def furthest(function: Any, axis: int) -> Any:
@@ -87,7 +88,7 @@ def hull(first: Corners, second: Corners, ops: Any) -> Corners:
     )
 
 
-def divide(numerator: Any, denominator: Any, ops: Any) -> Any:
+def divide(numerator: Any, denominator: Any, ops: Operations) -> Any:
     """Divides, and returns 0 where there is nothing to divide by."""
     # By infinity, so that there is a gradient too, 0.
     return numerator / ops.where(denominator > _TINY, denominator, math.inf)

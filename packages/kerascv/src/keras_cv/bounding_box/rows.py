@@ -11,6 +11,7 @@ import numpy as np
 
 from domain_core.arrays import operations
 from domain_core.arrays.host_call import is_ragged_tensor, is_tensorflow
+from domain_core.arrays.operations import Operations
 
 PADDING = -1
 
@@ -103,7 +104,7 @@ def to_array(values: Any, inner: tuple[int, ...] = (), fill: float = PADDING) ->
     return ops.stack([resize(image, longest, 0, fill, ops) for image in images])
 
 
-def resize(values: Any, length: int, axis: int, fill: float, ops: Any) -> Any:
+def resize(values: Any, length: int, axis: int, fill: float, ops: Operations) -> Any:
     """Pads or cuts an axis to a length."""
     widths = [(0, 0)] * len(values.shape)
     widths[axis] = (0, length)
@@ -140,7 +141,7 @@ def select(values: Any, kept: Any) -> Any:
     return [select(image, rows) for image, rows in zip(values, kept, strict=True)]
 
 
-def as_padding(values: Any, kept: Any, ops: Any) -> Any:
+def as_padding(values: Any, kept: Any, ops: Operations) -> Any:
     """Writes -1 over the rows that are not kept.
 
     Args:
@@ -158,7 +159,7 @@ def as_padding(values: Any, kept: Any, ops: Any) -> Any:
     return ops.where(kept, values, ops.cast(PADDING, values.dtype))
 
 
-def is_filled(boxes: Any, ops: Any) -> Any:
+def is_filled(boxes: Any, ops: Operations) -> Any:
     """Returns which boxes `(..., 4)` hold -1 alone, bool `(...)`."""
     first, second, third, fourth = (ops.equal(boxes[..., i], PADDING) for i in range(4))
     return ops.logical_and(
@@ -167,7 +168,7 @@ def is_filled(boxes: Any, ops: Any) -> Any:
 
 
 def is_padding(
-    bounding_boxes: dict[str, Any], ops: Any, sentinel: float = PADDING
+    bounding_boxes: dict[str, Any], ops: Operations, sentinel: float = PADDING
 ) -> Any:
     """Returns which rows have the class of padding, bool `(..., N)`.
 

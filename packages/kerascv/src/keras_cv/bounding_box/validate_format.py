@@ -9,6 +9,7 @@ import keras
 
 from domain_core.arrays import operations
 from domain_core.arrays.host_call import is_ragged_tensor, is_tensorflow
+from domain_core.arrays.operations import Operations
 from keras_cv.bounding_box import rows
 
 # What a dict holds for each box.
@@ -98,7 +99,7 @@ def ensure_tensor(boxes: dict[str, Any], dtype: Any = None) -> dict[str, Any]:
     outputs = dict(boxes)
     known = [key for key in KEYS if key in boxes]
     is_host = not is_tensorflow(*(boxes[key] for key in known))
-    ops: Any = keras.ops if is_host else operations.tensorflow_operations()
+    ops: Operations = keras.ops if is_host else operations.tensorflow_operations()
     for key in known:
         values = rows.to_array(boxes[key]) if is_host else boxes[key]
         if not is_ragged_tensor(values):

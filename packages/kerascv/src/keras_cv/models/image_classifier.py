@@ -11,6 +11,7 @@ from domain_core import register_task
 from domain_core.arguments import as_positive_int, check_choices
 from domain_core.backbone_outputs import gives, outputs_of, require_outputs
 from domain_core.classifier import Classifier, make_logits
+from domain_core.preprocessor import Preprocessor
 from keras_cv.models.image_classifier_preprocessor import ImageClassifierPreprocessor
 from keras_cv.models.image_inputs import check_batch
 
@@ -58,7 +59,7 @@ class ImageClassifier(Classifier):
         num_classes: int,
         pooling: str = "avg",
         activation: Any = "softmax",
-        preprocessor: Any = None,
+        preprocessor: Preprocessor | None = None,
         class_names: Sequence[str] | None = None,
         *,
         name: str | None = None,

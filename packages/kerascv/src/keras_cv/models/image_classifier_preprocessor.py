@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from domain_core import Preprocessor, serializable
+from domain_core.images.converter import ImageConverter
 
 
 @serializable(package="kerascv")
@@ -35,7 +36,7 @@ class ImageClassifierPreprocessor(Preprocessor):
         (2, 4, 4, 3)
     """
 
-    def __init__(self, image_converter: Any) -> None:
+    def __init__(self, image_converter: ImageConverter) -> None:
         if not callable(image_converter):
             raise ValueError(
                 "Expected an ImageConverter, received "

@@ -35,6 +35,7 @@ from domain_core.registry import Sharding
 from domain_core.tokenizers.bert_word_piece_tokenizer import BertWordPieceTokenizer
 from domain_core.tokenizers.byte_pair_tokenizer import BytePairTokenizer
 from domain_core.tokenizers.sentence_piece_tokenizer import SentencePieceTokenizer
+from domain_core.tokenizers.tokenizer import Tokenizer
 from domain_core.weights.weight_map import IDENTITY, Target
 from keras_nlp.models.keras_hub_classes import (
     dense,
@@ -172,7 +173,7 @@ def transformers_converter(
     more: Mapping[str, Target] | None = None,
     unread: str,
     heads: Mapping[str, TransformersHead],
-    tokenizer: Any,
+    tokenizer: type[Tokenizer],
 ) -> Converter:
     """Returns the converter of a family in Hugging Face's layout.
 

@@ -9,6 +9,7 @@ import keras
 from domain_core import register_task
 from domain_core.backbone_outputs import gives, require_outputs
 from domain_core.layers import MaskedLMHead
+from domain_core.preprocessor import Preprocessor
 from domain_core.task import Task
 from keras_nlp.models.masked_lm_preprocessor import MaskedLMPreprocessor
 from keras_nlp.models.text_inputs import check_preprocessor_fits
@@ -36,7 +37,7 @@ class MaskedLM(Task):
     def __init__(
         self,
         backbone: keras.Model,
-        preprocessor: Any = None,
+        preprocessor: Preprocessor | None = None,
         *,
         intermediate_activation: Any = "gelu",
         layer_norm_epsilon: float = 1e-5,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import Any, cast
 
 import keras
 
@@ -12,6 +12,7 @@ from domain_core.arrays.host_call import Spec
 from domain_core.arrays.operations import NUMPY, Operations
 from domain_core.text.rows.masking import MaskedLMMaskGenerator
 from domain_core.text.rows.packed_rows import Packed, PadTo
+from domain_core.tokenizers.tokenizer import Tokenizer
 from keras_nlp.models.text_classifier_preprocessor import (
     TextClassifierPreprocessor,
 )
@@ -52,7 +53,7 @@ class MaskedLMPreprocessor(TextClassifierPreprocessor):
 
     def __init__(
         self,
-        tokenizer: Any,
+        tokenizer: Tokenizer,
         sequence_length: int = 512,
         truncate: str = "round_robin",
         mask_selection_rate: float = 0.15,
@@ -98,7 +99,7 @@ class MaskedLMPreprocessor(TextClassifierPreprocessor):
         return MaskedLMMaskGenerator(
             self.tokenizer.vocabulary_size(),
             self.mask_selection_rate,
-            self.tokenizer.mask_token_id,
+            cast(int, self.tokenizer.mask_token_id),
             mask_selection_length=self.mask_selection_length,
             unselectable_token_ids=self.tokenizer.special_token_ids,
             mask_token_rate=self.mask_token_rate,

@@ -53,11 +53,12 @@ class QuestionAnswerer(Task):
     """
 
     preprocessor_cls = QuestionAnswererPreprocessor
+    preprocessor: QuestionAnswererPreprocessor | None
 
     def __init__(
         self,
         backbone: keras.Model,
-        preprocessor: Any = None,
+        preprocessor: QuestionAnswererPreprocessor | None = None,
         *,
         name: str | None = None,
     ) -> None:

@@ -21,6 +21,7 @@ from domain_core.arrays.ragged import Ragged
 from domain_core.text.rows.context_windows import Windows, pack_windows, token_spans
 from domain_core.text.rows.multi_segment_packer import MultiSegmentPacker
 from domain_core.text.text_inputs import as_segments
+from domain_core.tokenizers.tokenizer import Tokenizer
 from keras_nlp.models.text_classifier_preprocessor import require_tokenizer
 
 
@@ -64,9 +65,11 @@ class QuestionAnswererPreprocessor(Preprocessor):
         [Devlin et al., 2018](https://arxiv.org/abs/1810.04805), section 4.2
     """
 
+    tokenizer: Tokenizer
+
     def __init__(
         self,
-        tokenizer: Any,
+        tokenizer: Tokenizer,
         sequence_length: int = 384,
         *,
         stride: int = 128,

@@ -10,6 +10,7 @@ import keras
 from domain_core import register_task
 from domain_core.backbone_outputs import gives, require_outputs
 from domain_core.classifier import Classifier, make_logits
+from domain_core.preprocessor import Preprocessor
 from domain_core.weights.initialization import initializer
 from keras_nlp.models.pooling import pool
 from keras_nlp.models.text_classifier_preprocessor import TextClassifierPreprocessor
@@ -69,7 +70,7 @@ class TextClassifier(Classifier):
         self,
         backbone: keras.Model,
         num_classes: int,
-        preprocessor: Any = None,
+        preprocessor: Preprocessor | None = None,
         activation: Any = None,
         hidden_dim: int | None = None,
         dropout: float = 0.0,
@@ -131,7 +132,7 @@ class HiddenTextClassifier(TextClassifier):
         self,
         backbone: keras.Model,
         num_classes: int,
-        preprocessor: Any = None,
+        preprocessor: Preprocessor | None = None,
         activation: Any = None,
         hidden_dim: int | None = None,
         dropout: float = 0.0,

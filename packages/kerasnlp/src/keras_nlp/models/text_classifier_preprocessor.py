@@ -20,6 +20,7 @@ from domain_core.text.rows.graph_rows import as_tensor_rows
 from domain_core.text.rows.multi_segment_packer import MultiSegmentPacker
 from domain_core.text.rows.packed_rows import Packed, PadTo
 from domain_core.text.text_inputs import as_segments
+from domain_core.tokenizers.tokenizer import Tokenizer
 
 
 @serializable(package="kerasnlp")
@@ -66,10 +67,11 @@ class TextClassifierPreprocessor(Preprocessor):
     """
 
     with_segment_ids: ClassVar[bool] = True
+    tokenizer: Tokenizer
 
     def __init__(
         self,
-        tokenizer: Any,
+        tokenizer: Tokenizer,
         sequence_length: int = 512,
         truncate: str = "round_robin",
         *,
@@ -189,17 +191,19 @@ def _run(function: Any, x: Any) -> dict[str, Any]:
     return {k: v[0] for k, v in outputs.items()} if single else outputs
 
 
-def require_tokenizer(tokenizer: Any, cls: type) -> None:
+def require_tokenizer(tokenizer: Tokenizer, cls: type) -> None:
     """Raises ValueError without a tokenizer that has the tokens packing needs."""
     advice = "Pass `tokenizer=`, such as a BertTokenizer with its vocabulary."
-    if tokenizer is None:
+    if not isinstance(tokenizer, Tokenizer):
         raise ValueError(
-            f"Expected a tokenizer for {cls.__name__}, received None. {advice}"
+            f"Expected a tokenizer for {cls.__name__}, received {tokenizer!r:.100}. "
+            f"{advice}"
         )
-    for name in ("start_token_id", "end_token_id", "pad_token_id"):
-        if not hasattr(tokenizer, name):
+    for name in ("start_token", "end_token", "pad_token"):
+        # The token stands in the class; its id comes with a vocabulary.
+        if getattr(tokenizer, name) is getattr(tokenizer, f"{name}_id") is None:
             raise ValueError(
-                f"Expected a tokenizer with `{name}` for {cls.__name__}, received "
+                f"Expected a tokenizer with `{name}_id` for {cls.__name__}, received "
                 f"a {type(tokenizer).__name__}. Name it in the tokenizer's "
                 f"`named_tokens`, or use one of a model. {advice}"
             )

@@ -4,6 +4,7 @@ import pytest
 from domain_core.serialization import from_json, to_json
 from domain_core.testing import reference
 from keras_nlp.models import BertTokenizer, TextClassifierPreprocessor
+from keras_nlp.tokenizers import ByteTokenizer
 
 VOCABULARY = "[PAD] [UNK] [CLS] [SEP] [MASK] a b c d e fox".split()
 PAIRS = ["a b c d e", "a"], ["e d c", "b b b b b b"]
@@ -109,7 +110,8 @@ def test_the_vocabulary_may_come_later():
     ("arguments", "message"),
     [
         ({"tokenizer": None}, "Expected a tokenizer for TextClassifierPreprocessor"),
-        ({"tokenizer": len}, "Expected a tokenizer with `start_token_id`"),
+        ({"tokenizer": len}, "Expected a tokenizer for TextClassifierPreprocessor"),
+        ({"tokenizer": ByteTokenizer()}, "Expected a tokenizer with `start_token_id`"),
         ({"sequence_length": 0}, "`sequence_length`"),
         ({"sequence_length": None}, "`sequence_length`"),
         ({"truncate": "left"}, "`truncate`"),

@@ -11,6 +11,7 @@ from domain_core import register_task
 from domain_core.arguments import as_positive_int
 from domain_core.arrays.host_call import to_host
 from domain_core.backbone_outputs import gives
+from domain_core.preprocessor import Preprocessor
 from domain_core.task import Task
 from domain_core.text.text_inputs import as_segments
 from keras_nlp.models.pooling import pool
@@ -55,7 +56,7 @@ class TextEmbedder(Task):
     def __init__(
         self,
         backbone: keras.Model,
-        preprocessor: Any = None,
+        preprocessor: Preprocessor | None = None,
         pooling_mode: str = "mean",
         normalize: bool = True,
         *,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from domain_core import serializable
 from domain_core.arrays.ragged import Ragged
 from domain_core.text.rows.packed_rows import PadTo
+from domain_core.tokenizers.tokenizer import Tokenizer
 from keras_nlp.models.text_classifier_preprocessor import TextClassifierPreprocessor
 
 # Widths of batches: few, because some backends compile for each.
@@ -25,7 +24,7 @@ class TextEmbedderPreprocessor(TextClassifierPreprocessor):
 
     def __init__(
         self,
-        tokenizer: Any,
+        tokenizer: Tokenizer,
         sequence_length: int = 256,
         truncate: str = "round_robin",
         *,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from domain_core.backbone import Backbone
+from domain_core.preprocessor import Preprocessor
 from domain_core.presets.compatibility import check_tokenizer_fits
 
 
-def check_preprocessor_fits(preprocessor: Any, backbone: Any) -> None:
+def check_preprocessor_fits(
+    preprocessor: Preprocessor | None, backbone: Backbone
+) -> None:
     """Raises ValueError where a preprocessor gives ids or lengths a backbone lacks.
 
     Args:

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 
@@ -39,6 +39,10 @@ from domain_core.presets.tokenizer_assets import load_assets
 from domain_core.registry import find_keras_converter
 from domain_core.text.chat_template import chat_template_config
 from domain_core.weights.weight_map import WeightMap
+
+if TYPE_CHECKING:
+    from domain_core.backbone import Backbone
+    from domain_core.task import Task
 
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
 TASK, HEAD = "task.json", "task.weights.h5"
@@ -110,7 +114,7 @@ class KerasLayout(Layout):
         with self._weights(head) as tensors:
             return self._own(tensors, head)[1].values()
 
-    def assign_backbone(self, backbone: Any) -> None:
+    def assign_backbone(self, backbone: Backbone) -> None:
         weights = self._converter.weights(backbone.get_config())
         self._assign(weights, backbone.weight_paths(), head=False)
 
@@ -121,7 +125,7 @@ class KerasLayout(Layout):
         file = CONFIG if self._single else TASK
         return item.cls, self._arguments(item, config, file)
 
-    def assign_head(self, task: Any) -> None:
+    def assign_head(self, task: Task) -> None:
         weights = self._head_map()
         if weights is not None:
             self._assign(weights, task.head_weight_paths(), head=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 
@@ -28,6 +28,13 @@ from domain_core.presets.keras.reader import (
 from domain_core.presets.tokenizer_assets import save_assets
 from domain_core.registry import keras_converter_of
 
+if TYPE_CHECKING:
+    from domain_core.backbone import Backbone
+    from domain_core.images.converter import ImageConverter
+    from domain_core.preprocessor import Preprocessor
+    from domain_core.task import Task
+    from domain_core.tokenizers.tokenizer import Tokenizer
+
 _TARGET = "KerasHub"
 # Arguments that are not written, or have files of their own.
 _ASIDE = ("name", "chat_template")
@@ -36,9 +43,9 @@ _ASIDE = ("name", "chat_template")
 def write_keras(
     directory: Path,
     *,
-    backbone: Any = None,
-    task: Any = None,
-    preprocessor: Any = None,
+    backbone: Backbone | None = None,
+    task: Task | None = None,
+    preprocessor: Preprocessor | Tokenizer | ImageConverter | None = None,
     max_shard_bytes: int | None = None,
 ) -> None:
     """Fills an empty directory with a preset that KerasHub reads.
@@ -83,7 +90,9 @@ def write_keras(
 
 
 def _write_preprocessor(
-    directory: Path, converter: KerasConverter, preprocessor: Any
+    directory: Path,
+    converter: KerasConverter,
+    preprocessor: Preprocessor | Tokenizer | ImageConverter | None,
 ) -> None:
     parts: dict[str, Any] = {
         TOKENIZER: getattr(preprocessor, "tokenizer", None),

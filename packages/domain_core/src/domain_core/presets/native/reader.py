@@ -15,7 +15,7 @@ README.md                model card
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 
@@ -33,6 +33,10 @@ from domain_core.serialization import (
 )
 from domain_core.weights.allocation_budget import allocation_budget
 from domain_core.weights.weight_map import IdentityMap
+
+if TYPE_CHECKING:
+    from domain_core.backbone import Backbone
+    from domain_core.task import Task
 
 FORMAT = "domain-core preset"
 FORMAT_VERSION = 1
@@ -99,7 +103,7 @@ class NativeLayout(Layout):
         with TensorFiles(self._folder, name) as tensors:
             return tensors.shapes().values()
 
-    def assign_backbone(self, backbone: Any) -> None:
+    def assign_backbone(self, backbone: Backbone) -> None:
         self._assign("backbone.safetensors", backbone.weight_paths())
 
     def task(self) -> tuple[type, dict[str, Any]] | None:
@@ -107,7 +111,7 @@ class NativeLayout(Layout):
             return None
         return self._class_and_config("task.json")
 
-    def assign_head(self, task: Any) -> None:
+    def assign_head(self, task: Task) -> None:
         variables = task.head_weight_paths()
         if variables:
             self._assign("head.safetensors", variables)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 
@@ -19,6 +19,13 @@ from domain_core.presets.safetensors_writer import Tensor, write_tensors
 from domain_core.presets.tokenizer_assets import save_assets
 from domain_core.serialization import registered_name, to_json
 
+if TYPE_CHECKING:
+    from domain_core.backbone import Backbone
+    from domain_core.images.converter import ImageConverter
+    from domain_core.preprocessor import Preprocessor
+    from domain_core.task import Task
+    from domain_core.tokenizers.tokenizer import Tokenizer
+
 # Arguments of a task that have files of their own.
 _OWN_FILES = ("backbone", "preprocessor")
 
@@ -26,9 +33,9 @@ _OWN_FILES = ("backbone", "preprocessor")
 def write_native(
     directory: Path,
     *,
-    backbone: Any = None,
-    task: Any = None,
-    preprocessor: Any = None,
+    backbone: Backbone | None = None,
+    task: Task | None = None,
+    preprocessor: Preprocessor | Tokenizer | ImageConverter | None = None,
     max_shard_bytes: int | None = None,
 ) -> None:
     """Fills a directory, empty but for a README, with a preset.
@@ -62,9 +69,11 @@ def write_native(
     _write_manifest(directory)
 
 
-def _write_preprocessor(directory: Path, preprocessor: Any) -> None:
+def _write_preprocessor(
+    directory: Path, preprocessor: Preprocessor | Tokenizer | ImageConverter
+) -> None:
     data = to_json(preprocessor)
-    tokenizer = getattr(preprocessor, "tokenizer", preprocessor)
+    tokenizer: Any = getattr(preprocessor, "tokenizer", preprocessor)
     if hasattr(tokenizer, "asset_config_keys"):
         stored = data["config"].get("tokenizer", data)
         for key in tokenizer.asset_config_keys:

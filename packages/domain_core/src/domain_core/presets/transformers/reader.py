@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import keras
 
@@ -28,6 +28,11 @@ from domain_core.serialization import registered_class, registered_name
 from domain_core.text.chat_template import chat_template_config
 from domain_core.text.vocabulary import write_vocabulary
 from domain_core.weights.weight_map import WeightMap
+
+if TYPE_CHECKING:
+    from domain_core.backbone import Backbone
+    from domain_core.task import Task
+    from domain_core.tokenizers.bert_word_piece_tokenizer import BertWordPieceTokenizer
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -96,7 +101,9 @@ def word_piece_arguments(folder: Folder) -> dict[str, Any]:
     }
 
 
-def write_word_piece(tokenizer: Any, directory: Path, max_length: int | None) -> None:
+def write_word_piece(
+    tokenizer: BertWordPieceTokenizer, directory: Path, max_length: int | None
+) -> None:
     """Writes the files of BERT's tokenizer; inverse of `word_piece_arguments`.
 
     Args:
@@ -111,8 +118,8 @@ def write_word_piece(tokenizer: Any, directory: Path, max_length: int | None) ->
         "strip_accents": tokenizer.strip_accents,
         "tokenize_chinese_chars": tokenizer.split_on_cjk,
         "unk_token": tokenizer.oov_token,
-        "cls_token": tokenizer.cls_token,
-        "sep_token": tokenizer.sep_token,
+        "cls_token": tokenizer.start_token,
+        "sep_token": tokenizer.end_token,
         "pad_token": tokenizer.pad_token,
         "mask_token": tokenizer.mask_token,
         "model_max_length": max_length,
@@ -210,7 +217,7 @@ class TransformersLayout(Layout):
         with TensorFiles(self._folder, WEIGHTS) as tensors:
             return tensors.shapes().values()
 
-    def assign_backbone(self, backbone: Any) -> None:
+    def assign_backbone(self, backbone: Backbone) -> None:
         self._assign(self._converter.weights, backbone.weight_paths())
 
     def task(self) -> tuple[type, dict[str, Any]] | None:
@@ -220,7 +227,7 @@ class TransformersLayout(Layout):
         cls = registered_class(f"{package}>{self._head.task}")
         return cls, self._converted(self._head.config)
 
-    def assign_head(self, task: Any) -> None:
+    def assign_head(self, task: Task) -> None:
         assert self._head is not None, "task() said that there is no head"
         self._assign(self._head.weights, task.head_weight_paths())
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from domain_core.presets.folder import Folder
 from domain_core.presets.json_files import read_json, write_json
 from domain_core.text.byte_pair.files import write_ids, write_merges
 from domain_core.text.byte_pair.tokenizer_json import byte_pair_from_json
 from domain_core.text.tokenizer_json import read_tokenizer_json
+
+if TYPE_CHECKING:
+    from domain_core.tokenizers.byte_pair_tokenizer import BytePairTokenizer
+    from domain_core.tokenizers.sentence_piece_tokenizer import SentencePieceTokenizer
+    from domain_core.tokenizers.tokenizer import Tokenizer
 
 TOKENIZER = "tokenizer_config.json"
 _JSON = "tokenizer.json"
@@ -42,7 +47,9 @@ def byte_pair_arguments(
     return read
 
 
-def write_byte_pair(tokenizer: Any, directory: Path, max_length: int | None) -> None:
+def write_byte_pair(
+    tokenizer: BytePairTokenizer, directory: Path, max_length: int | None
+) -> None:
     """Writes the files of a byte-pair tokenizer; inverse of `byte_pair_arguments`.
 
     Args:
@@ -51,8 +58,8 @@ def write_byte_pair(tokenizer: Any, directory: Path, max_length: int | None) -> 
         max_length: number of tokens that the model takes at most.
     """
     write_ids(directory / _VOCABULARY, tokenizer.get_vocabulary())
-    merges = [tuple(merge.split(" ")) for merge in tokenizer.get_merges()]
-    write_merges(directory / _MERGES, merges)
+    pairs = (merge.split(" ") for merge in tokenizer.get_merges())
+    write_merges(directory / _MERGES, ((left, right) for left, right in pairs))
     _write_options(
         tokenizer, directory, max_length, add_prefix_space=tokenizer.add_prefix_space
     )
@@ -65,7 +72,7 @@ def sentence_piece_arguments(folder: Folder) -> dict[str, Any]:
 
 
 def write_sentence_piece(
-    tokenizer: Any, directory: Path, max_length: int | None
+    tokenizer: SentencePieceTokenizer, directory: Path, max_length: int | None
 ) -> None:
     """Writes the files of a SentencePiece tokenizer; see `write_byte_pair`."""
     (directory / _MODELS[0]).write_bytes(tokenizer.get_proto())
@@ -73,7 +80,7 @@ def write_sentence_piece(
 
 
 def _write_options(
-    tokenizer: Any, directory: Path, max_length: int | None, **options: Any
+    tokenizer: Tokenizer, directory: Path, max_length: int | None, **options: Any
 ) -> None:
     options |= {
         "tokenizer_class": type(tokenizer).__name__,

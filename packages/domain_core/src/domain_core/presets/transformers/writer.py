@@ -10,7 +10,7 @@ import inspect
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from domain_core.presets.chat_and_generation import (
     read_chat_template,
@@ -31,6 +31,11 @@ from domain_core.registry import backbones
 from domain_core.serialization import registered_class, registered_name
 from domain_core.text.chat_template import chat_template_config
 
+if TYPE_CHECKING:
+    from domain_core.backbone import Backbone
+    from domain_core.task import Task
+    from domain_core.tokenizers.tokenizer import Tokenizer
+
 # Arguments that say nothing about what a model computes, or have files of their own.
 _ASIDE = ("name", "trainable", "dtype", "backbone", "preprocessor")
 _ToConfig = Callable[[Mapping[str, Any]], dict[str, Any]]
@@ -39,9 +44,9 @@ _ToConfig = Callable[[Mapping[str, Any]], dict[str, Any]]
 def export_to_transformers(
     path: str | os.PathLike[str],
     *,
-    backbone: Any,
-    task: Any = None,
-    tokenizer: Any = None,
+    backbone: Backbone,
+    task: Task | None = None,
+    tokenizer: Tokenizer | None = None,
     image_converter: Any = None,
     overwrite: bool = False,
     max_shard_size: float = 10,
@@ -70,17 +75,17 @@ def export_to_transformers(
     )
     ours = backbone.get_config()
     config = {"model_type": converter.model_type, **to_config(ours)}
-    if head is not None and head.to_config is not None:
+    if task and head and head.to_config:
         theirs = {"architectures": [architecture], **head.to_config(task.get_config())}
         config |= theirs
     back = converter.config(config, list(tensors))
     _check_came_back(backbone, ours, back, to_config)
-    if head is not None and head.to_config is not None:
+    if task and head and head.to_config:
         back = {**_defaults(_class_of(head, backbone)), **head.config(config)}
         _check_came_back(task, task.get_config(), back, head.to_config)
         tensors |= head.weights.to_foreign(task.head_weight_paths())
     config["dtype"] = backbone.dtype_policy.variable_dtype
-    if getattr(tokenizer, "pad_token_id", None) is not None:
+    if tokenizer is not None and tokenizer.pad_token_id is not None:
         config["pad_token_id"] = tokenizer.pad_token_id
     images = image_converter and _image_config(image_converter)
     size = sum(tensor.size for tensor in tensors.values())
@@ -98,7 +103,7 @@ def export_to_transformers(
         )
 
 
-def _converter_of(backbone: Any) -> tuple[Converter, _ToConfig]:
+def _converter_of(backbone: Backbone) -> tuple[Converter, _ToConfig]:
     able = {
         entry.cls: converter
         for entry in backbones()
@@ -115,7 +120,7 @@ def _converter_of(backbone: Any) -> tuple[Converter, _ToConfig]:
     return converter, converter.to_config
 
 
-def _head_of(task: Any, backbone: Any, converter: Converter) -> tuple[str, Head]:
+def _head_of(task: Task, backbone: Backbone, converter: Converter) -> tuple[str, Head]:
     for architecture, head in converter.heads.items():
         if head.to_config and issubclass(_class_of(head, backbone), type(task)):
             return architecture, head
@@ -127,7 +132,7 @@ def _head_of(task: Any, backbone: Any, converter: Converter) -> tuple[str, Head]
     )
 
 
-def _class_of(head: Head, backbone: Any) -> type:
+def _class_of(head: Head, backbone: Backbone) -> type:
     package = str(registered_name(type(backbone))).split(">")[0]
     return registered_class(f"{package}>{head.task}")
 
@@ -189,7 +194,7 @@ def _is_written_alike(
 
 
 def _write_tokenizer(
-    converter: Converter, tokenizer: Any, directory: Path, max_length: int | None
+    converter: Converter, tokenizer: Tokenizer, directory: Path, max_length: int | None
 ) -> None:
     if converter.write_tokenizer is None or converter.tokenizer is None:
         raise ValueError(

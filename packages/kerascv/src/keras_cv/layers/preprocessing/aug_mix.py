@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from domain_core.arguments import as_positive_int
+from domain_core.arrays.operations import Operations
 from domain_core.serialization import serializable
 from keras_cv.augmentation.batch import Batch
 from keras_cv.augmentation.layer_choice import apply_chosen
@@ -158,12 +159,16 @@ class _Posterization(ValueAugmentation):
     """Posterization with a number of levels for each image."""
 
     def change_values(
-        self, values: Any, parameters: Parameters, statistics: Statistics, ops: Any
+        self,
+        values: Any,
+        parameters: Parameters,
+        statistics: Statistics,
+        ops: Operations,
     ) -> Any:
         return posterize(values, parameters["step"], self.value_range, ops)
 
 
-def _parameters_of_layers(drawn: Parameters, ops: Any) -> list[Parameters]:
+def _parameters_of_layers(drawn: Parameters, ops: Operations) -> list[Parameters]:
     """Returns what each layer of a chain is told, from how strong it shall be."""
     signed = drawn["severity"]
     severity = ops.abs(signed)

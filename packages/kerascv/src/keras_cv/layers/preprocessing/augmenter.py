@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from domain_core.arrays.operations import Operations
 from domain_core.serialization import serializable
 from keras_cv.augmentation.apply_transform import move, moved_sizes
 from keras_cv.augmentation.batch import Batch
@@ -113,7 +114,7 @@ class _Pending:
             self._transform, other._transform
         )
 
-    def followed_by(self, other: _Pending, ops: Any) -> _Pending:
+    def followed_by(self, other: _Pending, ops: Operations) -> _Pending:
         both = fuse(self._transform, other._transform, ops)
         return _Pending(both, self._format, other._name)
 

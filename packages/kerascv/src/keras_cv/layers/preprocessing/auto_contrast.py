@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from domain_core.arrays.operations import Operations
 from domain_core.serialization import serializable
 from keras_cv.augmentation.statistics import Statistics
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import Parameters
@@ -28,7 +29,11 @@ class AutoContrast(ValueAugmentation):
     is_random = False
 
     def change_values(
-        self, values: Any, parameters: Parameters, statistics: Statistics, ops: Any
+        self,
+        values: Any,
+        parameters: Parameters,
+        statistics: Statistics,
+        ops: Operations,
     ) -> Any:
         low, high = self.value_range
         smallest, largest = statistics.minimum, statistics.maximum

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from domain_core.arguments import as_positive_int
+from domain_core.arrays.operations import Operations
 from domain_core.serialization import serializable
 from keras_cv.augmentation import crop_windows
 from keras_cv.augmentation.transform import Transform
@@ -53,7 +54,9 @@ class CenterCrop(GeometricAugmentation):
         self.height = as_positive_int("height", height)
         self.width = as_positive_int("width", width)
 
-    def transform(self, parameters: Parameters, sizes: Any, ops: Any) -> Transform:
+    def transform(
+        self, parameters: Parameters, sizes: Any, ops: Operations
+    ) -> Transform:
         size = self.height, self.width
         middle = sizes[:, 0] * 0.0 + crop_windows.MIDDLE
         corner = [

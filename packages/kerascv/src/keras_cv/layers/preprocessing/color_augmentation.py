@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from domain_core.arrays.operations import is_uint8
+from domain_core.arrays.operations import Operations, is_uint8
 from keras_cv.augmentation.batch import Batch
 from keras_cv.augmentation.statistics import Statistics
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import (
@@ -66,7 +66,11 @@ class ValueAugmentation(ColorAugmentation):
     """
 
     def change_values(
-        self, values: Any, parameters: Parameters, statistics: Statistics, ops: Any
+        self,
+        values: Any,
+        parameters: Parameters,
+        statistics: Statistics,
+        ops: Operations,
     ) -> Any:
         """Returns changed values.
 
@@ -98,7 +102,7 @@ class ValueAugmentation(ColorAugmentation):
         return self.result_dtype or dtype
 
 
-def by_channel(parameters: Parameters, ops: Any) -> Parameters:
+def by_channel(parameters: Parameters, ops: Operations) -> Parameters:
     """Gives parameters `(B,)` or `(B, C)` the shape `(B, 1, 1)` or `(B, 1, C)`."""
     return {
         name: value[:, None, None] if len(value.shape) == 1 else value[:, None, :]

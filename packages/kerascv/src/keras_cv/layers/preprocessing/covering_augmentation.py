@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from domain_core.arguments import as_finite, check_choices
+from domain_core.arrays.operations import Operations
 from keras_cv.augmentation.batch import Batch
 from keras_cv.augmentation.random_draws import Draws
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import Parameters
@@ -83,7 +84,7 @@ class CoveringAugmentation(ColorAugmentation):
 
 
 def rectangles(
-    top: Any, left: Any, bottom: Any, right: Any, sizes: Any, ops: Any
+    top: Any, left: Any, bottom: Any, right: Any, sizes: Any, ops: Operations
 ) -> Any:
     """Returns rectangles "xyxy", clipped to images, float32 `(B, 4)`.
 

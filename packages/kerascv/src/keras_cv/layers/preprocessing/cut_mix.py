@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from domain_core.arrays.operations import Operations
 from domain_core.serialization import serializable
 from keras_cv.augmentation.apply_transform import as_scale, box_format, place_boxes
 from keras_cv.augmentation.batch import PADDING, Batch
@@ -109,7 +110,7 @@ class CutMix(MixingAugmentation):
     output_keypoints = output_boxes
 
 
-def clipped(boxes: Any, rectangle: Any, ops: Any) -> Any:
+def clipped(boxes: Any, rectangle: Any, ops: Operations) -> Any:
     """Returns the part of boxes, "xyxy", that lies in a rectangle."""
     return ops.concatenate(
         [
@@ -120,7 +121,7 @@ def clipped(boxes: Any, rectangle: Any, ops: Any) -> Any:
     )
 
 
-def uncovered(boxes: Any, rectangle: Any, ops: Any) -> Any:
+def uncovered(boxes: Any, rectangle: Any, ops: Operations) -> Any:
     """Returns the boxes, "xyxy", around what a rectangle leaves of others.
 
     Where nothing is left, the box that is returned has no area.
@@ -136,14 +137,14 @@ def uncovered(boxes: Any, rectangle: Any, ops: Any) -> Any:
     return ops.stack([new_left, new_top, new_right, new_bottom], axis=-1)
 
 
-def is_inside(points: Any, rectangle: Any, ops: Any) -> Any:
+def is_inside(points: Any, rectangle: Any, ops: Operations) -> Any:
     """Tells which keypoints `(B, K, 2 or more)` a rectangle `(B, 4)` covers."""
     first, last = rectangle[:, None, :2], rectangle[:, None, 2:]
     xy = points[..., :2]
     return ops.all((xy >= first) & (xy < last), axis=-1)
 
 
-def hide(points: Any, hidden: Any, ops: Any) -> Any:
+def hide(points: Any, hidden: Any, ops: Operations) -> Any:
     """Makes keypoints padding where a mask `(B, K)` is True."""
     moved = ops.where(
         hidden[..., None], ops.cast(PADDING, points.dtype), points[..., :2]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from domain_core.arguments import as_positive_int
+from domain_core.arrays.operations import Operations
 from domain_core.serialization import serializable
 from keras_cv.augmentation.statistics import Statistics, look_up, nearest_level
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import Parameters
@@ -36,7 +37,11 @@ class Equalization(ValueAugmentation):
             raise ValueError("Expected `bins` to be 2 or more, received 1.")
 
     def change_values(
-        self, values: Any, parameters: Parameters, statistics: Statistics, ops: Any
+        self,
+        values: Any,
+        parameters: Parameters,
+        statistics: Statistics,
+        ops: Operations,
     ) -> Any:
         low, high = self.value_range
         last = self.bins - 1

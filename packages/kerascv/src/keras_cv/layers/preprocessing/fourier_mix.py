@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from domain_core.arguments import as_finite
+from domain_core.arrays.operations import Operations
 from domain_core.serialization import serializable
 from keras_cv.augmentation.batch import Batch
 from keras_cv.augmentation.random_draws import Draws
@@ -96,7 +97,7 @@ class FourierMix(MixingAugmentation):
         changes |= with_other_keypoints(batch, other)
         return batch.replace(**changes)
 
-    def _field(self, waves: Any, height: int, width: int, ops: Any) -> Any:
+    def _field(self, waves: Any, height: int, width: int, ops: Operations) -> Any:
         """Returns the sum of waves, float32 `(B, height, width)`."""
         amplitudes = ops.convert_to_tensor(_amplitudes(self.decay_power))
         real, imaginary = (waves[:, part] * amplitudes for part in range(2))

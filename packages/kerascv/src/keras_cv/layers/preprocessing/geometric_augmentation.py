@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from domain_core.arguments import as_finite, check_choices
+from domain_core.arrays.operations import Operations
 from keras_cv.augmentation.apply_transform import move
 from keras_cv.augmentation.batch import Batch
 from keras_cv.augmentation.transform import FILL_MODES, INTERPOLATIONS, Transform
@@ -46,7 +47,9 @@ class GeometricAugmentation(BaseImageAugmentationLayer):
             parse(bounding_box_format)
         self.bounding_box_format = bounding_box_format
 
-    def transform(self, parameters: Parameters, sizes: Any, ops: Any) -> Transform:
+    def transform(
+        self, parameters: Parameters, sizes: Any, ops: Operations
+    ) -> Transform:
         """Returns how to move the images.
 
         Args:

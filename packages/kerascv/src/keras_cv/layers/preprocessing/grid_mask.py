@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from domain_core.arrays.operations import Operations
 from domain_core.serialization import serializable
 from keras_cv.augmentation.batch import Batch
 from keras_cv.augmentation.random_draws import Draws
@@ -70,7 +71,7 @@ class GridMask(CoveringAugmentation):
         return batch.engine.fill_where(batch.images, covered, grid, patterns)
 
 
-def covered(parameters: Parameters, height: Any, width: Any, ops: Any) -> Any:
+def covered(parameters: Parameters, height: Any, width: Any, ops: Operations) -> Any:
     """Returns which pixels lie in squares of a grid, bool `(B, height, width)`.
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from domain_core.arrays.operations import is_float
+from domain_core.arrays.operations import Operations, is_float
 from keras_cv.augmentation.batch import Batch
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import (
     BaseImageAugmentationLayer,
@@ -38,7 +38,7 @@ class MixingAugmentation(BaseImageAugmentationLayer):
             )
 
 
-def mix(values: Any, other: Any, share: Any, ops: Any) -> Any:
+def mix(values: Any, other: Any, share: Any, ops: Operations) -> Any:
     """Returns `share * values + (1 - share) * other`, share float32 `(B,)`."""
     share = ops.reshape(share, (-1,) + (1,) * (len(values.shape) - 1))
     share = ops.cast(share, values.dtype)

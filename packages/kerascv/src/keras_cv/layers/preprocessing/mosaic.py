@@ -6,6 +6,7 @@ import numbers
 from collections.abc import Sequence
 from typing import Any
 
+from domain_core.arrays.operations import Operations
 from domain_core.serialization import serializable
 from keras_cv.augmentation.apply_transform import as_scale, box_format, place_boxes
 from keras_cv.augmentation.batch import PADDING, Batch
@@ -112,7 +113,7 @@ class Mosaic(MixingAugmentation):
         return batch.replace(**changes)
 
     def _boxes(
-        self, batch: Batch, parts: list[Batch], quarters: list[Any], ops: Any
+        self, batch: Batch, parts: list[Batch], quarters: list[Any], ops: Operations
     ) -> dict[str, Any]:
         format = box_format(self.bounding_box_format, type(self).__name__)
         scale = as_scale(batch.sizes, ops)
@@ -135,11 +136,11 @@ class Mosaic(MixingAugmentation):
     output_keypoints = output_boxes
 
 
-def join(first: Any, second: Any, ops: Any) -> Any:
+def join(first: Any, second: Any, ops: Operations) -> Any:
     """Joins along the last axis."""
     return ops.concatenate([first, second], axis=-1)
 
 
-def _like(share: Any, labels: Any, ops: Any) -> Any:
+def _like(share: Any, labels: Any, ops: Operations) -> Any:
     share = share if len(labels.shape) == 2 else share[:, 0]
     return ops.cast(share, labels.dtype)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from domain_core.arguments import as_finite
+from domain_core.arrays.operations import Operations
 from domain_core.serialization import serializable
 from keras_cv.augmentation.batch import Batch
 from keras_cv.augmentation.statistics import Statistics
@@ -54,7 +55,11 @@ class Normalize(ValueAugmentation):
             raise ValueError(f"Expected `scale` to be above 0, received {scale!r}.")
 
     def change_values(
-        self, values: Any, parameters: Parameters, statistics: Statistics, ops: Any
+        self,
+        values: Any,
+        parameters: Parameters,
+        statistics: Statistics,
+        ops: Operations,
     ) -> Any:
         mean, std = (
             ops.convert_to_tensor(np.asarray(numbers, "float32"))

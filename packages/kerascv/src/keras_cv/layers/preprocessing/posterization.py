@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from domain_core.arguments import as_positive_int
+from domain_core.arrays.operations import Operations
 from domain_core.serialization import serializable
 from keras_cv.augmentation.statistics import Statistics
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import Parameters
@@ -34,13 +35,17 @@ class Posterization(ValueAugmentation):
         self.bits = as_positive_int("bits", bits, at_most=8)
 
     def change_values(
-        self, values: Any, parameters: Parameters, statistics: Statistics, ops: Any
+        self,
+        values: Any,
+        parameters: Parameters,
+        statistics: Statistics,
+        ops: Operations,
     ) -> Any:
         return posterize(values, 2.0 ** (8 - self.bits), self.value_range, ops)
 
 
 def posterize(
-    values: Any, step: Any, value_range: tuple[float, float], ops: Any
+    values: Any, step: Any, value_range: tuple[float, float], ops: Operations
 ) -> Any:
     """Rounds down to multiples of a step, in levels of 0 to 255."""
     low, high = value_range

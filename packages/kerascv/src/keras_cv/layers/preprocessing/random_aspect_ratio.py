@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from domain_core.arguments import check_choices
+from domain_core.arrays.operations import Operations
 from domain_core.serialization import serializable
 from keras_cv.augmentation.batch import Batch
 from keras_cv.augmentation.random_draws import Draws
@@ -63,7 +64,9 @@ class RandomAspectRatio(GeometricAugmentation):
     def sample(self, draws: Draws, batch: Batch) -> Parameters:
         return {"factor": self.factor.draw(draws)}
 
-    def transform(self, parameters: Parameters, sizes: Any, ops: Any) -> Transform:
+    def transform(
+        self, parameters: Parameters, sizes: Any, ops: Operations
+    ) -> Transform:
         factor = parameters["factor"]
         exact = ops.stack([sizes[:, 0] / factor, sizes[:, 1] * factor], axis=1)
         outputs = ops.maximum(ops.round(exact), 1.0)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from domain_core.arguments import as_positive_int
+from domain_core.arrays.operations import Operations
 from domain_core.serialization import serializable
 from keras_cv.augmentation.batch import Batch
 from keras_cv.augmentation.random_draws import Draws
@@ -50,7 +51,11 @@ class RandomChannelShift(ValueAugmentation):
         return {"shift": ops.stack(sizes, axis=1) * ops.cast(signs, "float32")}
 
     def change_values(
-        self, values: Any, parameters: Parameters, statistics: Statistics, ops: Any
+        self,
+        values: Any,
+        parameters: Parameters,
+        statistics: Statistics,
+        ops: Operations,
     ) -> Any:
         low, high = self.value_range
         return ops.clip(values + parameters["shift"] * (high - low), low, high)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from domain_core.arguments import as_positive_int
+from domain_core.arrays.operations import Operations
 from domain_core.serialization import serializable
 from keras_cv.augmentation import crop_windows
 from keras_cv.augmentation.batch import Batch
@@ -57,7 +58,9 @@ class RandomCrop(GeometricAugmentation):
         shares = draws.uniform(2)
         return {"top": shares[:, 0], "left": shares[:, 1]}
 
-    def transform(self, parameters: Parameters, sizes: Any, ops: Any) -> Transform:
+    def transform(
+        self, parameters: Parameters, sizes: Any, ops: Operations
+    ) -> Transform:
         size = self.height, self.width
         corner = [
             crop_windows.place(parameters[name], sizes[:, axis], size[axis], ops)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from domain_core.arguments import check_choices
+from domain_core.arrays.operations import Operations
 from domain_core.serialization import serializable
 from keras_cv.augmentation import crop_windows
 from keras_cv.augmentation.batch import Batch
@@ -76,7 +77,9 @@ class RandomCropAndResize(GeometricAugmentation):
             "left": shares[:, 1],
         }
 
-    def transform(self, parameters: Parameters, sizes: Any, ops: Any) -> Transform:
+    def transform(
+        self, parameters: Parameters, sizes: Any, ops: Operations
+    ) -> Transform:
         spans = []
         for axis, (part, start) in enumerate((("height", "top"), ("width", "left"))):
             length = sizes[:, axis]

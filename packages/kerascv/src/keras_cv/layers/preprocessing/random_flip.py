@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from domain_core.arguments import as_fraction, check_choices
+from domain_core.arrays.operations import Operations
 from domain_core.serialization import serializable
 from keras_cv.augmentation.batch import Batch
 from keras_cv.augmentation.random_draws import Draws
@@ -60,7 +61,9 @@ class RandomFlip(GeometricAugmentation):
             parameters["flip_x"] = never
         return parameters
 
-    def transform(self, parameters: Parameters, sizes: Any, ops: Any) -> Transform:
+    def transform(
+        self, parameters: Parameters, sizes: Any, ops: Operations
+    ) -> Transform:
         x, y = (ops.cast(parameters[f"flip_{axis}"], "float32") for axis in "xy")
         rows = [
             [1.0 - 2.0 * x, 0.0, x * sizes[:, 1]],

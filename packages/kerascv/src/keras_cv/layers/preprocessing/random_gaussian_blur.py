@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from domain_core.arguments import as_positive_int, check_choices
+from domain_core.arrays.operations import Operations
 from domain_core.serialization import serializable
 from keras_cv.augmentation.batch import Batch
 from keras_cv.augmentation.random_draws import Draws
@@ -80,7 +81,7 @@ class RandomGaussianBlur(ColorAugmentation):
         """Any range of values will do."""
 
 
-def gaussians(size: int, sigma: Any, ops: Any) -> Any:
+def gaussians(size: int, sigma: Any, ops: Operations) -> Any:
     """Returns kernels that add up to 1, float32 `(B, size or size + 1)`.
 
     Args:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from domain_core.arguments import as_fraction
+from domain_core.arrays.operations import Operations
 from domain_core.serialization import serializable
 from keras_cv.augmentation.batch import Batch
 from keras_cv.augmentation.random_draws import Draws
@@ -63,7 +64,9 @@ class RandomPerspective(FillingAugmentation):
         shifts = draws.uniform(8) * (self.scale * _LARGEST_SHIFT)
         return {"shifts": ops.where(is_changed[:, None], shifts, 0.0)}
 
-    def transform(self, parameters: Parameters, sizes: Any, ops: Any) -> Transform:
+    def transform(
+        self, parameters: Parameters, sizes: Any, ops: Operations
+    ) -> Transform:
         height, width = sizes[:, 0], sizes[:, 1]
         there = ops.matmul(
             _square_to_corners(parameters["shifts"], ops),
@@ -72,7 +75,7 @@ class RandomPerspective(FillingAugmentation):
         return self.filled(ops.matmul(scaling(width, height, ops), there))
 
 
-def _square_to_corners(shifts: Any, ops: Any) -> Any:
+def _square_to_corners(shifts: Any, ops: Operations) -> Any:
     """Returns the matrices that move the corners of the unit square inwards.
 
     Args:

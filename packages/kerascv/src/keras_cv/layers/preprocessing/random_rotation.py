@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from domain_core.arrays.operations import Operations
 from domain_core.serialization import serializable
 from keras_cv.augmentation.batch import Batch
 from keras_cv.augmentation.random_draws import Draws
@@ -54,7 +55,9 @@ class RandomRotation(FillingAugmentation):
     def sample(self, draws: Draws, batch: Batch) -> Parameters:
         return {"angle": self.factor.draw(draws) * (2 * math.pi)}
 
-    def transform(self, parameters: Parameters, sizes: Any, ops: Any) -> Transform:
+    def transform(
+        self, parameters: Parameters, sizes: Any, ops: Operations
+    ) -> Transform:
         cos, sin = ops.cos(parameters["angle"]), ops.sin(parameters["angle"])
         # y points down, so this turns counter-clockwise.
         matrix = as_matrix([[cos, sin, 0.0], [-sin, cos, 0.0], [0.0, 0.0, 1.0]], ops)

@@ -6,6 +6,7 @@ import math
 import warnings
 from typing import Any
 
+from domain_core.arrays.operations import Operations
 from domain_core.serialization import serializable
 from keras_cv.augmentation.batch import Batch
 from keras_cv.augmentation.random_draws import Draws
@@ -68,7 +69,9 @@ class RandomShear(FillingAugmentation):
             for axis, factor in (("x", self.x_factor), ("y", self.y_factor))
         }
 
-    def transform(self, parameters: Parameters, sizes: Any, ops: Any) -> Transform:
+    def transform(
+        self, parameters: Parameters, sizes: Any, ops: Operations
+    ) -> Transform:
         x, y = parameters["x"], parameters["y"]
         # Upstream's numbers: they are of the way back, from the output to the input.
         along_x = as_matrix([[1.0, -x, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], ops)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from domain_core.arrays.operations import Operations
 from domain_core.serialization import serializable
 from keras_cv.augmentation.batch import Batch
 from keras_cv.augmentation.random_draws import Draws
@@ -59,7 +60,9 @@ class RandomTranslation(FillingAugmentation):
             "width": self.width_factor.draw(draws),
         }
 
-    def transform(self, parameters: Parameters, sizes: Any, ops: Any) -> Transform:
+    def transform(
+        self, parameters: Parameters, sizes: Any, ops: Operations
+    ) -> Transform:
         x = parameters["width"] * sizes[:, 1]
         y = parameters["height"] * sizes[:, 0]
         return self.filled(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from domain_core.arrays.operations import Operations
 from domain_core.serialization import serializable
 from keras_cv.augmentation.batch import Batch
 from keras_cv.augmentation.random_draws import Draws
@@ -67,7 +68,9 @@ class RandomZoom(FillingAugmentation):
         width = height if self.width_factor is None else self.width_factor.draw(draws)
         return {"height": height, "width": width}
 
-    def transform(self, parameters: Parameters, sizes: Any, ops: Any) -> Transform:
+    def transform(
+        self, parameters: Parameters, sizes: Any, ops: Operations
+    ) -> Transform:
         x, y = (
             1.0 / ops.maximum(1.0 + parameters[name], _SMALLEST_PART)
             for name in ("width", "height")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from domain_core.arguments import as_finite
+from domain_core.arrays.operations import Operations
 from domain_core.serialization import serializable
 from keras_cv.augmentation.batch import Batch
 from keras_cv.augmentation.statistics import Statistics
@@ -35,7 +36,11 @@ class Rescaling(ValueAugmentation):
         self.offset = as_finite("offset", offset)
 
     def change_values(
-        self, values: Any, parameters: Parameters, statistics: Statistics, ops: Any
+        self,
+        values: Any,
+        parameters: Parameters,
+        statistics: Statistics,
+        ops: Operations,
     ) -> Any:
         return values * self.scale + self.offset
 

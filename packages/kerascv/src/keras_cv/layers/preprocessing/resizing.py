@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any
 
 from domain_core.arguments import as_positive_int, check_choices
+from domain_core.arrays.operations import Operations
 from domain_core.serialization import serializable
 from keras_cv.augmentation import crop_windows
 from keras_cv.augmentation.transform import RESIZE_INTERPOLATIONS, Transform, scaling
@@ -73,7 +74,9 @@ class Resizing(GeometricAugmentation):
         self.crop_to_aspect_ratio = bool(crop_to_aspect_ratio)
         self.pad_to_aspect_ratio = bool(pad_to_aspect_ratio)
 
-    def transform(self, parameters: Parameters, sizes: Any, ops: Any) -> Transform:
+    def transform(
+        self, parameters: Parameters, sizes: Any, ops: Operations
+    ) -> Transform:
         size = self.height, self.width
         if self.pad_to_aspect_ratio:
             inner = crop_windows.fitting(sizes, size, 1.0, ops)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from domain_core.arrays.operations import Operations
 from domain_core.serialization import serializable
 from keras_cv.augmentation.batch import Batch
 from keras_cv.augmentation.random_draws import Draws
@@ -51,7 +52,11 @@ class Solarization(ValueAugmentation):
         }
 
     def change_values(
-        self, values: Any, parameters: Parameters, statistics: Statistics, ops: Any
+        self,
+        values: Any,
+        parameters: Parameters,
+        statistics: Statistics,
+        ops: Operations,
     ) -> Any:
         low, high = self.value_range
         level = (high - low) / 255.0

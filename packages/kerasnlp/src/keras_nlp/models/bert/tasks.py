@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import keras
 
 from domain_core import serializable
+from domain_core.preprocessor import Preprocessor
 from domain_core.tokenizers.bert_word_piece_tokenizer import BertWordPieceTokenizer
 from keras_nlp.models.bert.backbone import BertBackbone
 from keras_nlp.models.masked_lm import MaskedLM
@@ -86,7 +87,7 @@ class BertClassifier(TextClassifier):
         self,
         backbone: keras.Model,
         num_classes: int,
-        preprocessor: Any = None,
+        preprocessor: Preprocessor | None = None,
         activation: Any = None,
         dropout: float = 0.1,
         *,

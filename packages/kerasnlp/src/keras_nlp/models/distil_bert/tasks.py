@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import keras
 
 from domain_core import serializable
+from domain_core.preprocessor import Preprocessor
 from domain_core.tokenizers.bert_word_piece_tokenizer import BertWordPieceTokenizer
 from keras_nlp.models.distil_bert.backbone import DistilBertBackbone
 from keras_nlp.models.masked_lm import MaskedLM
@@ -77,7 +78,7 @@ class DistilBertClassifier(HiddenTextClassifier):
         self,
         backbone: keras.Model,
         num_classes: int,
-        preprocessor: Any = None,
+        preprocessor: Preprocessor | None = None,
         activation: Any = None,
         hidden_dim: int | None = None,
         dropout: float = 0.2,
