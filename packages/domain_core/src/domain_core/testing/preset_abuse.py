@@ -122,8 +122,9 @@ class PresetAbuse:
             peak = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
-        # For slow machines under a tracer; 50,000 layers would take a minute.
-        assert seconds < 5 and peak < 64 * 2**20
+        # Slow machines under a tracer, beside other programs, took 6 s; 50,000 layers
+        # would take a minute.
+        assert seconds < 15 and peak < 64 * 2**20
         assert len(str(caught.value)) < 2500
         assert sorted(preset.rglob("*")) == before
 
