@@ -19,7 +19,7 @@ _LOCK_SECONDS = 600
 
 
 @contextlib.contextmanager
-def whole_directory(target: Path, overwrite: bool) -> Iterator[Path]:
+def whole_directory(target: Path) -> Iterator[Path]:
     """Yields a new directory to fill; at the end it is put in the place of `target`.
 
     Until that moment `target` stays as it is. The files are written to the disk before
@@ -27,26 +27,17 @@ def whole_directory(target: Path, overwrite: bool) -> Iterator[Path]:
     Where the swap itself is cut in two, `surviving` finds the old one.
 
     Args:
-        target: directory to make, with its parents.
-        overwrite: whether to replace what is there.
+        target: directory to make, with its parents, or to replace.
 
     Raises:
-        ValueError: if there is something and `overwrite` is False.
+        ValueError: if it is a file, or its place can't be taken; then nothing has been
+            written.
     """
-    import filelock
-
-    target = target.expanduser().absolute()
-    with filelock.FileLock(_lock_of(target), timeout=_LOCK_SECONDS):
+    # A link stays one: what it leads to is replaced.
+    target = target.expanduser().resolve()
+    with saving(target):
         _finish_earlier_swap(target)
-        if target.exists() and (not target.is_dir() or any(target.iterdir())):
-            if not overwrite:
-                raise ValueError(
-                    f"Expected a new or empty directory, received {str(target)!r}, "
-                    "which is not. Pass overwrite=True to replace it, or choose "
-                    "another path."
-                )
-        target.parent.mkdir(parents=True, exist_ok=True)
-        aside = _sibling(target, "new")
+        aside = _aside(target)
         try:
             (aside / "preset").mkdir()
             yield aside / "preset"
@@ -54,6 +45,39 @@ def whole_directory(target: Path, overwrite: bool) -> Iterator[Path]:
             _swap(aside / "preset", target)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def saving(target: Path) -> Iterator[None]:
+    """Holds off other processes of this user that save to a directory."""
+    import filelock
+
+    with filelock.FileLock(_lock_of(target), timeout=_LOCK_SECONDS):
+        yield
+
+
+def _aside(target: Path) -> Path:
+    """Makes a directory beside the target, which will take its place."""
+    if target.exists() and not target.is_dir():
+        raise ValueError(
+            f"Expected a directory, received {str(target)!r}, which is a file. Choose "
+            "another path."
+        )
+    if target.is_mount():
+        raise ValueError(
+            f"Expected a directory that another can take the place of, received "
+            f"{str(target)!r}, where a file system is mounted. Choose a directory in "
+            f"it, such as {str(target / 'preset')!r}."
+        )
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return _sibling(target, "new")
+    except OSError as error:
+        raise ValueError(
+            f"Expected a path beside which files can be written, received "
+            f"{str(target)!r} ({error.strerror}). Files are written there first, so "
+            "that the old ones stay until the new are whole. Choose another path."
+        ) from error
 
 
 def surviving(directory: Path) -> Path:
