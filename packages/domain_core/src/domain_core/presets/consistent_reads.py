@@ -39,8 +39,8 @@ def consistent(load: Callable[_P, _T]) -> Callable[_P, _T]:
             locked = attempt >= _WITHOUT_LOCK
             with contextlib.ExitStack() as held, LocalFolder.opened() as folders:
                 if locked:
-                    for folder in changed:
-                        held.enter_context(saving(folder.root))
+                    for root in sorted({folder.root.resolve() for folder in changed}):
+                        held.enter_context(saving(root))
                 try:
                     result = load(*args, **kwargs)
                 except Exception:

@@ -26,7 +26,7 @@ WRITER = """
     target = Path(sys.argv[1])
     for number in range(10**9):
         array = np.full(10 ** (2 + number % 4), number, "float32")
-        with whole_directory(target, overwrite=True) as directory:
+        with whole_directory(target) as directory:
             for i in range(3):
                 save_file({str(i): array}, directory / f"{i}.safetensors")
             (directory / "number").write_text(str(number))
@@ -87,7 +87,7 @@ def test_fifty_kills(tmp_path):
             cut += len(list(tmp_path.iterdir())) > 1
         process.stdin.close()
     assert cut > 5, "the kills must hit the writer at work"
-    with whole_directory(tmp_path / "preset", overwrite=True) as directory:
+    with whole_directory(tmp_path / "preset") as directory:
         (directory / "number").write_text("last")
     assert [path.name for path in tmp_path.iterdir()] == ["preset"]
 
@@ -97,9 +97,9 @@ def test_a_swap_cut_in_two(tmp_path):
     old.mkdir(parents=True)
     (old / "file").write_text("old")
     assert surviving(tmp_path / "preset") == old
-    with pytest.raises(ValueError, match="overwrite=True"):
-        with whole_directory(tmp_path / "preset", overwrite=False):
-            pass
+    with pytest.raises(KeyboardInterrupt):
+        with whole_directory(tmp_path / "preset"):
+            raise KeyboardInterrupt
     assert (tmp_path / "preset" / "file").read_text() == "old"
 
 
@@ -112,7 +112,7 @@ def test_a_save_leaves_alone_what_belongs_to_others(tmp_path):
     own.mkdir(parents=True)
     (own / "file").write_text("old")
     assert surviving(tmp_path / "a*") == own
-    with whole_directory(tmp_path / "a*", overwrite=True) as directory:
+    with whole_directory(tmp_path / "a*") as directory:
         (directory / "file").write_text("new")
     assert (tmp_path / "a*" / "file").read_text() == "new"
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted([*others, "a*"])
@@ -120,10 +120,10 @@ def test_a_save_leaves_alone_what_belongs_to_others(tmp_path):
 
 def test_an_exception_leaves_the_old_directory(tmp_path):
     target = tmp_path / "preset"
-    with whole_directory(target, overwrite=False) as directory:
+    with whole_directory(target) as directory:
         (directory / "file").write_text("old")
     with pytest.raises(KeyboardInterrupt):
-        with whole_directory(target, overwrite=True) as directory:
+        with whole_directory(target) as directory:
             (directory / "file").write_text("new")
             raise KeyboardInterrupt
     assert (target / "file").read_text() == "old"
@@ -133,7 +133,7 @@ def test_an_exception_leaves_the_old_directory(tmp_path):
 @pytest.mark.skipif(os.name == "nt", reason="needs RLIMIT_FSIZE")
 def test_a_full_disk_leaves_the_old_directory(tmp_path):
     target = tmp_path / "preset"
-    with whole_directory(target, overwrite=False) as directory:
+    with whole_directory(target) as directory:
         (directory / "number").write_text("old")
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (9999, 9999))\n"
     process = subprocess.run(

@@ -77,12 +77,17 @@ def test_what_is_there_stays(elsewhere, tmp_path):
     target = tmp_path / "target"
     target.mkdir()
     (target / "old").write_bytes(b"old")
+    with pytest.raises(ValueError, match="holds \\['old'\\]. Choose another path"):
+        download("elsewhere://x", target, overwrite=True)
+    old = {"manifest.json": b'{"files": {"backbone.json": {}}}', "backbone.json": b"{}"}
+    for name, content in old.items():
+        (target / name).write_bytes(content)
     with pytest.raises(ValueError, match="overwrite=True"):
         download("elsewhere://x", target)
     elsewhere.missing = {"README.md"}
     with pytest.raises(PresetNetworkError, match="no README"):
         download("elsewhere://x", target, overwrite=True)
-    assert read(target) == {"old": b"old"}
+    assert read(target) == {**old, "old": b"old"}
     elsewhere.missing = set()
     download("elsewhere://x", target, overwrite=True)
     assert read(target) == FILES

@@ -19,7 +19,7 @@ from domain_core.presets.compatibility import check_stored_parts
 from domain_core.presets.folder import LocalFolder
 from domain_core.presets.keras.reader import KerasLayout
 from domain_core.presets.layout import Layout
-from domain_core.presets.manifest import MANIFEST, SIGNATURE
+from domain_core.presets.manifest import MANIFEST, SIGNATURE, manifest_entries
 from domain_core.presets.model_card import NAME as CARD
 from domain_core.presets.native.reader import NativeLayout
 from domain_core.presets.transformers.reader import TransformersLayout
@@ -76,17 +76,17 @@ def stored_parts(directory: Path) -> Stored | None:
     folder = LocalFolder(directory)
     for layout, reader in _LAYOUTS.items():
         try:
-            recognized = reader.recognizes(folder)
+            if not reader.recognizes(folder):
+                continue
+            # A native preset has the files of its manifest, and no other.
+            names = manifest_entries(folder) if layout == "native" else folder.sizes()
         except PresetError:
-            recognized = False
-        if recognized:
-            found = {
-                part: [name for name in folder.sizes() if re.fullmatch(pattern, name)]
-                for part, pattern in _FILES[layout].items()
-            }
-            return Stored(
-                layout, {part: names for part, names in found.items() if names}
-            )
+            continue
+        found = {
+            part: sorted(name for name in names if re.fullmatch(pattern, name))
+            for part, pattern in _FILES[layout].items()
+        }
+        return Stored(layout, {part: files for part, files in found.items() if files})
     return None
 
 

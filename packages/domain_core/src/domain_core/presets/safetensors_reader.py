@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Self
 
@@ -50,11 +50,11 @@ class TensorFiles:
         self._label = folder.label
         names = [name]
         index = f"{name}.index.json"
-        check_once(folder, name, index)
         if index in folder:
             data = read_json(folder, index, _MAX_INDEX_BYTES)
             shards = json_value(data, "weight_map", dict, index, folder)
             names = sorted({str(shard) for shard in shards.values()})
+            check_once(folder, name, index, names)
         self._paths = [folder.require(shard) for shard in names]
         self._files = contextlib.ExitStack()
         self._places: dict[str, _Place] = {}
@@ -133,9 +133,16 @@ class TensorFiles:
         )
 
 
-def check_once(folder: Folder, name: str, index: str) -> None:
-    """Raises PresetCorruptError if weights are there as one file and as shards."""
-    if name in folder and index in folder:
+def check_once(folder: Folder, name: str, index: str, shards: Collection[str]) -> None:
+    """Raises PresetCorruptError if weights are there as one file and as shards.
+
+    Args:
+        folder: the preset.
+        name: of the one file.
+        index: name of the list of shards.
+        shards: what it lists.
+    """
+    if name in folder and name not in shards:
         raise PresetCorruptError(
             f"Expected the weights of the preset {folder.label!r} in {name!r} or in "
             f"the shards that {index!r} lists; both are there, one of them from an "

@@ -133,12 +133,12 @@ def _parts_in(
     sign_key: str | os.PathLike[str] | None = None,
 ) -> Iterator[Path]:
     """Yields a directory for parts of a preset, which then has the others too."""
-    if model is not None:
-        size = sum(Tensor.of(variable).size for variable in model.weights)
-        check_free_disk(Path(path), size, os.fspath(path))
     target = Path(path).expanduser()
     with whole_directory(target) as directory:
         check_replaceable(target, layout, parts, overwrite)
+        if model is not None:
+            size = sum(Tensor.of(variable).size for variable in model.weights)
+            check_free_disk(target, size, os.fspath(path))
         keep_card(target, directory)
         kept = keep_other_parts(target, directory, parts, layout)
         yield directory

@@ -58,12 +58,12 @@ class Hdf5Files:
         self._label = folder.label
         names = [name]
         index = name.removesuffix(_ENDING) + _INDEX_ENDING
-        check_once(folder, name, index)
         if index in folder:
             data = read_json(folder, index, _MAX_INDEX_BYTES)
             shards = json_value(data, "weight_map", dict, index, folder).values()
             lists = [s if isinstance(s, list) else [s] for s in shards]
             names = sorted({str(shard) for row in lists for shard in row})
+            check_once(folder, name, index, names)
         self._paths = [folder.require(shard) for shard in names]
         self._files = contextlib.ExitStack()
         self._datasets: dict[str, Any] = {}
@@ -269,6 +269,7 @@ class _SparedFile:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._error: OSError | None = None
+        self.read = file.read  # h5py tells files from paths by it
         self.readinto = file.readinto  # type: ignore[attr-defined]
         self.seek = file.seek
         self.tell = file.tell
