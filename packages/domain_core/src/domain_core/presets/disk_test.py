@@ -5,11 +5,14 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 
 import pytest
 
+from domain_core.preset_errors import PresetError
+from domain_core.presets import open_preset
 from domain_core.presets.disk import check_free_disk, surviving, whole_directory
 from domain_core.testing.many_processes import light_program
 
@@ -151,3 +154,31 @@ def test_room_is_checked_before_writing(tmp_path):
     check_free_disk(tmp_path, 1, "a preset")
     with pytest.raises(ValueError, match="GB of free disk for 'a preset'"):
         check_free_disk(tmp_path / "not" / "there", 10**18, "a preset")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs links and modes of POSIX")
+@pytest.mark.parametrize("trap", ["link", "open"])
+def test_a_place_for_locks_that_another_made(tmp_path, monkeypatch, trap):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    place = tmp_path / f"domain_core-{os.getuid()}"
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    if trap == "link":
+        place.symlink_to(victim)
+    else:
+        place.mkdir()
+        place.chmod(0o777)
+    with pytest.raises(PresetError, match="you alone can write to"):
+        with whole_directory(tmp_path / "preset"):
+            pass
+    assert not list(victim.iterdir()) and not (tmp_path / "preset").exists()
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "a\0b", "\ud800"])
+def test_names_that_no_system_takes(tmp_path, name):
+    with pytest.raises(ValueError, match="Expected a path that this system takes"):
+        with whole_directory(tmp_path / name):
+            pass
+    with pytest.raises(PresetError):
+        open_preset(name)
+    assert not list(tmp_path.iterdir())
