@@ -6,6 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
+from domain_core.preset_errors import PresetError
 from domain_core.presets.disk import check_free_disk, whole_directory
 from domain_core.presets.folder import LocalFolder
 from domain_core.presets.integrity import drop_damaged
@@ -57,6 +58,11 @@ def download(
             path.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(folder.path(name), path)
         layout_of(LocalFolder(place, folder.label))
+        if isinstance(folder, LocalFolder) and folder.is_replaced():
+            raise PresetError(
+                f"Expected the preset {folder.label!r} to stay as it is while it is "
+                "copied; it was saved again meanwhile. Copy it again."
+            )
     return target
 
 
