@@ -180,7 +180,7 @@ class Task(RemembersArguments, PipelineModel):
         Args:
             preset_dir: directory to make, with its parents.
             max_shard_size: gigabytes above which weights are split over files.
-            overwrite: replace a preset that is there.
+            overwrite: replace parts of the same kind in a preset that is there.
             layout: "native", or "keras" for what KerasHub reads.
             sign_key: path of a private key (PEM) to sign the files with.
 
@@ -215,7 +215,7 @@ class Task(RemembersArguments, PipelineModel):
 
         Args:
             path: directory to make, with its parents.
-            overwrite: replace what is there.
+            overwrite: replace parts of the same kind in a folder that is there.
             max_shard_size: gigabytes above which weights are split over files.
 
         Raises:

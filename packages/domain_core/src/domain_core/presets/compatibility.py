@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from domain_core.preset_errors import PresetCorruptError
+from domain_core.registry import backbones
 
 if TYPE_CHECKING:
     from domain_core.backbone import Backbone
-    from domain_core.preprocessor import Preprocessor
+    from domain_core.presets.layout import Layout
     from domain_core.tokenizers.tokenizer import Tokenizer
 
 
@@ -42,9 +44,7 @@ def check_tokenizer_fits(
         )
 
 
-def check_parts(
-    backbone: Backbone, preprocessor: Preprocessor | None, label: str
-) -> None:
+def check_parts(backbone: Any, preprocessor: Any, label: str) -> None:
     """Checks that a preprocessor gives what a backbone takes.
 
     Args:
@@ -70,6 +70,60 @@ def check_parts(
                 f"of shape {taken}, which the backbone takes; it gives {given}. Pass "
                 "a `preprocessor` whose converter gives that shape."
             )
+
+
+def check_stored_parts(preset: Layout, label: str) -> None:
+    """Checks that the preprocessor in a preset is one for its backbone.
+
+    Args:
+        preset: a preset with both.
+        label: its name, for messages.
+
+    Raises:
+        PresetCorruptError: if it is not.
+    """
+    cls, config = preset.backbone(False)
+    stored = preset.preprocessor()
+    wanted = getattr(stored, "backbone_cls", None)
+    if wanted is not None and not issubclass(cls, wanted):
+        raise PresetCorruptError(
+            f"Expected a preprocessor for {cls.__name__} in {label!r}, received a "
+            f"{type(stored).__name__}, which is for {wanted.__name__}."
+        )
+    tokenizer = preset.tokenizer(object)
+    homes = _homes_of(type(tokenizer))
+    if homes and cls not in homes:
+        raise PresetCorruptError(
+            f"Expected a tokenizer for {cls.__name__} in {label!r}, received a "
+            f"{type(tokenizer).__name__}, which is for {homes[0].__name__}."
+        )
+    length = getattr(stored, "sequence_length", None)
+    most = config.get("max_sequence_length")
+    if length is not None and most is not None and length > most:
+        raise PresetCorruptError(
+            f"Expected `sequence_length` of the preprocessor in {label!r} to be at "
+            f"most {most}, the positions of the backbone; it is {length}."
+        )
+    # The backbone is not built for this: its arguments say what it takes.
+    shape = config.get("input_shape")
+    check_parts(
+        SimpleNamespace(**{**config, "input_shape": (None, *(shape or ()))}),
+        SimpleNamespace(
+            tokenizer=tokenizer,
+            image_converter=preset.image_converter() if shape else None,
+        ),
+        label,
+    )
+
+
+def _homes_of(tokenizer_cls: type) -> list[type]:
+    """Returns the backbones whose family reads foreign files into this tokenizer."""
+    return [
+        entry.cls
+        for entry in backbones()
+        for converter in entry.converters
+        if getattr(converter, "tokenizer_cls", None) is tokenizer_cls
+    ]
 
 
 def check_token_ids(backbone: Backbone, config: Mapping[str, Any], label: str) -> None:

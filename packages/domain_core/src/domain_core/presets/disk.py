@@ -7,6 +7,7 @@ import getpass
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,7 @@ _LOCK_SECONDS = 600
 
 
 @contextlib.contextmanager
-def whole_directory(target: Path, overwrite: bool) -> Iterator[Path]:
+def whole_directory(target: Path) -> Iterator[Path]:
     """Yields a new directory to fill; at the end it is put in the place of `target`.
 
     Until that moment `target` stays as it is. The files are written to the disk before
@@ -27,26 +28,16 @@ def whole_directory(target: Path, overwrite: bool) -> Iterator[Path]:
     Where the swap itself is cut in two, `surviving` finds the old one.
 
     Args:
-        target: directory to make, with its parents.
-        overwrite: whether to replace what is there.
+        target: directory to make, with its parents, or to replace.
 
     Raises:
-        ValueError: if there is something and `overwrite` is False.
+        ValueError: if it is a file, or its place can't be taken; then nothing has been
+            written.
     """
-    import filelock
-
-    target = target.expanduser().absolute()
-    with filelock.FileLock(_lock_of(target), timeout=_LOCK_SECONDS):
+    target = _resolved(target)
+    with saving(target):
         _finish_earlier_swap(target)
-        if target.exists() and (not target.is_dir() or any(target.iterdir())):
-            if not overwrite:
-                raise ValueError(
-                    f"Expected a new or empty directory, received {str(target)!r}, "
-                    "which is not. Pass overwrite=True to replace it, or choose "
-                    "another path."
-                )
-        target.parent.mkdir(parents=True, exist_ok=True)
-        aside = _sibling(target, "new")
+        aside = _aside(target)
         try:
             (aside / "preset").mkdir()
             yield aside / "preset"
@@ -56,9 +47,56 @@ def whole_directory(target: Path, overwrite: bool) -> Iterator[Path]:
             shutil.rmtree(aside, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def saving(target: Path) -> Iterator[None]:
+    """Holds off other processes of this user that save to a directory."""
+    import filelock
+
+    with filelock.FileLock(_lock_of(target), timeout=_LOCK_SECONDS):
+        yield
+
+
+def _resolved(target: Path) -> Path:
+    """Returns an absolute path without links: a link stays, what it leads to is new."""
+    try:
+        target = target.expanduser().resolve()
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            target.lstat()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ValueError(
+            f"Expected a path that this system takes, received {str(target)!r:.300}: "
+            f"{error!s:.200}. Choose another."
+        ) from error
+    return target
+
+
+def _aside(target: Path) -> Path:
+    """Makes a directory beside the target, which will take its place."""
+    if target.exists() and not target.is_dir():
+        raise ValueError(
+            f"Expected a directory, received {str(target)!r}, which is a file. Choose "
+            "another path."
+        )
+    if target.is_mount():
+        raise ValueError(
+            f"Expected a directory that another can take the place of, received "
+            f"{str(target)!r}, where a file system is mounted. Choose a directory in "
+            f"it, such as {str(target / 'preset')!r}."
+        )
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return _sibling(target, "new")
+    except OSError as error:
+        raise ValueError(
+            f"Expected a path beside which files can be written, received "
+            f"{str(target)!r} ({error.strerror}). Files are written there first, so "
+            "that the old ones stay until the new are whole. Choose another path."
+        ) from error
+
+
 def surviving(directory: Path) -> Path:
     """Returns a directory, or where it is if a save was cut while putting it there."""
-    if not directory.exists():
+    if not os.path.exists(directory):  # of no path that it is given says more
         for old in _siblings(directory, "old"):
             if (old / "preset").exists():
                 return old / "preset"
@@ -91,12 +129,28 @@ def sha256(path: Path) -> str:
 
 def _lock_of(target: Path) -> Path:
     """Returns a lock file away from the target, because it stays behind."""
+    digest = hashlib.sha256(os.fsencode(target.resolve())).hexdigest()
+    return _lock_directory() / f"{digest[:32]}.lock"
+
+
+def _lock_directory() -> Path:
+    """Returns a directory that nobody but this user can write to."""
     # In a container a user may have a number, but no name.
     user = os.getuid() if hasattr(os, "getuid") else getpass.getuser()
     directory = Path(tempfile.gettempdir(), f"domain_core-{user}")
-    directory.mkdir(mode=0o700, exist_ok=True)
-    digest = hashlib.sha256(os.fsencode(target.resolve())).hexdigest()
-    return directory / f"{digest[:32]}.lock"
+    with contextlib.suppress(FileExistsError):
+        directory.mkdir(mode=0o700)
+    # All may write to the place of temporary files: another user may have made this
+    # one, or put a link there, behind which a lock would empty a file.
+    status = directory.lstat()
+    own = os.name == "nt" or (status.st_uid == user and not status.st_mode & 0o022)
+    if not own or not stat.S_ISDIR(status.st_mode):
+        raise PresetError(
+            f"Expected {str(directory)!r} to be a directory that you alone can write "
+            "to, for locks; it is another's, a link, or open to others. Remove it, or "
+            "set TMPDIR to a directory of yours."
+        )
+    return directory
 
 
 def _sibling(target: Path, kind: str) -> Path:
@@ -110,7 +164,7 @@ def _siblings(target: Path, kind: str) -> list[Path]:
     prefix = f".{target.name}.{kind}."
     return [
         path
-        for path in (target.parent.iterdir() if target.parent.is_dir() else ())
+        for path in (target.parent.iterdir() if os.path.isdir(target.parent) else ())
         if path.name.startswith(prefix) and "." not in path.name.removeprefix(prefix)
     ]
 

@@ -5,11 +5,14 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 
 import pytest
 
+from domain_core.preset_errors import PresetError
+from domain_core.presets import open_preset
 from domain_core.presets.disk import check_free_disk, surviving, whole_directory
 from domain_core.testing.many_processes import light_program
 
@@ -26,7 +29,7 @@ WRITER = """
     target = Path(sys.argv[1])
     for number in range(10**9):
         array = np.full(10 ** (2 + number % 4), number, "float32")
-        with whole_directory(target, overwrite=True) as directory:
+        with whole_directory(target) as directory:
             for i in range(3):
                 save_file({str(i): array}, directory / f"{i}.safetensors")
             (directory / "number").write_text(str(number))
@@ -87,7 +90,7 @@ def test_fifty_kills(tmp_path):
             cut += len(list(tmp_path.iterdir())) > 1
         process.stdin.close()
     assert cut > 5, "the kills must hit the writer at work"
-    with whole_directory(tmp_path / "preset", overwrite=True) as directory:
+    with whole_directory(tmp_path / "preset") as directory:
         (directory / "number").write_text("last")
     assert [path.name for path in tmp_path.iterdir()] == ["preset"]
 
@@ -97,9 +100,9 @@ def test_a_swap_cut_in_two(tmp_path):
     old.mkdir(parents=True)
     (old / "file").write_text("old")
     assert surviving(tmp_path / "preset") == old
-    with pytest.raises(ValueError, match="overwrite=True"):
-        with whole_directory(tmp_path / "preset", overwrite=False):
-            pass
+    with pytest.raises(KeyboardInterrupt):
+        with whole_directory(tmp_path / "preset"):
+            raise KeyboardInterrupt
     assert (tmp_path / "preset" / "file").read_text() == "old"
 
 
@@ -112,7 +115,7 @@ def test_a_save_leaves_alone_what_belongs_to_others(tmp_path):
     own.mkdir(parents=True)
     (own / "file").write_text("old")
     assert surviving(tmp_path / "a*") == own
-    with whole_directory(tmp_path / "a*", overwrite=True) as directory:
+    with whole_directory(tmp_path / "a*") as directory:
         (directory / "file").write_text("new")
     assert (tmp_path / "a*" / "file").read_text() == "new"
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted([*others, "a*"])
@@ -120,10 +123,10 @@ def test_a_save_leaves_alone_what_belongs_to_others(tmp_path):
 
 def test_an_exception_leaves_the_old_directory(tmp_path):
     target = tmp_path / "preset"
-    with whole_directory(target, overwrite=False) as directory:
+    with whole_directory(target) as directory:
         (directory / "file").write_text("old")
     with pytest.raises(KeyboardInterrupt):
-        with whole_directory(target, overwrite=True) as directory:
+        with whole_directory(target) as directory:
             (directory / "file").write_text("new")
             raise KeyboardInterrupt
     assert (target / "file").read_text() == "old"
@@ -133,7 +136,7 @@ def test_an_exception_leaves_the_old_directory(tmp_path):
 @pytest.mark.skipif(os.name == "nt", reason="needs RLIMIT_FSIZE")
 def test_a_full_disk_leaves_the_old_directory(tmp_path):
     target = tmp_path / "preset"
-    with whole_directory(target, overwrite=False) as directory:
+    with whole_directory(target) as directory:
         (directory / "number").write_text("old")
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (9999, 9999))\n"
     process = subprocess.run(
@@ -151,3 +154,31 @@ def test_room_is_checked_before_writing(tmp_path):
     check_free_disk(tmp_path, 1, "a preset")
     with pytest.raises(ValueError, match="GB of free disk for 'a preset'"):
         check_free_disk(tmp_path / "not" / "there", 10**18, "a preset")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs links and modes of POSIX")
+@pytest.mark.parametrize("trap", ["link", "open"])
+def test_a_place_for_locks_that_another_made(tmp_path, monkeypatch, trap):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    place = tmp_path / f"domain_core-{os.getuid()}"
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    if trap == "link":
+        place.symlink_to(victim)
+    else:
+        place.mkdir()
+        place.chmod(0o777)
+    with pytest.raises(PresetError, match="you alone can write to"):
+        with whole_directory(tmp_path / "preset"):
+            pass
+    assert not list(victim.iterdir()) and not (tmp_path / "preset").exists()
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "a\0b", "\ud800"])
+def test_names_that_no_system_takes(tmp_path, name):
+    with pytest.raises(ValueError, match="Expected a path that this system takes"):
+        with whole_directory(tmp_path / name):
+            pass
+    with pytest.raises(PresetError):
+        open_preset(name)
+    assert not list(tmp_path.iterdir())

@@ -5,6 +5,7 @@ import pytest
 import domain_core
 from domain_core.preset_errors import (
     PresetCorruptError,
+    PresetError,
     PresetNetworkError,
     PresetNotFoundError,
     PresetUnsafeError,
@@ -77,12 +78,17 @@ def test_what_is_there_stays(elsewhere, tmp_path):
     target = tmp_path / "target"
     target.mkdir()
     (target / "old").write_bytes(b"old")
+    with pytest.raises(ValueError, match="holds \\['old'\\]. Choose another path"):
+        download("elsewhere://x", target, overwrite=True)
+    old = {"manifest.json": b'{"files": {"backbone.json": {}}}', "backbone.json": b"{}"}
+    for name, content in old.items():
+        (target / name).write_bytes(content)
     with pytest.raises(ValueError, match="overwrite=True"):
         download("elsewhere://x", target)
     elsewhere.missing = {"README.md"}
     with pytest.raises(PresetNetworkError, match="no README"):
         download("elsewhere://x", target, overwrite=True)
-    assert read(target) == {"old": b"old"}
+    assert read(target) == {**old, "old": b"old"}
     elsewhere.missing = set()
     download("elsewhere://x", target, overwrite=True)
     assert read(target) == FILES
@@ -108,3 +114,18 @@ def test_an_architecture_without_weights(tmp_path):
     domain_core.register_backbone(Bare, presets={"bare": preset}, package="download")
     with pytest.raises(PresetNotFoundError, match="without published weights"):
         download("bare", tmp_path / "target")
+
+
+def test_a_preset_that_is_saved_while_it_is_copied(elsewhere, tmp_path, monkeypatch):
+    source = download("elsewhere://x", tmp_path / "source")
+    path = LocalFolder.path
+
+    def path_then_saved(self, name):
+        found = path(self, name)
+        (source / "added by another save").write_bytes(b"")
+        return found
+
+    monkeypatch.setattr(LocalFolder, "path", path_then_saved)
+    with pytest.raises(PresetError, match="saved again meanwhile"):
+        download(source, tmp_path / "copy")
+    assert not (tmp_path / "copy").exists()

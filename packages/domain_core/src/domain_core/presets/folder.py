@@ -8,10 +8,13 @@ never fetches weights.
 from __future__ import annotations
 
 import abc
+import contextlib
+import contextvars
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from domain_core.preset_errors import (
     PresetCorruptError,
@@ -125,33 +128,62 @@ class LocalFolder(Folder):
     def __init__(
         self, directory: str | os.PathLike[str], label: str | None = None
     ) -> None:
-        self._root = Path(directory).expanduser()
+        self.root = Path(directory).expanduser()
         self.label = label or str(directory)
         self._sizes: dict[str, int] = {}
-        for parent, _, files in os.walk(self._root):
+        self._state = _state(self.root)
+        self._states: dict[str, _State | None] = {}
+        for parent, _, files in os.walk(self.root):
             for file in files:
                 path = Path(parent, file)
                 if path.is_file():
-                    name = path.relative_to(self._root).as_posix()
+                    name = path.relative_to(self.root).as_posix()
                     self._sizes[name] = path.stat().st_size
             if len(self._sizes) > MAX_FILES:
                 raise PresetUnsafeError(
                     f"Expected at most {MAX_FILES} files in the preset {self.label!r}; "
                     "it has more. Pass the directory of one preset."
                 )
+        if (opened := _OPENED.get()) is not None:
+            opened.append(self)
 
     def sizes(self) -> Mapping[str, int]:
         return self._sizes
 
     def path(self, name: str) -> Path:
-        path = self._root / name
+        path = self.root / name
+        self._states.setdefault(name, _state(path))
         if path.is_symlink():
             self._check_link(path)
         return path
 
+    @classmethod
+    @contextlib.contextmanager
+    def opened(cls) -> Iterator[list[LocalFolder]]:
+        """Yields a list of the folders that this thread opens meanwhile."""
+        folders: list[LocalFolder] = []
+        token = _OPENED.set(folders)
+        try:
+            yield folders
+        finally:
+            _OPENED.reset(token)
+
+    def is_changed(self) -> bool:
+        """Whether a file that was asked for is another, or has been written, since."""
+        return any(
+            _state(self.root / name) != state for name, state in self._states.items()
+        )
+
+    def is_replaced(self) -> bool:
+        """Whether that may be so, or files were added or removed, since it was opened.
+
+        Then it is not sure that all files were seen.
+        """
+        return _state(self.root) != self._state or self.is_changed()
+
     def _check_link(self, path: Path) -> None:
         """Refuses a link that leaves the folder, but for Hugging Face's cache."""
-        root, target = self._root.resolve(), path.resolve()
+        root, target = self.root.resolve(), path.resolve()
         allowed = [root]
         if root.parent.name == "snapshots":
             allowed.append(root.parent.parent / "blobs")
@@ -161,6 +193,29 @@ class LocalFolder(Folder):
                 f"directory; {path.name!r} is a link to a file elsewhere. Copy the "
                 "file into the directory if you trust it."
             )
+
+
+class _State(NamedTuple):
+    """What differs when a file or a directory is another one, or was written."""
+
+    device: int
+    number: int
+    changed: int
+    size: int
+
+
+def _state(path: Path) -> _State | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    # Times of access and numbers of names change by reading and by saving beside.
+    return _State(status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size)
+
+
+_OPENED: contextvars.ContextVar[list[LocalFolder] | None] = contextvars.ContextVar(
+    "domain_core_opened_folders", default=None
+)
 
 
 class PartOfFolder(Folder):

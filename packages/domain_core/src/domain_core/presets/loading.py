@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from domain_core.preset_errors import PresetCorruptError, PresetError
 from domain_core.presets.compatibility import check_parts, check_token_ids
+from domain_core.presets.consistent_reads import consistent
 from domain_core.presets.layout import Layout
 from domain_core.presets.open_preset import open_preset
 from domain_core.registry import task_for
@@ -23,6 +24,7 @@ _FROM_PRESET = object()
 _CHECKS = ("verify", "verify_key")
 
 
+@consistent
 def load_backbone(
     cls: type,
     preset: str | os.PathLike[str],
@@ -34,6 +36,7 @@ def load_backbone(
     return _backbone(cls, preset, layout, load_weights, kwargs)
 
 
+@consistent
 def load_tokenizer(cls: type, preset: str | os.PathLike[str], **kwargs: Any) -> Any:
     """Implements `Tokenizer.from_preset`."""
     layout, _ = _opened(preset, True, kwargs)
@@ -43,6 +46,7 @@ def load_tokenizer(cls: type, preset: str | os.PathLike[str], **kwargs: Any) -> 
     return tokenizer
 
 
+@consistent
 def load_preprocessor(cls: type, preset: str | os.PathLike[str], **kwargs: Any) -> Any:
     """Implements `Preprocessor.from_preset`."""
     layout, _ = _opened(preset, True, kwargs)
@@ -52,6 +56,7 @@ def load_preprocessor(cls: type, preset: str | os.PathLike[str], **kwargs: Any) 
     return preprocessor
 
 
+@consistent
 def load_image_converter(preset: str | os.PathLike[str]) -> Any:
     """Implements `ImageConverter.from_preset`."""
     converter = open_preset(preset).image_converter()
@@ -60,6 +65,7 @@ def load_image_converter(preset: str | os.PathLike[str]) -> Any:
     return converter
 
 
+@consistent
 def load_task(
     cls: type,
     preset: str | os.PathLike[str],

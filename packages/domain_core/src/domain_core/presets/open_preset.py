@@ -73,12 +73,12 @@ def open_folder(preset: str | os.PathLike[str]) -> Folder:
             )
         return open_folder(handle)
     directory = surviving(Path(name).expanduser())
-    if directory.is_file():
+    if os.path.isfile(directory):
         raise PresetNotFoundError(
             f"Expected a preset directory at {name!r}; that is a file. Pass the "
             "directory it lies in, or unpack it first if it is an archive."
         )
-    if not directory.is_dir():
+    if not os.path.isdir(directory):
         raise PresetNotFoundError(
             f"Expected a preset directory at {name!r}; there is none. Check the path."
         )
@@ -98,7 +98,7 @@ def _is_path(preset: str | os.PathLike[str]) -> bool:
     """Whether a preset that is no handle is a path rather than a name."""
     if isinstance(preset, os.PathLike) or preset.startswith((".", "~", "/", os.sep)):
         return True
-    return surviving(Path(preset)).is_dir()
+    return os.path.isdir(surviving(Path(preset)))
 
 
 def layout_of(folder: Folder) -> Layout:

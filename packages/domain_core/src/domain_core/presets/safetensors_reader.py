@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Self
 
@@ -50,10 +50,11 @@ class TensorFiles:
         self._label = folder.label
         names = [name]
         index = f"{name}.index.json"
-        if index in folder and name not in folder:
+        if index in folder:
             data = read_json(folder, index, _MAX_INDEX_BYTES)
             shards = json_value(data, "weight_map", dict, index, folder)
             names = sorted({str(shard) for shard in shards.values()})
+            check_once(folder, name, index, names)
         self._paths = [folder.require(shard) for shard in names]
         self._files = contextlib.ExitStack()
         self._places: dict[str, _Place] = {}
@@ -62,7 +63,13 @@ class TensorFiles:
         with contextlib.ExitStack() as files:  # closes them if one of them is broken
             for path in self._paths:
                 file = files.enter_context(path.open("rb", buffering=0))
-                self._places |= self._places_in(path, file)
+                found = self._places_in(path, file)
+                if twice := found.keys() & self._places.keys():
+                    raise PresetCorruptError(
+                        f"Expected each weight of the preset {self._label!r} in one "
+                        f"file; {sorted(twice)[:10]} are in two."
+                    )
+                self._places |= found
             self._files = files.pop_all()
         return self
 
@@ -123,4 +130,21 @@ class TensorFiles:
         return PresetCorruptError(
             f"Expected a safetensors file {path.name!r} in the preset {self._label!r}: "
             f"{why}. Save or download the preset again."
+        )
+
+
+def check_once(folder: Folder, name: str, index: str, shards: Collection[str]) -> None:
+    """Raises PresetCorruptError if weights are there as one file and as shards.
+
+    Args:
+        folder: the preset.
+        name: of the one file.
+        index: name of the list of shards.
+        shards: what it lists.
+    """
+    if name in folder and name not in shards:
+        raise PresetCorruptError(
+            f"Expected the weights of the preset {folder.label!r} in {name!r} or in "
+            f"the shards that {index!r} lists; both are there, one of them from an "
+            "earlier save. Remove the older."
         )

@@ -122,6 +122,28 @@ def test_broken_files(tmp_path, content):
         read_all(tmp_path)
 
 
+def test_a_tensor_in_two_shards(tmp_path):
+    save_file({"a": np.zeros(2)}, tmp_path / "x-1.safetensors")
+    save_file({"a": np.ones(2), "b": np.ones(2)}, tmp_path / "x-2.safetensors")
+    index = {"weight_map": {"a": "x-1.safetensors", "b": "x-2.safetensors"}}
+    (tmp_path / "x.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(PresetCorruptError, match=r"\['a'\] are in two"):
+        with TensorFiles(LocalFolder(tmp_path), "x.safetensors"):
+            pass
+
+
+def test_one_file_and_shards_beside_it(tmp_path):
+    for name in ("x", "x-1"):
+        save_file({"a": np.zeros(2)}, tmp_path / f"{name}.safetensors")
+    index = tmp_path / "x.safetensors.index.json"
+    index.write_text('{"weight_map": {"a": "x-1.safetensors"}}')
+    with pytest.raises(PresetCorruptError, match="both are there.*Remove the older"):
+        TensorFiles(LocalFolder(tmp_path), "x.safetensors")
+    index.write_text('{"weight_map": {"a": "x.safetensors"}}')  # some have that
+    with TensorFiles(LocalFolder(tmp_path), "x.safetensors") as tensors:
+        assert tensors.shapes() == {"a": (2,)}
+
+
 def test_half_a_million_tensors(tmp_path):
     one = '"t%d":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}'
     entries = ",".join(one % i for i in range(500_000)).encode()

@@ -13,6 +13,7 @@ from typing import BinaryIO
 import numpy as np
 
 from domain_core.weights.tensor import Tensor as Tensor
+from domain_core.weights.weight_map import all_finite
 
 # Names of types as safetensors has them, by those of Keras.
 CODES = {
@@ -109,4 +110,15 @@ def _write_array(file: BinaryIO, name: str, tensor: Tensor) -> None:
             f"Expected {name!r} to be {tensor.dtype} of shape {tensor.shape}, received "
             f"{array.dtype} of shape {array.shape}."
         )
+    check_finite(name, array)
     file.write(array.reshape(-1).view(np.uint8).data)
+
+
+def check_finite(name: str, array: np.ndarray) -> None:
+    """Raises ValueError for weights that no preset is read with."""
+    if not all_finite(array):
+        raise ValueError(
+            f"Expected weights that are finite numbers; {name!r} holds NaN or "
+            "infinity: the training diverged. Nothing was written; save weights of an "
+            "earlier step, with a smaller learning rate from there."
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from domain_core.presets.consistent_reads import consistent
 from domain_core.presets.integrity import (
     CHANGED,
     check_folder,
@@ -14,6 +15,7 @@ from domain_core.presets.manifest import MANIFEST
 from domain_core.presets.open_preset import open_folder
 
 
+@consistent
 def verify(
     preset: str | os.PathLike[str], *, key: str | os.PathLike[str] | None = None
 ) -> dict[str, str]:

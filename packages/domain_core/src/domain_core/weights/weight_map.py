@@ -295,12 +295,14 @@ def _no_numbers(array: Array, variable: keras.Variable) -> str | None:
 
 
 def all_finite(array: Array) -> bool:
-    """Whether an array of floats holds neither NaN nor infinity.
+    """Whether an array holds neither NaN nor infinity; one of integers never does.
 
     In both all bits of the exponent are set. To look for these bits takes a third of
     the time of `np.isfinite`, and works for types that NumPy does not know.
     """
-    mask = _EXPONENTS[array.dtype.name]
+    mask = _EXPONENTS.get(array.dtype.name)
+    if mask is None:
+        return True
     bits = np.ascontiguousarray(array).reshape(-1).view(mask.dtype)
     return not any(
         (bits[start : start + _CHUNK] & mask).max(initial=0) == mask

@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 import numpy as np
 
@@ -20,7 +20,8 @@ from domain_core.arrays.aligned import aligned_array
 from domain_core.preset_errors import PresetCorruptError, PresetUnsafeError
 from domain_core.presets.folder import Folder
 from domain_core.presets.json_files import json_value, read_json
-from domain_core.presets.safetensors_writer import shards_of
+from domain_core.presets.safetensors_reader import check_once
+from domain_core.presets.safetensors_writer import check_finite, shards_of
 from domain_core.weights.tensor import Tensor
 
 _MAX_INDEX_BYTES = 25 * 10**6
@@ -57,11 +58,12 @@ class Hdf5Files:
         self._label = folder.label
         names = [name]
         index = name.removesuffix(_ENDING) + _INDEX_ENDING
-        if index in folder and name not in folder:
+        if index in folder:
             data = read_json(folder, index, _MAX_INDEX_BYTES)
             shards = json_value(data, "weight_map", dict, index, folder).values()
             lists = [s if isinstance(s, list) else [s] for s in shards]
             names = sorted({str(shard) for row in lists for shard in row})
+            check_once(folder, name, index, names)
         self._paths = [folder.require(shard) for shard in names]
         self._files = contextlib.ExitStack()
         self._datasets: dict[str, Any] = {}
@@ -233,14 +235,71 @@ def write_hdf5(
 def _write_file(path: Path, tensors: Mapping[str, Tensor]) -> None:
     import h5py
 
-    with h5py.File(path, "w") as file:
-        for name, tensor in tensors.items():
-            array = tensor.read()
-            is_bfloat16 = tensor.dtype == "bfloat16"
-            data = array.view("V2") if is_bfloat16 else array
-            dataset = file.create_dataset(_file_path(name), data=data)
-            if is_bfloat16:
-                dataset.attrs[_MARK] = tensor.dtype
+    with path.open("wb+") as disk:
+        spared = _SparedFile(disk)
+        with h5py.File(spared, "w") as file:
+            _write_tensors(file, tensors, spared)
+        spared.raise_error()
+
+
+def _write_tensors(
+    file: Any, tensors: Mapping[str, Tensor], spared: _SparedFile
+) -> None:
+    for name, tensor in tensors.items():
+        array = tensor.read()
+        check_finite(name, array)
+        is_bfloat16 = tensor.dtype == "bfloat16"
+        data = array.view("V2") if is_bfloat16 else array
+        dataset = file.create_dataset(_file_path(name), data=data)
+        if is_bfloat16:
+            dataset.attrs[_MARK] = tensor.dtype
+        spared.raise_error()
+
+
+class _SparedFile:
+    """A file of which HDF5 never hears that a write failed.
+
+    HDF5 cannot close a file that it can't write, and crashes the process at the next.
+    So the error is kept for who asks.
+
+    Args:
+        file: opened for reading and writing bytes.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._error: OSError | None = None
+        self.read = file.read  # h5py tells files from paths by it
+        self.readinto = file.readinto  # type: ignore[attr-defined]
+        self.seek = file.seek
+        self.tell = file.tell
+
+    def write(self, data: Any) -> int:
+        with self._kept_error():
+            self._file.write(data)
+        return len(data)
+
+    def truncate(self, size: int | None = None) -> int:
+        with self._kept_error():
+            self._file.truncate(size)
+        return size or 0
+
+    def flush(self) -> None:
+        with self._kept_error():
+            self._file.flush()
+
+    def raise_error(self) -> None:
+        """Raises the first error, if there was one."""
+        self.flush()
+        if self._error is not None:
+            raise self._error
+
+    @contextlib.contextmanager
+    def _kept_error(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            self._error = self._error or error
 
 
 def _file_path(name: str) -> str:

@@ -1,6 +1,8 @@
 """HDF5 weights: written, read, and crafted to do harm."""
 
 import json
+import os
+import textwrap
 import tracemalloc
 
 import h5py
@@ -12,6 +14,8 @@ from domain_core.preset_errors import PresetCorruptError, PresetUnsafeError
 from domain_core.presets.folder import LocalFolder
 from domain_core.presets.keras import hdf5_files
 from domain_core.presets.keras.hdf5_files import Hdf5Files, numbered, write_hdf5
+from domain_core.testing.fresh_process import run_python
+from domain_core.testing.many_processes import light_program
 from domain_core.weights.tensor import Tensor
 
 NAME = "model.weights.h5"
@@ -51,6 +55,47 @@ def test_round_trip(tmp_path, dtype, limit):
     write_hdf5(tmp_path, NAME, lazy, max_shard_bytes=limit)
     check_equal(contents(tmp_path), arrays)
     assert (tmp_path / NAME).is_file() == (limit is None)
+
+
+def test_shards_beside_an_older_file(tmp_path):
+    _, lazy = tensors()
+    write_hdf5(tmp_path, NAME, lazy)
+    write_hdf5(tmp_path, NAME, lazy, max_shard_bytes=60)
+    with pytest.raises(PresetCorruptError, match="both are there.*Remove the older"):
+        Hdf5Files(LocalFolder(tmp_path), NAME)
+
+
+def test_a_value_that_is_not_finite(tmp_path):
+    array = np.array([1, np.inf], "float32")
+    with pytest.raises(ValueError, match="'x' holds NaN or infinity"):
+        write_hdf5(tmp_path, NAME, {"x": Tensor.constant(array)})
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs RLIMIT_FSIZE")
+def test_a_full_disk_is_an_error_and_no_crash(tmp_path):
+    program = """
+        import resource, sys
+        from pathlib import Path
+        import numpy as np
+        from domain_core.presets.keras.hdf5_files import write_hdf5
+        from domain_core.weights.tensor import Tensor
+
+        folder = Path(sys.argv[1])
+        tensors = {f"x{i}": Tensor.constant(np.ones(100_000)) for i in range(4)}
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        for most in (10, 3_000, 1_000_000, 3_199_000):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (most, limits[1]))
+            try:
+                write_hdf5(folder, "model.weights.h5", tensors)
+            except OSError as error:
+                print(error.strerror)
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        write_hdf5(folder, "model.weights.h5", tensors)
+        print("written")
+    """
+    said = run_python(light_program(textwrap.dedent(program)), str(tmp_path))
+    assert said.split("\n") == ["File too large"] * 4 + ["written", ""]
+    assert contents(tmp_path).keys() == {"x0", "x1", "x2", "x3"}
 
 
 def test_as_keras_names_them(tmp_path):

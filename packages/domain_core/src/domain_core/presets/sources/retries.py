@@ -33,13 +33,16 @@ class Deadline:
     """A moment after which a whole operation, waits and all, has failed.
 
     Args:
-        seconds: from now; None for `DOMAIN_CORE_TIMEOUT`, or 120 seconds.
+        seconds: from now, and no more than `DOMAIN_CORE_TIMEOUT`; None for that.
         size: bytes to download, for which more time is given.
+        usual: seconds where `DOMAIN_CORE_TIMEOUT` is not set.
     """
 
-    def __init__(self, seconds: float | None = None, size: int = 0) -> None:
-        if seconds is None:
-            seconds = _usual_seconds()
+    def __init__(
+        self, seconds: float | None = None, size: int = 0, *, usual: float = 120
+    ) -> None:
+        allowed = _allowed_seconds(usual)
+        seconds = allowed if seconds is None else min(seconds, allowed)
         self.seconds = seconds + size / _SLOW
         self._end = time.monotonic() + self.seconds
 
@@ -55,8 +58,8 @@ class Deadline:
         self._end = time.monotonic()
 
 
-def _usual_seconds() -> float:
-    text = os.environ.get("DOMAIN_CORE_TIMEOUT") or "120"
+def _allowed_seconds(usual: float) -> float:
+    text = os.environ.get("DOMAIN_CORE_TIMEOUT") or str(usual)
     if not re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text):
         raise ValueError(
             f"Expected seconds in DOMAIN_CORE_TIMEOUT, such as 600, received {text!r}."

@@ -7,7 +7,6 @@ not come back is an error that names it.
 from __future__ import annotations
 
 import inspect
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,6 @@ from domain_core.presets.chat_and_generation import (
     write_chat_template,
     write_generation_config,
 )
-from domain_core.presets.disk import check_free_disk, whole_directory
 from domain_core.presets.folder import LocalFolder
 from domain_core.presets.json_files import write_json
 from domain_core.presets.safetensors_writer import write_tensors
@@ -41,30 +39,28 @@ _ASIDE = ("name", "trainable", "dtype", "backbone", "preprocessor")
 _ToConfig = Callable[[Mapping[str, Any]], dict[str, Any]]
 
 
-def export_to_transformers(
-    path: str | os.PathLike[str],
+def write_transformers(
+    directory: Path,
     *,
     backbone: Backbone,
     task: Task | None = None,
     tokenizer: Tokenizer | None = None,
     image_converter: Any = None,
-    overwrite: bool = False,
-    max_shard_size: float = 10,
+    max_shard_bytes: int | None = None,
 ) -> None:
     """Writes config, weights, tokenizer and image processor as Hugging Face has them.
 
     Args:
-        path: directory to make.
+        directory: where to write.
         backbone: a `Backbone`.
         task: a `Task` on it, or None.
         tokenizer: a `Tokenizer`, or None.
         image_converter: an `ImageConverter`, or None.
-        overwrite: replace what is there.
-        max_shard_size: gigabytes above which weights are split over files.
+        max_shard_bytes: size above which weights are split over files.
 
     Raises:
         ValueError: if Hugging Face has no such model, or its config no place for an
-            argument. What was there stays as it was then.
+            argument.
     """
     converter, to_config = _converter_of(backbone)
     architecture, head = None, None
@@ -88,19 +84,14 @@ def export_to_transformers(
     if tokenizer is not None and tokenizer.pad_token_id is not None:
         config["pad_token_id"] = tokenizer.pad_token_id
     images = image_converter and _image_config(image_converter)
-    size = sum(tensor.size for tensor in tensors.values())
-    check_free_disk(Path(path), size, os.fspath(path))
-    with whole_directory(Path(path), overwrite) as directory:
-        write_json(directory / CONFIG, config)
-        write_generation_config(directory, backbone)
-        if tokenizer is not None:
-            max_length = getattr(backbone, "max_sequence_length", None)
-            _write_tokenizer(converter, tokenizer, directory, max_length)
-        if images is not None:
-            write_json(directory / IMAGES, images)
-        write_tensors(
-            directory, WEIGHTS, tensors, max_shard_bytes=int(max_shard_size * 10**9)
-        )
+    write_json(directory / CONFIG, config)
+    write_generation_config(directory, backbone)
+    if tokenizer is not None:
+        max_length = getattr(backbone, "max_sequence_length", None)
+        _write_tokenizer(converter, tokenizer, directory, max_length)
+    if images is not None:
+        write_json(directory / IMAGES, images)
+    write_tensors(directory, WEIGHTS, tensors, max_shard_bytes=max_shard_bytes)
 
 
 def _converter_of(backbone: Backbone) -> tuple[Converter, _ToConfig]:

@@ -13,7 +13,7 @@ from domain_core.presets.sources.kaggle.handle import KaggleHandle
 from domain_core.presets.sources.retries import Deadline, with_retries
 from domain_core.presets.sources.source import is_offline
 
-# Seconds that mounting may take.
+# Seconds that mounting may take, unless the user says otherwise.
 _PATIENCE = 60.0
 _TIMEOUT = (5.0, 30.0)  # seconds to connect, and without a byte
 _INPUTS = "/kaggle/input"
@@ -46,7 +46,7 @@ def _attaches(server: str, switch: str) -> bool:
 
 def _attach(handle: KaggleHandle, ask: Any, mounts: str) -> Path | None:
     """Lets the server of the notebook mount a model, and waits until it is there."""
-    deadline = Deadline(_PATIENCE)
+    deadline = Deadline(usual=_PATIENCE)
     try:
         slug = with_retries(
             lambda: ask(handle), lambda e: explain(e, handle), deadline, str(handle)

@@ -165,6 +165,15 @@ def test_notebook_that_never_mounts(notebook):
     assert time.monotonic() - begin < 5
 
 
+def test_the_users_patience_with_mounts(notebook, monkeypatch):
+    monkeypatch.setattr(kaggle_notebook, "_PATIENCE", 60.0)
+    monkeypatch.setenv("DOMAIN_CORE_TIMEOUT", "0.5")
+    begin = time.monotonic()
+    with pytest.raises(PresetNetworkError, match="Add the model as an input"):
+        open_kaggle()
+    assert time.monotonic() - begin < 10
+
+
 def test_notebook_without_internet(notebook):
     notebook.inject("*", loopback.close, forever=True)
     with pytest.raises(PresetNetworkError, match="Add the model as an input"):

@@ -125,6 +125,12 @@ def _fetch_manifest(home: Path, address: str, deadline: Deadline) -> WebFolder:
     for _ in range(2):  # it has no hash: one that makes no sense is fetched once again
         try:
             content = fetch_small(address, MANIFEST, MAX_MANIFEST_BYTES, deadline)
+            if content.lstrip().startswith(b"<"):
+                raise PresetNetworkError(
+                    f"Expected {MANIFEST!r} from {address!r}; a web page came instead, "
+                    "such as the login of a hotel's network. Open the address in a "
+                    "browser, and try again."
+                )
             _check_manifest(content, home, address)
         except PresetCorruptError as error:
             damage = error

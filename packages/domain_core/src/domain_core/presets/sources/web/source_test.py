@@ -290,7 +290,7 @@ def test_hostile_names_write_nothing(tls, cache, name):
 @pytest.mark.parametrize(
     ("manifest", "error"),
     [
-        (b"<html>Log in to the hotel</html>", PresetCorruptError),
+        (b"<html>Log in to the hotel</html>", PresetNetworkError),
         (b"", PresetCorruptError),
         (b"[]", PresetCorruptError),
         (b'{"files": {}, "files": {}}', PresetCorruptError),
@@ -323,6 +323,14 @@ def test_manifests_that_make_no_sense(tls, cache, manifest, error):
         assert peak < 64 * 2**20
         assert server.count("GET *") <= 2
     assert not [p for p in cache.rglob("*") if p.is_file() and p.name != "lock"]
+
+
+def test_a_page_of_the_network_between_is_no_manifest(server):
+    assert read_all(source.SOURCE.open(server.handle)) == FILES
+    page = Reply(body=b"\n<!DOCTYPE html><title>Welcome to the hotel</title>")
+    server.inject("GET *manifest.json", lambda request, reply: page, forever=True)
+    with pytest.warns(UserWarning, match="from the cache.*a web page came instead"):
+        assert read_all(source.SOURCE.open(server.handle)) == FILES
 
 
 def test_a_manifest_damaged_once(server):
