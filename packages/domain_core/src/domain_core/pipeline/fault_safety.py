@@ -1,9 +1,12 @@
-"""Keeps a model's variables when `fit`, `evaluate` or `predict` is interrupted on JAX.
+"""Keeps a model whole when `fit`, `evaluate` or `predict` is interrupted.
+
+Keras makes metrics, loss and optimizer while it traces the first step: Ctrl-C then left
+half of them behind. They are made ahead instead, while Ctrl-C waits.
 
 On JAX Keras takes the values out of the model's variables while it loops, and the
 compiled step overwrites the arrays it is given. An exception from a data source or a
 callback can leave variables without a value. `StateGuard` holds on to the newest
-values and puts them back. Other backends update variables in place and need nothing.
+values and puts them back. Other backends update variables in place.
 """
 
 from __future__ import annotations
@@ -29,7 +32,7 @@ PREDICT_STATE = ("trainable_variables", "non_trainable_variables")
 
 
 class FaultSafeModel(keras.Model):
-    """A Keras model that keeps its variables if a loop over it raises."""
+    """A Keras model that stays whole if a loop over it raises."""
 
     # Made on demand, because a model may be built in many ways.
     _guard: StateGuard | None = None
@@ -37,11 +40,37 @@ class FaultSafeModel(keras.Model):
     @contextlib.contextmanager
     def variables_kept(self) -> Iterator[None]:
         """Runs Keras' `fit`, `evaluate` or `predict`; restores what they lose."""
-        if keras.backend.backend() != "jax":
-            yield
+        try:
+            if keras.backend.backend() != "jax":
+                yield
+                return
+            with self._state_guard().active():
+                yield
+        except Exception:
+            raise
+        except BaseException:
+            # Ctrl-C may have come while a step was traced, of which half is left.
+            for kind in ("train", "test", "predict"):
+                setattr(self, f"{kind}_function", None)
+            raise
+
+    def build_ahead(self, batch: tuple, *, training: bool) -> None:
+        """Makes what Keras else makes while it traces the first step.
+
+        Args:
+            batch: inputs, and targets and weights if there are some, as arrays.
+            training: whether the optimizer is needed too.
+        """
+        if not self.compiled or getattr(self, "_distribute_strategy", None):
             return
-        with self._state_guard().active():
-            yield
+        optimizer: Any = self.optimizer  # type: ignore[has-type]
+        with interrupts_deferred():
+            try:
+                if not training:
+                    self.optimizer = None
+                self._symbolic_build(data_batch=batch)
+            finally:
+                self.optimizer = optimizer
 
     def make_train_function(self, force: bool = False) -> Any:
         super().make_train_function(force=force)
@@ -67,6 +96,40 @@ class FaultSafeModel(keras.Model):
         if self._guard is None:
             self._guard = StateGuard(self)
         return self._guard
+
+
+@contextlib.contextmanager
+def interrupts_deferred(
+    is_due: Callable[[], bool] = lambda: True,
+) -> Iterator[list[Callable[[], Any]]]:
+    """Holds Ctrl-C back until the end of the block.
+
+    Args:
+        is_due: asked when Ctrl-C comes: whether it has to wait.
+
+    Yields:
+        What the handlers would have done. Who takes it out of the list has to do it.
+    """
+    waiting: list[Callable[[], Any]] = []
+    previous = signal.getsignal(signal.SIGINT)
+    in_main = threading.current_thread() is threading.main_thread()
+    if not in_main or not callable(previous):
+        yield waiting
+        return
+
+    def on_interrupt(signum: int, frame: Any) -> None:
+        if is_due():
+            waiting.append(lambda: previous(signum, frame))
+        else:
+            previous(signum, frame)
+
+    signal.signal(signal.SIGINT, on_interrupt)
+    try:
+        yield waiting
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    if waiting:
+        waiting.pop()()
 
 
 class GuardedStep:
@@ -119,9 +182,17 @@ class StateGuard:
         batches = list(itertools.islice(iterator, self._model.steps_per_execution))
         if not batches:
             raise StopIteration
-        with self._interrupts_deferred(state):
+        given = state
+
+        def is_overwritten() -> bool:  # else it is still compiling
+            return any(array.is_deleted() for array in itertools.chain(*given))
+
+        with interrupts_deferred(is_overwritten) as waiting:
             result, state = step(state, iter(batches))
             self._note(groups, state)
+            # Keras has to take the new state before it hears of an interrupt.
+            if waiting:
+                self._interrupt = waiting.pop()
         return result, state
 
     def _note(self, groups: tuple[str, ...], state: tuple) -> None:
@@ -147,27 +218,6 @@ class StateGuard:
             for variable, value in zip(variables, values, strict=False):
                 if not _is_alive(variable) and not value.is_deleted():
                     variable.assign(value)
-
-    @contextlib.contextmanager
-    def _interrupts_deferred(self, state: tuple) -> Iterator[None]:
-        """Holds Ctrl-C back while a step has overwritten its state but not returned."""
-        previous = signal.getsignal(signal.SIGINT)
-        in_main = threading.current_thread() is threading.main_thread()
-        if not in_main or not callable(previous):
-            yield
-            return
-
-        def on_interrupt(signum: int, frame: Any) -> None:
-            if any(array.is_deleted() for array in itertools.chain(*state)):
-                self._interrupt = lambda: previous(signum, frame)
-            else:  # still compiling: the state is whole
-                previous(signum, frame)
-
-        signal.signal(signal.SIGINT, on_interrupt)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGINT, previous)
 
     def _raise_interrupt(self) -> None:
         if self._interrupt is not None:

@@ -1,5 +1,6 @@
 """Whatever raises in a loop over the model, its variables stay usable."""
 
+import signal
 import subprocess
 import sys
 import threading
@@ -10,6 +11,7 @@ import pytest
 
 from domain_core.pipeline import PipelineModel
 from domain_core.pipeline.prefetch import THREAD_NAME
+from domain_core.testing import to_numpy
 
 pytestmark = pytest.mark.backends
 BATCH_SIZE = 4
@@ -157,6 +159,39 @@ def test_failure_of_a_step(model, weights):
     with pytest.raises(Exception):  # noqa: B017 - each backend has its own
         model.fit(np.ones((4, 5), "float32"), np.ones(4), verbose=0)
     check_usable(model)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends a signal")
+@pytest.mark.parametrize("call", [1, 2])
+@pytest.mark.parametrize("method", ["fit", "evaluate"])
+def test_ctrl_c_while_the_first_step_is_made(method, call):
+    """Interrupts what Keras builds at first, and what it then traces or runs."""
+    calls = []
+    cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+    def loss(y, logits):
+        calls.append(1)
+        if len(calls) == call:
+            signal.raise_signal(signal.SIGINT)
+        return cross_entropy(y, logits)
+
+    model = Model()
+    model.compile("adam", loss, metrics=["accuracy", "sparse_categorical_accuracy"])
+    weights = [np.array(to_numpy(v)) for v in model.trainable_variables]
+    # Programs that a shell started in the background ignore it.
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            model.run(method)
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    assert len(calls) >= call
+    for before, now in zip(weights, model.trainable_variables, strict=True):
+        np.testing.assert_array_equal(to_numpy(now), before)
+    history = model.run("fit").history
+    assert sorted(history) == ["accuracy", "loss", "sparse_categorical_accuracy"]
+    assert len(model.run("evaluate")) == 3
+    assert int(model.optimizer.iterations) == 4
 
 
 CTRL_C = """

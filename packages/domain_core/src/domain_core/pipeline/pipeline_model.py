@@ -122,6 +122,7 @@ class PipelineModel(FaultSafeModel):
         if validation_source is not None:
             validation = self._batches(validation_source)
         with self._reading(training, validation):
+            self.build_ahead(training[0], training=True)
             return super().fit(
                 training,
                 epochs=epochs,
@@ -160,6 +161,7 @@ class PipelineModel(FaultSafeModel):
         source = open_source(x, y, sample_weight, batch_size=batch_size, steps=steps)
         batches = self._batches(source)
         with self._reading(batches):
+            self.build_ahead(batches[0], training=False)
             return super().evaluate(batches, **options)
 
     def predict(
@@ -202,6 +204,7 @@ class PipelineModel(FaultSafeModel):
         """Trains on one raw batch; arguments and result are those of Keras."""
         batch = self._prepare_batch(x, y, sample_weight, class_weight)
         with self.variables_kept():
+            self.build_ahead(batch, training=True)
             return super().train_on_batch(*batch, return_dict=return_dict)
 
     def test_on_batch(
@@ -214,6 +217,7 @@ class PipelineModel(FaultSafeModel):
         """Evaluates one raw batch; arguments and result are those of Keras."""
         batch = self._prepare_batch(x, y, sample_weight)
         with self.variables_kept():
+            self.build_ahead(batch, training=False)
             return super().test_on_batch(*batch, return_dict=return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:
