@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from domain_core.arrays.operations import is_float, is_uint8
+from domain_core.arrays.operations import dtype_name, is_float, is_integer
 from domain_core.images.decode import Limits, read_file
 from domain_core.pipeline.samples import as_numpy
 
@@ -122,16 +122,21 @@ def check_shape(
 
 
 def check_dtype(dtype: Any, name: str) -> None:
-    """Raises ValueError unless a dtype, of any library, is uint8 or a float type."""
-    if is_uint8(dtype) or is_float(dtype):
-        return
-    dtype = str(getattr(dtype, "name", dtype)).rpartition(".")[2]
+    """Raises ValueError unless a dtype, of any library, is one of images.
+
+    These are floats and integers, but for uint16: its values are hardly [0, 255].
+    """
     advice = {
         "uint16": "Scale it: `(image // 256).astype('uint8')` if it uses all 16 bit.",
         "bool": "Scale it: `image.astype('uint8') * 255`.",
-    }.get(dtype, "Convert it with `astype`, to uint8 if its values are [0, 255].")
+    }
+    known = dtype_name(dtype)
+    if known not in advice and (is_integer(dtype) or is_float(dtype)):
+        return
+    fallback = "Convert it with `astype`, to uint8 if its values are [0, 255]."
     raise ValueError(
-        f"Expected {name} to be uint8 or float, received {dtype}. {advice}"
+        f"Expected {name} to be uint8 or float, received {known}. "
+        f"{advice.get(known, fallback)}"
     )
 
 

@@ -58,7 +58,7 @@ class Engine(abc.ABC):
 
     @abc.abstractmethod
     def as_dtype(self, values: Array, dtype: Any) -> Array:
-        """Casts; rounds and clips what becomes uint8. Exact."""
+        """Casts; rounds and clips floats that become integers. Exact."""
 
     @abc.abstractmethod
     def take_samples(self, values: Any, indices: Array) -> Any:
@@ -122,7 +122,7 @@ class Engine(abc.ABC):
     ) -> Images:
         """Returns what is left after JPEG with a quality, int32 `(B,)` in [0, 100].
 
-        Decoders differ by some levels, and images of the backend raise ValueError:
+        Decoders differ by some levels, and tensors of the backend raise ValueError:
         JPEG is made on the host.
         """
 

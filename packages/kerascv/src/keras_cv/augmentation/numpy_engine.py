@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from domain_core.arrays import operations
-from domain_core.arrays.operations import is_uint8
+from domain_core.arrays.operations import as_rounded
 from domain_core.images.parallel import cores, for_each
 from keras_cv.augmentation.engine import Engine
 from keras_cv.augmentation.numpy_warp import FLIPS, warp
@@ -130,7 +130,8 @@ class NumpyEngine(Engine):
         dtype: str | None = None,
     ) -> Any:
         if images[0].dtype == np.uint8 and dtype is None:
-            tables = self.as_uint8(self._tables(images, function, parameters))
+            tables = self._tables(images, function, parameters)
+            tables = as_rounded(tables, "uint8", self.ops)
             return self.each_like(
                 images, lambda i, out: _look_up(images[i], tables[i], out)
             )
@@ -295,7 +296,8 @@ class NumpyEngine(Engine):
             image = images[i]
             levels = image
             if image.dtype != np.uint8:
-                levels = self.as_uint8((image - low) * (255 / (high - low)))
+                levels = (image - low) * (255 / (high - low))
+                levels = as_rounded(levels, "uint8", self.ops)
             is_color = levels.shape[-1] == 3
             if is_color:
                 levels = cv2.cvtColor(levels, cv2.COLOR_RGB2BGR)
@@ -347,7 +349,7 @@ class NumpyEngine(Engine):
         def run(i: int, out: np.ndarray) -> None:
             out[:] = images[i]
             left, top, right, bottom = corners[i]
-            pattern = self._as(patterns[i], out.dtype)
+            pattern = as_rounded(patterns[i], out.dtype, self.ops)
             rows, columns = (
                 np.arange(first, last) % length
                 for first, last, length in zip(
@@ -374,7 +376,7 @@ class NumpyEngine(Engine):
             height, width = out.shape[:2]
             mine = {name: value[i : i + 1] for name, value in parameters.items()}
             chosen = mask(mine, height, width, self.ops)[0]
-            pattern = self._as(patterns[i], out.dtype)
+            pattern = as_rounded(patterns[i], out.dtype, self.ops)
             times = (-(-height // pattern.shape[0]), -(-width // pattern.shape[1]), 1)
             pattern = np.ascontiguousarray(np.tile(pattern, times)[:height, :width])
             cv2.copyTo(pattern, chosen.view(np.uint8), out)
@@ -406,14 +408,7 @@ class NumpyEngine(Engine):
         return tiled
 
     def as_dtype(self, values: Any, dtype: Any) -> Any:
-        return self.each(lambda i: self._as(values[i], dtype), len(values))
-
-    def as_uint8(self, values: np.ndarray) -> np.ndarray:
-        """Rounds and clips."""
-        return np.clip(np.rint(values), 0, 255).astype(np.uint8)
-
-    def _as(self, values: np.ndarray, dtype: Any) -> np.ndarray:
-        return self.as_uint8(values) if is_uint8(dtype) else values.astype(dtype)
+        return self.each(lambda i: as_rounded(values[i], dtype, self.ops), len(values))
 
     def _values_of(
         self,

@@ -38,6 +38,7 @@ class LayerContainer(BaseImageAugmentationLayer):
         self.layers = as_layers("layers", layers)
         self.makes_sizes_differ = any(layer.makes_sizes_differ for layer in self.layers)
         self.mixes_samples = any(layer.mixes_samples for layer in self.layers)
+        self.needs_host = any(layer.needs_host for layer in self.layers)
 
     def check(self, batch: Batch) -> None:
         for layer in self.layers:
@@ -55,7 +56,7 @@ class LayerContainer(BaseImageAugmentationLayer):
 
     def output_dtype(self, dtype: str) -> str:
         for layer in self.layers:
-            dtype = layer.output_dtype(dtype)
+            dtype = layer.dtype_of_images(dtype)
         return dtype
 
     def output_boxes(self, count: int | None) -> int | None:

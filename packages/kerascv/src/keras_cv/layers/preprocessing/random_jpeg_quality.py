@@ -18,8 +18,8 @@ from keras_cv.layers.preprocessing.color_augmentation import ColorAugmentation
 class RandomJpegQuality(ColorAugmentation):
     """Compresses images as JPEG of a random quality, and decompresses them.
 
-    That happens on the host: on NumPy arrays, in loaders and in `tf.data`, also in its
-    graph; not on tensors of the backend, nor inside a model.
+    That happens on the host, and in the graph of `tf.data`: not inside a model, nor in
+    other functions that are compiled.
 
     Args:
         factor: the quality: a pair in [0, 100], 100 for the best, or a `FactorSampler`;
@@ -31,8 +31,10 @@ class RandomJpegQuality(ColorAugmentation):
 
     Raises:
         ValueError: if an argument is out of range, images have neither one channel nor
-            three, or are tensors of the backend.
+            three, or are part of a compiled function.
     """
+
+    needs_host = True
 
     def __init__(
         self,
