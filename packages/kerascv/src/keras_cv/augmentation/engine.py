@@ -232,6 +232,18 @@ class Engine(abc.ABC):
     def kth(self, values: Array, k: Array) -> Array:
         """Returns of each row `(B, N)` the value above `k` others, `(B,)`. Exact."""
 
+    @abc.abstractmethod
+    def seeded_uniform(self, seed: Array, draw: int, shape: Any) -> Array:
+        """Returns float32 numbers in [0, 1) of a shape.
+
+        They differ between engines.
+
+        Args:
+            seed: float32 `(2,)` in [0, 1).
+            draw: a small number; others give other numbers.
+            shape: of the numbers.
+        """
+
     # Samples with all that belongs to them. By default the batch is taken at once, in
     # Python. A compiled program holds each body once: it loops over single samples,
     # which then take a branch of their own, and need little memory.
@@ -270,6 +282,21 @@ class Engine(abc.ABC):
         for step in range(steps_of(rows)):
             state = function(state, at_step(rows, step))
         return state
+
+    def loop(
+        self,
+        function: Callable[[Any], Any],
+        batch: Samples,
+        join: Callable[[list[Any]], Any],
+    ) -> Any:
+        """Returns what a user's function gives for each sample, as one batch.
+
+        Args:
+            function: takes the index of a sample; gives nested dicts of arrays.
+            batch: the samples.
+            join: puts results together.
+        """
+        return join([function(index) for index in range(len(batch))])
 
     def branch(
         self, number: Array, branches: Sequence[Callable[[], Samples]], batch: Samples

@@ -391,6 +391,11 @@ class NumpyEngine(Engine):
             cv2.copyTo(other, place.view(np.uint8), image)
         return selected
 
+    def seeded_uniform(self, seed: np.ndarray, draw: int, shape: Any) -> np.ndarray:
+        words = [int(part * 2**24) for part in seed]
+        numbers = np.random.default_rng([*words, draw]).random(shape, "float32")
+        return np.asarray(numbers)
+
     def kth(self, values: np.ndarray, k: np.ndarray) -> np.ndarray:
         return np.stack(
             [np.partition(row, n)[n] for row, n in zip(values, k, strict=True)]

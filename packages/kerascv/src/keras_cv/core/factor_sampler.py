@@ -12,6 +12,7 @@ import keras
 from domain_core.arguments import as_finite, is_finite
 from domain_core.remembered_arguments import RemembersArguments
 from domain_core.serialization import revive, serializable
+from keras_cv.augmentation import seeded_generator
 from keras_cv.augmentation.random_draws import Draws
 
 
@@ -36,16 +37,24 @@ class FactorSampler(RemembersArguments):
         return -math.inf, math.inf
 
     def __call__(self, shape: Sequence[int] = (), dtype: Any = "float32") -> Any:
-        """Returns numbers as a tensor of the backend."""
+        """Returns numbers as a tensor of the backend.
+
+        In methods of custom layers they are of the kind that these get, and depend on
+        the seed of the layer instead.
+        """
         size = math.prod(shape)
+        generator = seeded_generator.current()
+        ops = keras.ops if generator is None else generator.ops
 
         def uniform(columns: int, draw: int) -> Any:
+            if generator is not None:
+                return generator.numbers((size, columns))
             seed = None if self.seed is None else self.seed + self._drawn
             self._drawn += 1
-            return keras.random.uniform((size, columns), seed=seed)
+            return keras.random.uniform((size, columns), dtype="float32", seed=seed)
 
-        draws = Draws(size, keras.ops, uniform)
-        return keras.ops.cast(keras.ops.reshape(self.draw(draws), shape), dtype)
+        draws = Draws(size, ops, uniform)
+        return ops.cast(ops.reshape(self.draw(draws), shape), dtype)
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and self.get_config() == other.get_config()

@@ -45,6 +45,12 @@ from keras_cv.augmentation.sample_shapes import (
     TARGETS,
     check_tensors,
 )
+from keras_cv.augmentation.seeded_generator import CurrentGenerator
+from keras_cv.layers.preprocessing.image_by_image import (
+    ImageByImage,
+    augment_each,
+    shape_after,
+)
 
 _KNOWN = (IMAGES, LABELS, TARGETS, BOXES, MASKS, KEYPOINTS)
 # More than a layer draws in one call.
@@ -54,12 +60,14 @@ Parameters = dict[str, Any]
 Shape = tuple[int | None, ...]
 
 
-class BaseImageAugmentationLayer(RemembersArguments, keras.layers.Layer):
+class BaseImageAugmentationLayer(ImageByImage, RemembersArguments, keras.layers.Layer):
     """Changes images, and with them all that is said about them.
 
     A layer draws its parameters once per image (`sample`), then changes the batch by
-    them. Most are short: they subclass `ColorAugmentation`, `ValueAugmentation` or
-    `GeometricAugmentation`, and write `sample` and one method more.
+    them (`augment`). Most are short: they subclass `ColorAugmentation`,
+    `ValueAugmentation` or `GeometricAugmentation`, and write `sample` and one method
+    more. Layers that were written for KerasCV, with `augment_image` and others for one
+    image each, run too: see `ImageByImage`.
 
     It works on what it is given: NumPy arrays and lists are changed by OpenCV on the
     host, in any thread or loader; in `tf.data` the same code runs behind one host call
@@ -130,13 +138,17 @@ class BaseImageAugmentationLayer(RemembersArguments, keras.layers.Layer):
         self.supports_jit = True
         self._stream = RandomStream(seed, type(self).__name__)
         self._generator: keras.random.SeedGenerator | None = None
+        # By this name in KerasCV.
+        self._random_generator = CurrentGenerator()
 
     def sample(self, draws: Draws, batch: Batch) -> Parameters:
         """Draws parameters: arrays with a row for each sample, by name."""
-        return {}
+        return {"seed": draws.uniform(2)} if self.is_image_by_image else {}
 
     def augment(self, batch: Batch, parameters: Parameters) -> Batch:
         """Returns the batch, changed by parameters."""
+        if self.is_image_by_image:
+            return augment_each(self, batch, parameters["seed"])
         raise NotImplementedError(f"{type(self).__name__} must write `augment`.")
 
     def without_chance(self, batch: Batch) -> Batch:
@@ -151,7 +163,7 @@ class BaseImageAugmentationLayer(RemembersArguments, keras.layers.Layer):
 
     def output_shape(self, shape: Shape) -> Shape:
         """Returns the shape `(B, H, W, C)` of images that come out, None if unknown."""
-        return shape
+        return shape_after(self, shape) if self.is_image_by_image else shape
 
     def output_boxes(self, count: int | None) -> int | None:
         """Returns how many boxes come out, if it is known how many go in."""
@@ -165,10 +177,21 @@ class BaseImageAugmentationLayer(RemembersArguments, keras.layers.Layer):
         """Returns the dtype of images that come out, if `dtype` is not told."""
         return dtype if is_uint8(dtype) or is_float(dtype) else "float32"
 
+    def dtype_of_labels(self, dtype: str) -> str:
+        """Returns the dtype of labels and masks that come out."""
+        return dtype
+
+    @property
+    def casts_to_float(self) -> bool:
+        """Whether images are float32 in it, and come out so if `dtype` is not told."""
+        return self.is_image_by_image
+
     @property
     def image_dtype(self) -> str | None:
-        """Dtype of images as the argument `dtype` tells, None without it."""
-        return self.compute_dtype if self._has_dtype else None
+        """Dtype that images come out in; None where it is that of the images."""
+        if self._has_dtype:
+            return str(self.compute_dtype)
+        return "float32" if self.casts_to_float else None
 
     def dtype_of_images(self, dtype: str) -> str:
         """Returns the dtype of images that come out in any case."""
@@ -403,7 +426,7 @@ class BaseImageAugmentationLayer(RemembersArguments, keras.layers.Layer):
         for key, spec in specs.items():
             if key == MASKS:
                 size = (*batch, *shape[1:3], *spec.shape[len(lead) + 2 :])
-                specs[key] = Spec(spec.dtype, size, ragged)
+                specs[key] = Spec(self.dtype_of_labels(spec.dtype), size, ragged)
             elif key == BOXES:
                 specs[key] = {
                     name: Spec(
@@ -421,7 +444,8 @@ class BaseImageAugmentationLayer(RemembersArguments, keras.layers.Layer):
                 size = (*batch, self.output_keypoints(count), *rest)
                 specs[key] = Spec("float32", size)
             elif key in (LABELS, TARGETS):
-                specs[key] = Spec(spec.dtype, (*batch, *spec.shape[len(lead) :]))
+                dtype = self.dtype_of_labels(spec.dtype)
+                specs[key] = Spec(dtype, (*batch, *spec.shape[len(lead) :]))
         return specs
 
     def get_config(self) -> dict[str, Any]:

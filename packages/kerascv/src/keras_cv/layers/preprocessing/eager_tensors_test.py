@@ -15,7 +15,7 @@ IMAGES = sample()["images"]
 
 
 def ragged_samples(tf):
-    """Images, masks and boxes of three samples; as TensorFlow has them, and as lists."""
+    """Images, masks and boxes of three samples: as ragged tensors, and as lists."""
     rng = np.random.default_rng(0)
     images = [rng.integers(0, 256, (*size, 3)).astype("float32") for size in SIZES]
     masks = [rng.integers(0, 4, (*size, 1)).astype("int32") for size in SIZES]

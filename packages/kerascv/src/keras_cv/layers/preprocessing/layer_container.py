@@ -40,6 +40,10 @@ class LayerContainer(BaseImageAugmentationLayer):
         self.mixes_samples = any(layer.mixes_samples for layer in self.layers)
         self.needs_host = any(layer.needs_host for layer in self.layers)
 
+    @property
+    def casts_to_float(self) -> bool:
+        return any(layer.casts_to_float for layer in self.layers)
+
     def check(self, batch: Batch) -> None:
         for layer in self.layers:
             layer.check(batch)
@@ -57,6 +61,11 @@ class LayerContainer(BaseImageAugmentationLayer):
     def output_dtype(self, dtype: str) -> str:
         for layer in self.layers:
             dtype = layer.dtype_of_images(dtype)
+        return dtype
+
+    def dtype_of_labels(self, dtype: str) -> str:
+        for layer in self.layers:
+            dtype = layer.dtype_of_labels(dtype)
         return dtype
 
     def output_boxes(self, count: int | None) -> int | None:
