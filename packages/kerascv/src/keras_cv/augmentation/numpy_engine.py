@@ -11,7 +11,13 @@ from domain_core.arrays import operations
 from domain_core.arrays.operations import as_rounded
 from domain_core.images.parallel import cores, for_each
 from keras_cv.augmentation.engine import Engine
-from keras_cv.augmentation.numpy_warp import FLIPS, warp
+from keras_cv.augmentation.numpy_warp import (
+    CHANNELS,
+    FLIPS,
+    by_channels,
+    flip,
+    warp,
+)
 from keras_cv.augmentation.sample_loops import in_parts_of
 from keras_cv.augmentation.statistics import Statistics
 from keras_cv.augmentation.transform import Transform, inverse
@@ -172,8 +178,6 @@ class NumpyEngine(Engine):
         return self._fill(shapes, images[0].dtype, run)
 
     def _flip(self, images: Any, transform: Transform) -> Any:
-        import cv2
-
         directions = np.sign(transform.matrix[:, [1, 0], [1, 0]]).astype(int).tolist()
         codes = [FLIPS.get((rows, columns)) for rows, columns in directions]
 
@@ -182,7 +186,7 @@ class NumpyEngine(Engine):
             if code is None:
                 out[:] = images[i]
             else:
-                cv2.flip(images[i], code, dst=out)
+                flip(images[i], code, out)
 
         return self.each_like(images, run)
 
@@ -212,6 +216,10 @@ class NumpyEngine(Engine):
         import cv2
 
         def run(i: int, out: np.ndarray) -> None:
+            if out.shape[-1] > CHANNELS:
+                # OpenCV takes a limited number of channels here, and is no faster.
+                np.take(images[i], order[i], axis=-1, out=out, mode="clip")
+                return
             pairs = np.stack([order[i], np.arange(out.shape[-1])], axis=1)
             cv2.mixChannels([images[i]], [out], pairs.ravel().tolist())
 
@@ -270,7 +278,13 @@ class NumpyEngine(Engine):
 
         def run(i: int, out: np.ndarray) -> None:
             kernels = x_kernels[i], y_kernels[i]
-            cv2.sepFilter2D(images[i], -1, *kernels, dst=out, borderType=border)
+            by_channels(
+                lambda image, out, _: cv2.sepFilter2D(
+                    image, -1, *kernels, dst=out, borderType=border
+                ),
+                images[i],
+                out,
+            )
 
         return self.each_like(images, run)
 
@@ -278,7 +292,11 @@ class NumpyEngine(Engine):
         import cv2
 
         def run(i: int, out: np.ndarray) -> None:
-            cv2.filter2D(images[i], -1, kernels[i], dst=out)
+            by_channels(
+                lambda image, out, _: cv2.filter2D(image, -1, kernels[i], dst=out),
+                images[i],
+                out,
+            )
             for edge in (0, -1):
                 out[edge] = images[i][edge]
                 out[:, edge] = images[i][:, edge]
@@ -369,8 +387,6 @@ class NumpyEngine(Engine):
         parameters: dict[str, np.ndarray],
         patterns: np.ndarray,
     ) -> Any:
-        import cv2
-
         def run(i: int, out: np.ndarray) -> None:
             out[:] = images[i]
             height, width = out.shape[:2]
@@ -379,16 +395,14 @@ class NumpyEngine(Engine):
             pattern = as_rounded(patterns[i], out.dtype, self.ops)
             times = (-(-height // pattern.shape[0]), -(-width // pattern.shape[1]), 1)
             pattern = np.ascontiguousarray(np.tile(pattern, times)[:height, :width])
-            cv2.copyTo(pattern, chosen.view(np.uint8), out)
+            _copy_where(chosen, pattern, out)
 
         return self.each_like(images, run)
 
     def select(self, mask: np.ndarray, others: Any, images: Any) -> Any:
-        import cv2
-
         selected = np.array(images)
         for image, other, place in zip(selected, others, mask, strict=True):
-            cv2.copyTo(other, place.view(np.uint8), image)
+            _copy_where(place, other, image)
         return selected
 
     def seeded_uniform(self, seed: np.ndarray, draw: int, shape: Any) -> np.ndarray:
@@ -456,7 +470,26 @@ def _look_up(
     import cv2
 
     table = np.ascontiguousarray(table).reshape(1, 256, -1)
-    return cv2.LUT(image, table, dst=out).reshape(image.shape)
+    if table.shape[-1] == 1:  # all channels are alike
+        flat = image.reshape(len(image), -1)
+        flat_out = None if out is None else out.reshape(flat.shape)
+        return cv2.LUT(flat, table, dst=flat_out).reshape(image.shape)
+    if out is None:
+        out = np.empty(image.shape, table.dtype)
+
+    def look_up(image: np.ndarray, out: np.ndarray, channels: slice) -> None:
+        cv2.LUT(image, np.ascontiguousarray(table[..., channels]), dst=out)
+
+    by_channels(look_up, image, out)
+    return out
+
+
+def _copy_where(mask: np.ndarray, source: np.ndarray, out: np.ndarray) -> None:
+    """Copies the pixels `(C,)` of a mask, bool `(H, W)`."""
+    import cv2
+
+    flags = mask.view(np.uint8)
+    by_channels(lambda image, out, _: cv2.copyTo(image, flags, out), source, out)
 
 
 def _stacked(images: list[np.ndarray]) -> Any:

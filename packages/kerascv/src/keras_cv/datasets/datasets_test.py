@@ -425,7 +425,7 @@ def test_pascal_voc_lists_of_names_with_spaces(write_voc):
     "encoding",
     [
         *("GBK", "utf_8x", "hex", "idna", "punycode", "utf-7", "shift_jis", "rot13"),
-        *("undefined", "unicode_escape", "base64", "big5", "mbcs", "uu"),
+        *("undefined", "base64", "big5", "mbcs", "uu"),
     ],
 )
 def test_pascal_voc_in_an_encoding_that_is_not_read(write_voc, encoding):
