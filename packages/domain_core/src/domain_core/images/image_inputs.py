@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -114,11 +115,29 @@ def check_shape(
     if channels is not None and shape[-1] not in (channels, None):
         raise ValueError(
             f"Expected {name} to have {channels} channels, the last axis, received the "
-            f"shape {tuple(shape)}. Convert it, or make an ImageConverter with "
-            f"`channels={shape[-1]}`."
+            f"shape {tuple(shape)}."
+            + (
+                channels_first_advice(shape, (channels,))
+                or " Convert it, or make an ImageConverter with "
+                f"`channels={shape[-1]}`."
+            )
         )
     if 0 in shape:
         raise ValueError(f"{name} has no pixels: its shape is {tuple(shape)}. Drop it.")
+
+
+def channels_first_advice(
+    shape: tuple[int | None, ...], usual: Sequence[int] = (1, 3, 4)
+) -> str:
+    """Returns what to do about a shape that has its channels first, "" if not so.
+
+    Args:
+        shape: of one image or a batch.
+        usual: numbers of channels.
+    """
+    if len(shape) not in (3, 4) or shape[-1] in usual or shape[-3] not in usual:
+        return ""
+    return " Its channels come first: `np.moveaxis(image, -3, -1)` puts them last."
 
 
 def check_dtype(dtype: Any, name: str) -> None:

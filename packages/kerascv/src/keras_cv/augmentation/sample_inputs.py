@@ -57,7 +57,7 @@ class Form:
         if not self.is_dict:
             return one(batch.images)
         masks = batch.masks
-        if self.masks_dtype is not None and not is_float(masks.dtype):
+        if self.masks_dtype is not None and not is_float(masks[0].dtype):
             masks = batch.engine.as_dtype(masks, self.masks_dtype)
         outputs: dict[str, Any] = {**batch.others, IMAGES: one(batch.images)}
         if batch.boxes is not None:

@@ -46,6 +46,7 @@ from keras_cv.augmentation.sample_shapes import (
     check_tensors,
 )
 from keras_cv.augmentation.seeded_generator import CurrentGenerator
+from keras_cv.core.factor_sampler import FactorSampler, as_config
 from keras_cv.layers.preprocessing.image_by_image import (
     ImageByImage,
     augment_each,
@@ -453,6 +454,9 @@ class BaseImageAugmentationLayer(ImageByImage, RemembersArguments, keras.layers.
         config = super().get_config()
         if "dtype" in config and not self._has_dtype:
             config["dtype"] = None
+        for name, value in config.items():
+            if isinstance(value, FactorSampler):
+                config[name] = as_config(value)
         return {k: v for k, v in config.items() if k not in self._unused_arguments}
 
     def __reduce__(self) -> Any:

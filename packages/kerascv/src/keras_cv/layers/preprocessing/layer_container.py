@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Self
 
-from domain_core.serialization import revive
+from domain_core.serialization import from_json, revive, to_json
 from keras_cv.augmentation.batch import Batch
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import (
     BaseImageAugmentationLayer,
@@ -86,9 +86,21 @@ class LayerContainer(BaseImageAugmentationLayer):
         }
 
     def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        # Keras keeps lists of layers in a list of its own.
-        return config | {"layers": list(self.layers)} if "layers" in config else config
+        return self._with_layers(super().get_config(), list(map(_as_json, self.layers)))
+
+    def __reduce__(self) -> Any:
+        revived, (cls, config, stream) = super().__reduce__()
+        # They know how often they were called.
+        return revived, (cls, self._with_layers(config, list(self.layers)), stream)
+
+    def _with_layers(self, config: dict[str, Any], layers: list[Any]) -> dict[str, Any]:
+        """Returns a config with layers under the name of the argument."""
+        held = {
+            "layer": next(iter(layers), None),
+            "layers": layers,
+            "augmenters": layers,
+        }
+        return config | {name: held[name] for name in held.keys() & config.keys()}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
@@ -116,4 +128,12 @@ def revived(value: Any) -> Any:
     """Turns layers that Keras serialized, in lists too, back into layers."""
     if isinstance(value, list | tuple):
         return [revived(item) for item in value]
-    return revive({"": value})[""]
+    return from_json(revive({"": value}))[""]
+
+
+def _as_json(layer: BaseImageAugmentationLayer) -> Any:
+    """Returns a layer in a form that is JSON; itself where its class has no name."""
+    try:
+        return to_json(layer)
+    except ValueError:
+        return layer

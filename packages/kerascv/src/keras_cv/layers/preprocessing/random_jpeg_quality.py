@@ -6,6 +6,7 @@ import numbers
 from collections.abc import Sequence
 from typing import Any
 
+from domain_core.images.image_inputs import channels_first_advice
 from domain_core.serialization import serializable
 from keras_cv.augmentation.batch import Batch
 from keras_cv.augmentation.random_draws import Draws
@@ -66,4 +67,5 @@ class RandomJpegQuality(ColorAugmentation):
             raise ValueError(
                 "RandomJpegQuality expects images of one channel or three, received "
                 f"images of shape {tuple(batch.images[0].shape)}."
+                f"{channels_first_advice(tuple(batch.images[0].shape))}"
             )

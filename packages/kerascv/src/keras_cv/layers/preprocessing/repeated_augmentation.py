@@ -106,6 +106,3 @@ class RepeatedAugmentation(LayerContainer):
     def output_shape(self, shape: Shape) -> Shape:
         batch, *rest = self.layers[0].output_shape(shape)
         return (None if batch is None else batch * len(self.layers), *rest)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "augmenters": list(self.layers)}
