@@ -400,7 +400,29 @@ def is_float(dtype: Any) -> bool:
 
 def is_uint8(dtype: Any) -> bool:
     """Whether a dtype of any library is uint8."""
-    return str(getattr(dtype, "name", dtype)).rpartition(".")[2] == "uint8"
+    return dtype_name(dtype) == "uint8"
+
+
+def is_integer(dtype: Any) -> bool:
+    """Whether a dtype of any library is of integers, with a sign or without."""
+    return dtype_name(dtype).removeprefix("u").startswith("int")
+
+
+def dtype_name(dtype: Any) -> str:
+    """Returns the name of a dtype of any library, such as "float32"."""
+    return str(getattr(dtype, "name", dtype)).rpartition(".")[2]
+
+
+def as_rounded(values: Any, dtype: Any, ops: Operations) -> Any:
+    """Casts float32 values to a dtype; rounds and clips what becomes integers."""
+    if is_integer(dtype) and is_float(values.dtype):
+        limits = np.iinfo(dtype_name(dtype))
+        # The largest float below 2**31 or 2**63, not the one after it.
+        high = np.float32(limits.max)
+        if int(high) > limits.max:
+            high = np.nextafter(high, np.float32(0))
+        values = ops.clip(ops.round(values), float(limits.min), float(high))
+    return ops.cast(values, dtype)
 
 
 def _is_str(token: Any) -> bool:

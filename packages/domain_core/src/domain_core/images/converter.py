@@ -200,7 +200,7 @@ class ImageConverter(RemembersArguments):
         nothing is rounded to uint8.
 
         Args:
-            images: uint8 or float tensor `(B, H, W, C)` of the backend.
+            images: uint8, float or other integer tensor `(B, H, W, C)` of the backend.
 
         Returns:
             Tensor `(B, height, width, channels)` of `keras.config.floatx()`.

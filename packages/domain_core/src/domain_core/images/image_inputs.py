@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from domain_core.arrays.operations import is_float, is_uint8
+from domain_core.arrays.operations import dtype_name, is_float, is_integer
 from domain_core.images.decode import Limits, read_file
 from domain_core.pipeline.samples import as_numpy
 
@@ -114,24 +115,47 @@ def check_shape(
     if channels is not None and shape[-1] not in (channels, None):
         raise ValueError(
             f"Expected {name} to have {channels} channels, the last axis, received the "
-            f"shape {tuple(shape)}. Convert it, or make an ImageConverter with "
-            f"`channels={shape[-1]}`."
+            f"shape {tuple(shape)}."
+            + (
+                channels_first_advice(shape, (channels,))
+                or " Convert it, or make an ImageConverter with "
+                f"`channels={shape[-1]}`."
+            )
         )
     if 0 in shape:
         raise ValueError(f"{name} has no pixels: its shape is {tuple(shape)}. Drop it.")
 
 
+def channels_first_advice(
+    shape: tuple[int | None, ...], usual: Sequence[int] = (1, 3, 4)
+) -> str:
+    """Returns what to do about a shape that has its channels first, "" if not so.
+
+    Args:
+        shape: of one image or a batch.
+        usual: numbers of channels.
+    """
+    if len(shape) not in (3, 4) or shape[-1] in usual or shape[-3] not in usual:
+        return ""
+    return " Its channels come first: `np.moveaxis(image, -3, -1)` puts them last."
+
+
 def check_dtype(dtype: Any, name: str) -> None:
-    """Raises ValueError unless a dtype, of any library, is uint8 or a float type."""
-    if is_uint8(dtype) or is_float(dtype):
-        return
-    dtype = str(getattr(dtype, "name", dtype)).rpartition(".")[2]
+    """Raises ValueError unless a dtype, of any library, is one of images.
+
+    These are floats and integers, but for uint16: its values are hardly [0, 255].
+    """
     advice = {
         "uint16": "Scale it: `(image // 256).astype('uint8')` if it uses all 16 bit.",
         "bool": "Scale it: `image.astype('uint8') * 255`.",
-    }.get(dtype, "Convert it with `astype`, to uint8 if its values are [0, 255].")
+    }
+    known = dtype_name(dtype)
+    if known not in advice and (is_integer(dtype) or is_float(dtype)):
+        return
+    fallback = "Convert it with `astype`, to uint8 if its values are [0, 255]."
     raise ValueError(
-        f"Expected {name} to be uint8 or float, received {dtype}. {advice}"
+        f"Expected {name} to be uint8 or float, received {known}. "
+        f"{advice.get(known, fallback)}"
     )
 
 

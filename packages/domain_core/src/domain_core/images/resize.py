@@ -30,6 +30,8 @@ INTERPOLATIONS = {
 }  # the numbers are Pillow's, and Hugging Face's `resample`
 ALIASED = ("bilinear", "nearest")  # which of them work without antialiasing
 
+# OpenCV takes no more at a time.
+_MOST_CHANNELS = 128
 # A crop that keeps less than this of an edge is resized alone.
 _SMALLEST_PART = 1 / 4
 
@@ -233,9 +235,15 @@ def _resize_aliased(image: np.ndarray, window: Window) -> np.ndarray:
     (top, left), (h, w) = window.start, window.size
     height, width = window.resized
     if min(h / height, w / width) >= _SMALLEST_PART:
-        resized = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
-        resized = resized.reshape(height, width, -1)
-        return resized[top : top + h, left : left + w]
+        parts = [
+            cv2.resize(
+                np.ascontiguousarray(image[..., start : start + _MOST_CHANNELS]),
+                (width, height),
+                interpolation=cv2.INTER_LINEAR,
+            ).reshape(height, width, -1)[top : top + h, left : left + w]
+            for start in range(0, image.shape[-1], _MOST_CHANNELS)
+        ]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
     # As in `_resize`, of a thread only what is needed.
     x = image
     for axis, (resized, start, size) in enumerate(

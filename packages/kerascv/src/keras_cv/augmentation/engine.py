@@ -58,7 +58,7 @@ class Engine(abc.ABC):
 
     @abc.abstractmethod
     def as_dtype(self, values: Array, dtype: Any) -> Array:
-        """Casts; rounds and clips what becomes uint8. Exact."""
+        """Casts; rounds and clips floats that become integers. Exact."""
 
     @abc.abstractmethod
     def take_samples(self, values: Any, indices: Array) -> Any:
@@ -122,7 +122,7 @@ class Engine(abc.ABC):
     ) -> Images:
         """Returns what is left after JPEG with a quality, int32 `(B,)` in [0, 100].
 
-        Decoders differ by some levels, and images of the backend raise ValueError:
+        Decoders differ by some levels, and tensors of the backend raise ValueError:
         JPEG is made on the host.
         """
 
@@ -232,6 +232,18 @@ class Engine(abc.ABC):
     def kth(self, values: Array, k: Array) -> Array:
         """Returns of each row `(B, N)` the value above `k` others, `(B,)`. Exact."""
 
+    @abc.abstractmethod
+    def seeded_uniform(self, seed: Array, draw: int, shape: Any) -> Array:
+        """Returns float32 numbers in [0, 1) of a shape.
+
+        They differ between engines.
+
+        Args:
+            seed: float32 `(2,)` in [0, 1).
+            draw: a small number; others give other numbers.
+            shape: of the numbers.
+        """
+
     # Samples with all that belongs to them. By default the batch is taken at once, in
     # Python. A compiled program holds each body once: it loops over single samples,
     # which then take a branch of their own, and need little memory.
@@ -270,6 +282,21 @@ class Engine(abc.ABC):
         for step in range(steps_of(rows)):
             state = function(state, at_step(rows, step))
         return state
+
+    def loop(
+        self,
+        function: Callable[[Any], Any],
+        batch: Samples,
+        join: Callable[[list[Any]], Any],
+    ) -> Any:
+        """Returns what a user's function gives for each sample, as one batch.
+
+        Args:
+            function: takes the index of a sample; gives nested dicts of arrays.
+            batch: the samples.
+            join: puts results together.
+        """
+        return join([function(index) for index in range(len(batch))])
 
     def branch(
         self, number: Array, branches: Sequence[Callable[[], Samples]], batch: Samples

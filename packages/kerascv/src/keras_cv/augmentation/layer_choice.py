@@ -77,10 +77,15 @@ def check_counts(layers: Sequence[Any], batch: Batch) -> None:
 
 
 def check_dtypes(layers: Sequence[Any], batch: Batch) -> None:
-    """Raises ValueError if a layer that may be chosen changes the dtype of images."""
+    """Raises ValueError if a layer that may be chosen changes the dtype of images.
+
+    Args:
+        layers: which may be chosen.
+        batch: what they would get.
+    """
     dtype = keras.backend.standardize_dtype(batch.images[0].dtype)
     for layer in layers:
-        changed = layer.output_dtype(dtype)
+        changed = layer.dtype_of_images(dtype)
         if changed != dtype:
             raise ValueError(
                 f"{type(layer).__name__} makes {changed} images of {dtype} ones, so it "

@@ -8,10 +8,16 @@ from typing import Any
 import numpy as np
 
 from domain_core.arrays import operations
-from domain_core.arrays.operations import is_uint8
+from domain_core.arrays.operations import as_rounded
 from domain_core.images.parallel import cores, for_each
 from keras_cv.augmentation.engine import Engine
-from keras_cv.augmentation.numpy_warp import FLIPS, warp
+from keras_cv.augmentation.numpy_warp import (
+    CHANNELS,
+    FLIPS,
+    by_channels,
+    flip,
+    warp,
+)
 from keras_cv.augmentation.sample_loops import in_parts_of
 from keras_cv.augmentation.statistics import Statistics
 from keras_cv.augmentation.transform import Transform, inverse
@@ -130,7 +136,8 @@ class NumpyEngine(Engine):
         dtype: str | None = None,
     ) -> Any:
         if images[0].dtype == np.uint8 and dtype is None:
-            tables = self.as_uint8(self._tables(images, function, parameters))
+            tables = self._tables(images, function, parameters)
+            tables = as_rounded(tables, "uint8", self.ops)
             return self.each_like(
                 images, lambda i, out: _look_up(images[i], tables[i], out)
             )
@@ -171,8 +178,6 @@ class NumpyEngine(Engine):
         return self._fill(shapes, images[0].dtype, run)
 
     def _flip(self, images: Any, transform: Transform) -> Any:
-        import cv2
-
         directions = np.sign(transform.matrix[:, [1, 0], [1, 0]]).astype(int).tolist()
         codes = [FLIPS.get((rows, columns)) for rows, columns in directions]
 
@@ -181,7 +186,7 @@ class NumpyEngine(Engine):
             if code is None:
                 out[:] = images[i]
             else:
-                cv2.flip(images[i], code, dst=out)
+                flip(images[i], code, out)
 
         return self.each_like(images, run)
 
@@ -211,6 +216,10 @@ class NumpyEngine(Engine):
         import cv2
 
         def run(i: int, out: np.ndarray) -> None:
+            if out.shape[-1] > CHANNELS:
+                # OpenCV takes a limited number of channels here, and is no faster.
+                np.take(images[i], order[i], axis=-1, out=out, mode="clip")
+                return
             pairs = np.stack([order[i], np.arange(out.shape[-1])], axis=1)
             cv2.mixChannels([images[i]], [out], pairs.ravel().tolist())
 
@@ -269,7 +278,13 @@ class NumpyEngine(Engine):
 
         def run(i: int, out: np.ndarray) -> None:
             kernels = x_kernels[i], y_kernels[i]
-            cv2.sepFilter2D(images[i], -1, *kernels, dst=out, borderType=border)
+            by_channels(
+                lambda image, out, _: cv2.sepFilter2D(
+                    image, -1, *kernels, dst=out, borderType=border
+                ),
+                images[i],
+                out,
+            )
 
         return self.each_like(images, run)
 
@@ -277,7 +292,11 @@ class NumpyEngine(Engine):
         import cv2
 
         def run(i: int, out: np.ndarray) -> None:
-            cv2.filter2D(images[i], -1, kernels[i], dst=out)
+            by_channels(
+                lambda image, out, _: cv2.filter2D(image, -1, kernels[i], dst=out),
+                images[i],
+                out,
+            )
             for edge in (0, -1):
                 out[edge] = images[i][edge]
                 out[:, edge] = images[i][:, edge]
@@ -295,7 +314,8 @@ class NumpyEngine(Engine):
             image = images[i]
             levels = image
             if image.dtype != np.uint8:
-                levels = self.as_uint8((image - low) * (255 / (high - low)))
+                levels = (image - low) * (255 / (high - low))
+                levels = as_rounded(levels, "uint8", self.ops)
             is_color = levels.shape[-1] == 3
             if is_color:
                 levels = cv2.cvtColor(levels, cv2.COLOR_RGB2BGR)
@@ -347,7 +367,7 @@ class NumpyEngine(Engine):
         def run(i: int, out: np.ndarray) -> None:
             out[:] = images[i]
             left, top, right, bottom = corners[i]
-            pattern = self._as(patterns[i], out.dtype)
+            pattern = as_rounded(patterns[i], out.dtype, self.ops)
             rows, columns = (
                 np.arange(first, last) % length
                 for first, last, length in zip(
@@ -367,27 +387,28 @@ class NumpyEngine(Engine):
         parameters: dict[str, np.ndarray],
         patterns: np.ndarray,
     ) -> Any:
-        import cv2
-
         def run(i: int, out: np.ndarray) -> None:
             out[:] = images[i]
             height, width = out.shape[:2]
             mine = {name: value[i : i + 1] for name, value in parameters.items()}
             chosen = mask(mine, height, width, self.ops)[0]
-            pattern = self._as(patterns[i], out.dtype)
+            pattern = as_rounded(patterns[i], out.dtype, self.ops)
             times = (-(-height // pattern.shape[0]), -(-width // pattern.shape[1]), 1)
             pattern = np.ascontiguousarray(np.tile(pattern, times)[:height, :width])
-            cv2.copyTo(pattern, chosen.view(np.uint8), out)
+            _copy_where(chosen, pattern, out)
 
         return self.each_like(images, run)
 
     def select(self, mask: np.ndarray, others: Any, images: Any) -> Any:
-        import cv2
-
         selected = np.array(images)
         for image, other, place in zip(selected, others, mask, strict=True):
-            cv2.copyTo(other, place.view(np.uint8), image)
+            _copy_where(place, other, image)
         return selected
+
+    def seeded_uniform(self, seed: np.ndarray, draw: int, shape: Any) -> np.ndarray:
+        words = [int(part * 2**24) for part in seed]
+        numbers = np.random.default_rng([*words, draw]).random(shape, "float32")
+        return np.asarray(numbers)
 
     def kth(self, values: np.ndarray, k: np.ndarray) -> np.ndarray:
         return np.stack(
@@ -406,14 +427,7 @@ class NumpyEngine(Engine):
         return tiled
 
     def as_dtype(self, values: Any, dtype: Any) -> Any:
-        return self.each(lambda i: self._as(values[i], dtype), len(values))
-
-    def as_uint8(self, values: np.ndarray) -> np.ndarray:
-        """Rounds and clips."""
-        return np.clip(np.rint(values), 0, 255).astype(np.uint8)
-
-    def _as(self, values: np.ndarray, dtype: Any) -> np.ndarray:
-        return self.as_uint8(values) if is_uint8(dtype) else values.astype(dtype)
+        return self.each(lambda i: as_rounded(values[i], dtype, self.ops), len(values))
 
     def _values_of(
         self,
@@ -456,7 +470,26 @@ def _look_up(
     import cv2
 
     table = np.ascontiguousarray(table).reshape(1, 256, -1)
-    return cv2.LUT(image, table, dst=out).reshape(image.shape)
+    if table.shape[-1] == 1:  # all channels are alike
+        flat = image.reshape(len(image), -1)
+        flat_out = None if out is None else out.reshape(flat.shape)
+        return cv2.LUT(flat, table, dst=flat_out).reshape(image.shape)
+    if out is None:
+        out = np.empty(image.shape, table.dtype)
+
+    def look_up(image: np.ndarray, out: np.ndarray, channels: slice) -> None:
+        cv2.LUT(image, np.ascontiguousarray(table[..., channels]), dst=out)
+
+    by_channels(look_up, image, out)
+    return out
+
+
+def _copy_where(mask: np.ndarray, source: np.ndarray, out: np.ndarray) -> None:
+    """Copies the pixels `(C,)` of a mask, bool `(H, W)`."""
+    import cv2
+
+    flags = mask.view(np.uint8)
+    by_channels(lambda image, out, _: cv2.copyTo(image, flags, out), source, out)
 
 
 def _stacked(images: list[np.ndarray]) -> Any:

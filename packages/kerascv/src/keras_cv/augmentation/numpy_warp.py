@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,10 @@ from domain_core.arrays import operations
 from keras_cv.augmentation.resampling import BETWEEN, axis_weights, fill_indices
 from keras_cv.augmentation.transform import INTERPOLATIONS, Transform
 
-# OpenCV takes at most four channels at a time where it needs a value of each.
+# OpenCV takes at most four channels at a time where it needs a value of each, and this
+# many everywhere else.
 CHANNELS = 4
+_MOST_CHANNELS = 128
 # OpenCV's BORDER_CONSTANT, _REPLICATE, _REFLECT and _WRAP.
 _BORDERS = {"constant": 0, "nearest": 1, "reflect": 2, "wrap": 3}
 # What `_shift` takes.
@@ -100,9 +103,37 @@ def _cut(image: np.ndarray, rows: _Axis, columns: _Axis, out: np.ndarray) -> Non
     if code is None:
         out[:] = part
         return
+    flip(part, code, out)
+
+
+def flip(image: np.ndarray, code: int, out: np.ndarray) -> None:
+    """Flips by a code of OpenCV's, see `FLIPS`."""
     import cv2
 
-    cv2.flip(part, code, dst=out)
+    by_channels(lambda image, out, _: cv2.flip(image, code, dst=out), image, out)
+
+
+def by_channels(
+    function: Callable[[np.ndarray, np.ndarray, slice], object],
+    image: np.ndarray,
+    out: np.ndarray,
+) -> None:
+    """Calls a function for as many channels at a time as OpenCV takes.
+
+    Args:
+        function: takes `(H, W, c)`, an array to fill and which channels these are.
+        image: `(H, W, C)`.
+        out: `(h, w, C)` to fill, or to change.
+    """
+    channels = out.shape[-1]
+    if channels <= _MOST_CHANNELS:
+        function(image, out, slice(channels))
+        return
+    for start in range(0, channels, _MOST_CHANNELS):
+        part = slice(start, min(start + _MOST_CHANNELS, channels))
+        filled = np.ascontiguousarray(out[..., part])
+        function(np.ascontiguousarray(image[..., part]), filled, part)
+        out[..., part] = filled
 
 
 def _pick(
@@ -129,7 +160,13 @@ def _resize(image: np.ndarray, rows: _Axis, columns: _Axis, out: np.ndarray) -> 
         image = image[:: rows.direction, :: columns.direction]
         image = np.ascontiguousarray(image)
     size = columns.size, rows.size
-    cv2.resize(image, size, dst=out, interpolation=cv2.INTER_LINEAR)
+    by_channels(
+        lambda image, out, _: cv2.resize(
+            image, size, dst=out, interpolation=cv2.INTER_LINEAR
+        ),
+        image,
+        out,
+    )
 
 
 def _shift(
@@ -204,9 +241,13 @@ def _warp_points(
         cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB, dst=out)
         return
     for start in range(0, channels, CHANNELS):
-        part = slice(start, start + CHANNELS)
-        warped = function(source[..., part], matrix, **arguments)
-        out[..., part] = warped.reshape(height, width, -1)
+        part = source[..., start : start + CHANNELS]
+        count = part.shape[-1]
+        if count == 2:
+            # OpenCV is precise with one, three or four.
+            part = part[..., [0, 1, 1]]
+        warped = function(part, matrix, **arguments).reshape(height, width, -1)
+        out[..., start : start + count] = warped[..., :count]
 
 
 def shift(x: float, y: float) -> np.ndarray:

@@ -116,6 +116,14 @@ def ragged_to_list(value: Any) -> Any:
     return _to_images({key: part.numpy() for key, part in parts.items()})
 
 
+def list_to_ragged(images: list[np.ndarray]) -> Any:
+    """Returns a ragged tensor of a list of images."""
+    import tensorflow as tf
+
+    parts = {key: tf.constant(value) for key, value in _of_images(images).items()}
+    return _from_parts(parts)
+
+
 def _part_specs(spec: Any) -> Any:
     if isinstance(spec, dict) or not spec.ragged:
         return spec

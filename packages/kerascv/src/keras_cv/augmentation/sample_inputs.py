@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from domain_core.arrays.host_call import is_ragged_tensor
-from domain_core.arrays.operations import is_uint8
+from domain_core.arrays.operations import is_float, is_uint8
 from domain_core.images.image_inputs import check_dtype, check_shape
 from domain_core.pipeline.samples import as_numpy
 from keras_cv.augmentation.batch import PADDING, Batch
@@ -57,7 +57,7 @@ class Form:
         if not self.is_dict:
             return one(batch.images)
         masks = batch.masks
-        if self.masks_dtype is not None:
+        if self.masks_dtype is not None and not is_float(masks[0].dtype):
             masks = batch.engine.as_dtype(masks, self.masks_dtype)
         outputs: dict[str, Any] = {**batch.others, IMAGES: one(batch.images)}
         if batch.boxes is not None:
@@ -78,7 +78,7 @@ def read(inputs: Any, engine: Engine) -> tuple[Batch, Form]:
 
     Args:
         inputs: images `(H, W, C)` or `(B, H, W, C)`, on the host also a list of images;
-            or a dict that holds them as "images".
+            or a dict that holds them as "images". Integers but uint8 become float32.
         engine: of the arrays; that of NumPy takes lists and arrays of all libraries.
 
     Raises:
@@ -88,7 +88,7 @@ def read(inputs: Any, engine: Engine) -> tuple[Batch, Form]:
     samples = dict(inputs) if is_dict else {IMAGES: inputs}
     check_names(samples)
     reader: Any = _HostReader if engine.on_host else _TensorReader
-    images, is_single = reader.images(samples.pop(IMAGES), IMAGES)
+    images, is_single = reader.images(samples.pop(IMAGES), IMAGES, engine)
     labels_name = TARGETS if TARGETS in samples else LABELS
     read = reader(engine, is_single, images)
     labels = samples.pop(labels_name, None)
@@ -153,7 +153,7 @@ class _HostReader:
         self._count = len(images)
 
     @staticmethod
-    def images(images: Any, name: str) -> tuple[Any, bool]:
+    def images(images: Any, name: str, engine: Engine) -> tuple[Any, bool]:
         if isinstance(images, list | tuple):
             if not len(images):
                 raise ValueError(f'"{name}" is empty: expected at least one image.')
@@ -171,13 +171,13 @@ class _HostReader:
         array = as_numpy(images)
         check_shape(array.shape, f'"{name}"')
         check_dtype(array.dtype, f'"{name}"')
-        array = _as_float32(array)
+        array = _as_image(array)
         return (array[None], True) if array.ndim == 3 else (array, False)
 
     def labels(self, labels: Any, name: str) -> np.ndarray:
         try:
             array = as_numpy(labels) if not isinstance(labels, list) else labels
-            array = np.asarray(array)
+            array = _as_plain(np.asarray(array))
         except ValueError:
             raise ValueError(
                 f'Expected "{name}" to be one number or one row per image, received '
@@ -216,11 +216,11 @@ class _HostReader:
 
     def masks(self, masks: Any, images: Any) -> tuple[Any, Any]:
         if self._is_single:
-            masks = as_numpy(masks)[None]
+            masks = _as_plain(as_numpy(masks))[None]
         elif isinstance(masks, list | tuple):
-            masks = [as_numpy(mask) for mask in masks]
+            masks = [_as_plain(as_numpy(mask)) for mask in masks]
         else:
-            masks = as_numpy(masks)
+            masks = _as_plain(as_numpy(masks))
         self._check_count(masks, MASKS)
         dtype, without_channels = masks[0].dtype, masks[0].ndim == 2
         if dtype.kind not in "buif":
@@ -317,7 +317,7 @@ class _TensorReader:
         self._shapes = SampleShapes(shape[1:] if is_single else shape)
 
     @staticmethod
-    def images(images: Any, name: str) -> tuple[Any, bool]:
+    def images(images: Any, name: str, engine: Engine) -> tuple[Any, bool]:
         if not hasattr(images, "shape") or is_ragged_tensor(images):
             raise ValueError(
                 f'Expected "{name}" as one tensor of images of one size, received '
@@ -327,6 +327,8 @@ class _TensorReader:
         shape = shape_of(images, name)
         check_shape(shape, f'"{name}"')
         check_dtype(images.dtype, f'"{name}"')
+        if not is_uint8(images.dtype) and not is_float(images.dtype):
+            images = engine.ops.cast(images, "float32")
         return (images[None], True) if len(shape) == 3 else (images, False)
 
     def labels(self, labels: Any, name: str) -> Any:
@@ -353,8 +355,10 @@ class _TensorReader:
         return self._batched(masks), None
 
     def _floats(self, value: Any, name: str) -> Any:
-        if hasattr(value, "to_tensor") and is_ragged_tensor(value):
-            value = value.to_tensor(default_value=PADDING)
+        if is_ragged_tensor(value):
+            import tensorflow as tf
+
+            value = tf.cast(value, "float32").to_tensor(default_value=PADDING)
         if isinstance(value, list | tuple) and not self._is_single:
             if len({tuple(getattr(row, "shape", ())) for row in value}) > 1:
                 raise ValueError(
@@ -376,12 +380,22 @@ def _image(array: np.ndarray, name: str) -> np.ndarray:
             f"{array.shape}."
         )
     check_dtype(array.dtype, name)
-    return _as_float32(array)
+    return _as_image(array)
 
 
-def _as_float32(array: np.ndarray) -> np.ndarray:
-    """Returns uint8 as it is and floats as float32."""
-    return array if is_uint8(array.dtype) else array.astype("float32", copy=False)
+def _as_image(array: np.ndarray) -> np.ndarray:
+    """Returns uint8 as it is and other numbers as float32; see `_as_plain`."""
+    if not is_uint8(array.dtype):
+        array = array.astype("float32", copy=False)
+    return _as_plain(array)
+
+
+def _as_plain(array: np.ndarray) -> np.ndarray:
+    """Returns an array that lies in memory as OpenCV wants it.
+
+    It takes no views with steps back or of nothing, and no foreign order of bytes.
+    """
+    return np.ascontiguousarray(array, array.dtype.newbyteorder("="))
 
 
 def _as_int32(mask: np.ndarray) -> np.ndarray:

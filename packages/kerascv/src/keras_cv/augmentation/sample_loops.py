@@ -19,6 +19,26 @@ Arrays = list[Any]
 class JaxLoops(TensorEngine):
     """While JAX traces: its loops."""
 
+    def seeded_uniform(self, seed: Any, draw: int, shape: Any) -> Any:
+        import jax
+
+        key = jax.random.key(draw)
+        for part in (seed * 2.0**24).astype("uint32"):
+            key = jax.random.fold_in(key, part)
+        return jax.random.uniform(key, shape, "float32")
+
+    def loop(
+        self,
+        function: Callable[[Any], Any],
+        batch: Batch,
+        join: Callable[[list[Any]], Any],
+    ) -> Any:
+        import jax
+
+        if not self.is_compiled(batch.images) or self.takes_branches(batch):
+            return super().loop(function, batch, join)
+        return jax.lax.map(function, jax.numpy.arange(batch.images.shape[0]))
+
     def is_compiled(self, array: Any) -> bool:
         import jax
 
@@ -70,6 +90,31 @@ class JaxLoops(TensorEngine):
 
 class TensorFlowLoops(TensorEngine):
     """In graphs of TensorFlow: its loops."""
+
+    def seeded_uniform(self, seed: Any, draw: int, shape: Any) -> Any:
+        import tensorflow as tf
+
+        words = tf.cast(seed * 2.0**24, "int32") + [0, draw << 24]
+        return tf.random.stateless_uniform(shape, words)
+
+    def loop(
+        self,
+        function: Callable[[Any], Any],
+        batch: Batch,
+        join: Callable[[list[Any]], Any],
+    ) -> Any:
+        import tensorflow as tf
+
+        count = tf.shape(batch.images)[0]
+        if not self.is_compiled(count) or batch.images.shape[0] == 1:
+            return super().loop(function, batch, join)
+        # A function of a user's may have branches, which TensorFlow rewrites.
+        run = tf.function(function)
+        given = run.get_concrete_function(tf.TensorSpec((), "int32"))
+        specs = tf.nest.map_structure(
+            lambda x: tf.TensorSpec(x.shape, x.dtype), given.structured_outputs
+        )
+        return tf.map_fn(run, tf.range(count), fn_output_signature=specs)
 
     def is_compiled(self, array: Any) -> bool:
         import tensorflow as tf

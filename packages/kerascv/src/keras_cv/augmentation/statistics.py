@@ -86,15 +86,16 @@ class _HistogramStatistics(Statistics):
         import cv2
 
         def counts(image: np.ndarray) -> np.ndarray:
-            return np.stack(
-                [
-                    cv2.calcHist([image], [channel], None, [256], [0, 256]).ravel()
-                    for channel in range(image.shape[-1])
-                ],
-                axis=1,
-            )
+            found = np.empty((256, image.shape[-1]), "float32")
+            for start in range(0, image.shape[-1], CHANNELS):
+                # Of few channels: OpenCV takes a limited number.
+                part = np.ascontiguousarray(image[..., start : start + CHANNELS])
+                for channel in range(part.shape[-1]):
+                    counted = cv2.calcHist([part], [channel], None, [256], [0, 256])
+                    found[:, start + channel] = counted.ravel()
+            return found
 
-        return np.stack([counts(np.ascontiguousarray(x)) for x in self._images])
+        return np.stack(list(map(counts, self._images)))
 
     # Without counting, which takes three times as long.
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from domain_core.arrays.operations import Operations, is_uint8
+from domain_core.arrays.operations import Operations, as_rounded
 from keras_cv.augmentation.engine import Engine
 from keras_cv.augmentation.resampling import fill_indices
 from keras_cv.augmentation.statistics import Statistics
@@ -189,7 +189,4 @@ class TensorColors(Engine):
         return ops.where(is_inner, self.as_dtype(total, images.dtype), images)
 
     def as_dtype(self, values: Any, dtype: Any) -> Any:
-        ops = self.ops
-        if is_uint8(dtype) and not is_uint8(values.dtype):
-            values = ops.clip(ops.round(values), 0.0, 255.0)
-        return ops.cast(values, dtype)
+        return as_rounded(values, dtype, self.ops)

@@ -299,8 +299,8 @@ class TensorEngine(TensorColors):
 
     def compress(self, images: Any, value_range: Any, quality: Any) -> Any:
         raise ValueError(
-            "RandomJpegQuality compresses on the host, and cannot do so for tensors of "
-            "the backend, nor inside a model. Apply it to NumPy arrays, in a data "
+            "RandomJpegQuality compresses on the host, and cannot do so in a compiled "
+            "function, nor inside a model. Apply it ahead of them: directly, in a data "
             "loader or in `tf.data`."
         )
 

@@ -83,6 +83,13 @@ class TorchEngine(KerasEngine):
             results[start : start + size] = result
         return results
 
+    def seeded_uniform(self, seed: Any, draw: int, shape: Any) -> Any:
+        import torch
+
+        first, second = (int(part * 2**24) for part in seed)
+        generator = torch.Generator().manual_seed((first << 24) + second + (draw << 48))
+        return torch.rand(shape, generator=generator).to(seed.device)
+
     def tile(self, images: Any, sources: Any, center: Any) -> Any:
         tile = super().tile
         return self.each(lambda _, rows: tile(images, *rows), images, (sources, center))

@@ -11,7 +11,14 @@ import keras
 
 from domain_core.arguments import as_finite, is_finite
 from domain_core.remembered_arguments import RemembersArguments
-from domain_core.serialization import revive, serializable
+from domain_core.serialization import (
+    from_json,
+    registered_name,
+    revive,
+    serializable,
+    to_json,
+)
+from keras_cv.augmentation import seeded_generator
 from keras_cv.augmentation.random_draws import Draws
 
 
@@ -21,6 +28,9 @@ class FactorSampler(RemembersArguments):
     Args:
         seed: of calls of the sampler itself. What layers draw depends on their seeds.
     """
+
+    # The number or pair that a user wrote for it, if any.
+    written: float | list[float] | None = None
 
     def __init__(self, seed: int | None = None) -> None:
         self.seed = seed
@@ -36,16 +46,24 @@ class FactorSampler(RemembersArguments):
         return -math.inf, math.inf
 
     def __call__(self, shape: Sequence[int] = (), dtype: Any = "float32") -> Any:
-        """Returns numbers as a tensor of the backend."""
+        """Returns numbers as a tensor of the backend.
+
+        In methods of custom layers they are of the kind that these get, and depend on
+        the seed of the layer instead.
+        """
         size = math.prod(shape)
+        generator = seeded_generator.current()
+        ops = keras.ops if generator is None else generator.ops
 
         def uniform(columns: int, draw: int) -> Any:
+            if generator is not None:
+                return generator.numbers((size, columns))
             seed = None if self.seed is None else self.seed + self._drawn
             self._drawn += 1
-            return keras.random.uniform((size, columns), seed=seed)
+            return keras.random.uniform((size, columns), dtype="float32", seed=seed)
 
-        draws = Draws(size, keras.ops, uniform)
-        return keras.ops.cast(keras.ops.reshape(self.draw(draws), shape), dtype)
+        draws = Draws(size, ops, uniform)
+        return ops.cast(ops.reshape(self.draw(draws), shape), dtype)
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and self.get_config() == other.get_config()
@@ -175,8 +193,9 @@ def as_factor(
         ValueError: if it is none of these, reversed, or leaves `[low, high]`.
     """
     if isinstance(factor, Mapping):
-        factor = revive({"factor": dict(factor)})["factor"]
+        factor = from_json(revive({"factor": dict(factor)}))["factor"]
     if not isinstance(factor, FactorSampler):
+        written = factor
         if isinstance(factor, numbers.Real) and not isinstance(factor, bool):
             factor = (low, float(factor))
         if not isinstance(factor, Sequence) or isinstance(factor, str):
@@ -191,6 +210,7 @@ def as_factor(
             if first == last
             else UniformFactorSampler(first, last)
         )
+        as_written(factor, written)
     first, last = factor.bounds
     if first < low or last > high:
         raise _bad_factor(name, factor, low, high)
@@ -204,7 +224,7 @@ def as_signed_factor(
     if not is_finite(factor):
         return as_factor(name, factor, low, high)
     size = abs(float(factor))
-    return as_factor(name, (-size, size), low, high)
+    return as_written(as_factor(name, (-size, size), low, high), factor)
 
 
 def as_interval(name: str, factor: Factor, high: float) -> FactorSampler:
@@ -226,6 +246,27 @@ def as_interval(name: str, factor: Factor, high: float) -> FactorSampler:
         f"Expected `{name}` to be a pair (smallest, largest) or a FactorSampler, all "
         f"above 0 and at most {high:g}; received {factor!r}."
     )
+
+
+def as_config(factor: FactorSampler) -> Any:
+    """Returns a distribution as a config holds it, in a form that is JSON.
+
+    The number or pair that a user wrote, else what `from_json` reads.
+    """
+    if factor.written is not None:
+        return factor.written
+    # One that is not registered has no other form.
+    is_known = registered_name(type(factor)) is not None
+    return to_json(factor) if is_known else factor
+
+
+def as_written(factor: FactorSampler, written: Any) -> FactorSampler:
+    """Returns a distribution that remembers what a user wrote for it."""
+    if isinstance(written, numbers.Real):
+        factor.written = float(written)
+    else:
+        factor.written = list(map(float, written))
+    return factor
 
 
 def _check_order(low: float, high: float) -> None:

@@ -1,5 +1,7 @@
 """Factors: what a user may write, and what is drawn."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -12,7 +14,12 @@ from keras_cv.core import (
     UniformFactorSampler,
 )
 from keras_cv.core.factor_sampler import as_factor, as_interval, as_signed_factor
-from keras_cv.layers import RandomBrightness, RandomFlip
+from keras_cv.layers import (
+    RandomBrightness,
+    RandomContrast,
+    RandomFlip,
+    RandomJpegQuality,
+)
 
 SAMPLERS = [
     ConstantFactorSampler(0.3),
@@ -93,3 +100,34 @@ def test_a_sampler_of_ones_own():
     assert abs(numbers.std() - 24**-0.5) < 0.01
     images = np.full((2, 4, 4, 3), 100, "uint8")
     assert RandomBrightness(Twice(), seed=0)(images).min() >= 100
+
+
+@pytest.mark.parametrize(
+    ("layer", "written"),
+    [
+        (RandomContrast((0, 255), (0.3, 0.8)), [0.3, 0.8]),
+        (RandomContrast((0, 255), 0.5), 0.5),
+        (RandomBrightness(0.4), 0.4),
+        (RandomBrightness((-0.1, 0.4)), [-0.1, 0.4]),
+        (RandomBrightness((0.2, 0.2)), [0.2, 0.2]),
+        (RandomJpegQuality((10, 20)), [10, 20]),
+    ],
+)
+def test_configs_hold_what_was_written(layer, written):
+    config = json.loads(json.dumps(layer.get_config()))
+    assert config["factor"] == written
+    again = type(layer).from_config(config)
+    assert again.factor == layer.factor
+    assert again.get_config() == layer.get_config()
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS, ids=lambda s: type(s).__name__)
+def test_configs_of_samplers_are_json(sampler):
+    layer = RandomBrightness(sampler)
+    config = json.loads(json.dumps(layer.get_config()))
+    assert RandomBrightness.from_config(config).factor == sampler
+    # As upstream's configs hold it.
+    config["factor"] = keras.saving.serialize_keras_object(sampler)
+    assert RandomBrightness.from_config(config).factor == sampler
+    layer.factor = ConstantFactorSampler(0.1)
+    assert RandomBrightness.from_config(layer.get_config()).factor.value == 0.1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 from pathlib import Path
 from typing import Any
@@ -58,9 +57,9 @@ def read_coco(
     path, folder = Path(annotations_json), as_folder("image_folder", image_folder)
     data = _read_json(path)
     categories = _by_id(data["categories"], "categories", path)
-    ids = sorted(categories, key=lambda key: (isinstance(key, str), key))
-    numbers = {key: number for number, key in enumerate(ids)}
-    names = [str(categories[key].get("name", key)) for key in ids]
+    keys = sorted(categories, key=lambda key: (isinstance(key, str), key))
+    numbers = {key: number for number, key in enumerate(keys)}
+    names = [_class_name(categories[key]) for key in keys]
     images = _by_id(data["images"], "images", path)
     boxes: dict[Any, list[list[float]]] = {key: [] for key in images}
     classes: dict[Any, list[int]] = {key: [] for key in images}
@@ -69,7 +68,7 @@ def read_coco(
         image = _known(annotation, "image_id", images, where)
         number = numbers[_known(annotation, "category_id", categories, where)]
         x, y, width, height = _numbers(annotation.get("bbox"), where)
-        is_crowd = bool(annotation.get("iscrowd", 0))
+        is_crowd = _is_crowd(annotation, where)
         if width <= 0 or height <= 0 or (is_crowd and not include_crowd):
             continue
         boxes[image].append([x, y, x + width, y + height])
@@ -78,13 +77,17 @@ def read_coco(
         ImageFile(
             inside(folder, image.get("file_name"), f"{str(path)!r}"),
             as_boxes(boxes[key], classes[key]),
-            _size(image),
+            _size(image, f'"images"[{place}] of {str(path)!r}'),
         )
-        for key, image in images.items()
+        for place, (key, image) in enumerate(images.items())
     ]
     check_files(files, str(path))
     return ImageFiles(
-        files, names, class_ids=ids, max_pixels=max_pixels, max_bytes=max_bytes
+        files,
+        names,
+        class_ids=[categories[key]["id"] for key in keys],
+        max_pixels=max_pixels,
+        max_bytes=max_bytes,
     )
 
 
@@ -109,8 +112,8 @@ def _read_json(path: Path) -> dict[str, Any]:
 def _by_id(items: list[Any], key: str, path: Path) -> dict[Any, dict[str, Any]]:
     found: dict[Any, dict[str, Any]] = {}
     for place, item in enumerate(items):
-        number = item.get("id") if isinstance(item, dict) else None
-        if not isinstance(number, int | str) or number in found:
+        number = _id(item, "id")
+        if number is None or number in found:
             raise ValueError(
                 f'Expected an object with an "id" of its own in "{key}"[{place}] of '
                 f"{str(path)!r}, received {item!r:.200}."
@@ -120,8 +123,8 @@ def _by_id(items: list[Any], key: str, path: Path) -> dict[Any, dict[str, Any]]:
 
 
 def _known(annotation: Any, key: str, items: dict[Any, Any], where: str) -> Any:
-    number = annotation.get(key) if isinstance(annotation, dict) else None
-    if not isinstance(number, int | str) or number not in items:
+    number = _id(annotation, key)
+    if number is None or number not in items:
         raise ValueError(
             f'Expected "{key}" in {where} to be one that the file lists, received '
             f"{annotation!r:.200}."
@@ -129,29 +132,68 @@ def _known(annotation: Any, key: str, items: dict[Any, Any], where: str) -> Any:
     return number
 
 
-def _numbers(box: Any, where: str) -> list[float]:
-    is_box = (
-        isinstance(box, list)
-        and len(box) == 4
-        and all(
-            isinstance(x, int | float) and not isinstance(x, bool) and _is_finite(x)
-            for x in box
-        )
+def _id(item: Any, key: str) -> int | str | None:
+    """Returns an id as an integer where it says one, in whatever type; None if none."""
+    value = item.get(key) if isinstance(item, dict) else None
+    number = _number(value)
+    # "007" is a name; and an integer may be larger than a number in a box.
+    is_name = isinstance(value, str) and not (
+        number is not None and value == str(int(number))
     )
-    if not is_box:
+    if is_name or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    return None if number is None or number != int(number) else int(number)
+
+
+def _class_name(category: dict[str, Any]) -> str:
+    name = category.get("name")
+    return str(category["id"] if name is None else name)
+
+
+def _is_crowd(annotation: dict[str, Any], where: str) -> bool:
+    value = annotation.get("iscrowd")
+    flag = {"true": 1, "false": 0, "": 0}.get(str(value).lower(), value)
+    number = 0 if flag is None else _number(flag)
+    if number not in (0, 1):
+        raise ValueError(
+            f'Expected "iscrowd" in {where} to be 0 or 1, received {value!r:.200}.'
+        )
+    return bool(number)
+
+
+def _numbers(box: Any, where: str) -> list[float]:
+    numbers = list(map(_number, box)) if isinstance(box, list) else []
+    known = [number for number in numbers if number is not None]
+    if len(known) != 4 or len(numbers) != 4:
         raise ValueError(
             f'Expected "bbox" in {where} as x, y, width, height, received {box!r:.200}.'
         )
-    return [float(x) for x in box]
+    return known
 
 
-def _is_finite(x: float) -> bool:
-    # No image is as large, and an integer may not even be a float.
-    return -1e9 < x < 1e9 and math.isfinite(x)
+def _number(value: Any) -> float | None:
+    """Returns a number that may be written as a string; None if it is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    # No image is as large.
+    return number if -1e9 < number < 1e9 else None
 
 
-def _size(image: dict[str, Any]) -> tuple[int, int] | None:
-    width, height = image.get("width"), image.get("height")
-    if isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0:
-        return width, height
-    return None
+def _size(image: dict[str, Any], where: str) -> tuple[int, int] | None:
+    lengths = []
+    for side in ("width", "height"):
+        # Some programs write none, or zeros.
+        value = image.get(side)
+        length = 0 if value is None else _number(value)
+        if length is None or length < 0 or length != int(length):
+            raise ValueError(
+                f'Expected "{side}" in {where} to be a number of pixels, received '
+                f"{value!r:.200}."
+            )
+        lengths.append(int(length))
+    width, height = lengths
+    return (width, height) if width and height else None

@@ -126,6 +126,31 @@ def test_image_folder_without_images(tmp_path):
 # Files that are not as they should be
 
 
+def test_links_to_folders_are_followed(folder, tmp_path):
+    for name in ("elsewhere/e.png", "elsewhere/deep/f.png", "birds/g.png"):
+        write_image(tmp_path / name)
+    (folder / "cat" / "more").symlink_to(tmp_path / "elsewhere")
+    (folder / "bird").symlink_to(tmp_path / "birds")
+    (folder / "dog" / "around").symlink_to(folder)  # adds nothing, and has an end
+    (folder / "dog" / "again").symlink_to(folder / "dog")
+    (folder / "cat" / "gone").symlink_to(tmp_path / "nowhere")
+    dataset = read_image_folder(folder)
+    names = [str(file.path.relative_to(folder)) for file in dataset.files]
+    assert names == [
+        *("bird/g.png", "cat/a.jpg", "cat/b.png", "cat/more/e.png"),
+        *("cat/more/deep/f.png", "dog/deep/c.png"),
+    ]
+    assert [len(dataset[i]["images"].shape) for i in range(6)] == [3] * 6
+
+
+def test_names_that_are_too_long(tmp_path):
+    for read in (read_image_folder, read_pascal_voc):
+        with pytest.raises(ValueError, match="File name too long"):
+            read(tmp_path / ("x" * 300))
+    with pytest.raises(ValueError, match="leaves it|the name of an image file"):
+        read_pascal_voc(tmp_path, split="x" * 300)
+
+
 def test_exif_rotation(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -225,11 +250,77 @@ def image(**change):
         (image(file_name="a\\..\\..\\secret.png"), "leaves it"),
         (image(file_name="a\0.png"), "the name of an image file"),
         (image(file_name=None), "the name of an image file"),
+        (image(file_name="x" * 300), "the name of an image file"),
+        (image(file_name="y/" * 3000), "the name of an image file"),
+        (image(file_name="\ud800.png"), "the name of an image file"),
+        (image(id=11.5), 'an "id" of its own in "images".1.'),
+        (image(id=True), 'an "id" of its own in "images".1.'),
+        (image(id="10"), 'an "id" of its own in "images".1.'),
+        (image(width="wide"), '"width" in "images".1. of'),
+        (image(height=-30), '"height" in "images".1. of'),
+        (image(width=40.5), '"width" in "images".1. of'),
+        (annotation(iscrowd=2), '"iscrowd" in "annotations".1.'),
+        (annotation(iscrowd="perhaps"), '"iscrowd" in "annotations".1.'),
+        (annotation(iscrowd=[]), '"iscrowd" in "annotations".1.'),
+        (annotation(bbox=["1", "2", "x", "4"]), '"bbox"'),
+        (annotation(bbox=[1, 2, True, 4]), '"bbox"'),
+        (annotation(bbox={"x": 1}), '"bbox"'),
     ],
 )
 def test_bad_coco_is_named(write_coco, content, message):
     with pytest.raises(ValueError, match=message):
         read_coco(*write_coco(content))
+
+
+@pytest.mark.parametrize(
+    ("of_images", "of_annotations", "of_categories", "of_sizes"),
+    [(float, int, str, float), (str, float, float, str), (int, str, int, int)],
+)
+def test_coco_with_numbers_of_other_types(
+    write_coco, of_images, of_annotations, of_categories, of_sizes
+):
+    content = coco()
+    for one in content["images"]:
+        one["id"] = of_images(one["id"])
+        one |= {side: of_sizes(one[side]) for side in ("width", "height")}
+    for one in content["annotations"]:
+        for key in ("image_id", "category_id"):
+            one[key] = of_annotations(one[key])
+        one["bbox"] = [str(x) for x in one["bbox"]]
+    for one in content["categories"]:
+        one["id"] = of_categories(one["id"])
+    expected = read_coco(*write_coco(coco()))
+    found = read_coco(*write_coco(content))
+    assert found.class_names == expected.class_names == ("cat", "dog")
+    assert found.class_ids == (of_categories(7), of_categories(90))
+    for a, b in zip(found.files, expected.files, strict=True):
+        assert a.size == b.size == (40, 30)
+        for key in ("boxes", "classes"):
+            np.testing.assert_array_equal(
+                a.labels["bounding_boxes"][key], b.labels["bounding_boxes"][key]
+            )
+
+
+@pytest.mark.parametrize(
+    ("flag", "kept"),
+    [
+        *((0, 2), ("0", 2), (0.0, 2), (False, 2), ("false", 2), (None, 2)),
+        *((1, 1), ("1", 1), (1.0, 1), (True, 1), ("True", 1)),
+    ],
+)
+def test_coco_flags_of_crowds(write_coco, flag, kept):
+    found = read_coco(*write_coco(annotation(iscrowd=flag)))
+    assert len(found.files[0].labels["bounding_boxes"]["boxes"]) == kept
+
+
+def test_coco_ids_that_are_names(write_coco):
+    content = coco()
+    for one, name in zip(content["images"], ("007", "a", "7.5x"), strict=True):
+        one["id"] = name
+    for one in content["annotations"]:
+        one["image_id"] = "007"
+    boxes = [len(s["bounding_boxes"]["boxes"]) for s in read_coco(*write_coco(content))]
+    assert boxes == [3, 0, 0]
 
 
 def test_size_other_than_the_annotations_say(write_coco):
@@ -282,6 +373,80 @@ def test_pascal_voc_options(write_voc):
         read_pascal_voc(root, split="../../x")
 
 
+@pytest.mark.parametrize(
+    ("image_name", "file_name"),
+    [
+        *(("IMG.JPG", "IMG"), ("IMG.JPG", "IMG.jpg"), ("IMG.JPG", "IMG.JPG")),
+        *(("IMG.jpg", "IMG.PNG"), ("IMG.Jpeg", ""), ("a.b.JPG", "a.b")),
+        *(("my cat.jpg", "my cat"), ("other.JPG", "renamed.png")),
+    ],
+)
+def test_pascal_voc_finds_images_as_labelling_tools_name_them(
+    write_voc, image_name, file_name
+):
+    xml = image_name.rpartition(".")[0]
+    root = write_voc("", xml, file_name, size=("", ""), image=False)
+    path = write_image(root / "JPEGImages" / image_name, format="JPEG")
+    write_image(root / "JPEGImages" / f"._{image_name}", format="JPEG")
+    [only] = read_pascal_voc(root).files
+    assert only.path == path
+    (root / "Annotations" / f"{xml}.xml").rename(root / "Annotations" / f"{xml}.XML")
+    assert [file.path for file in read_pascal_voc(root).files] == [path]
+
+
+def test_pascal_voc_skips_hidden_files(write_voc):
+    root = write_voc("")
+    (root / "Annotations" / "._a.xml").write_bytes(b"\0\5\26\7\0\2")
+    assert len(read_pascal_voc(root)) == 1
+
+
+def test_pascal_voc_lists_of_names_with_spaces(write_voc):
+    for name in ("my cat", "my cat 1", "dog", "a  b"):
+        root = write_voc("", name, name + ".png")
+    lists = root / "ImageSets" / "Main"
+    lists.mkdir(parents=True)
+
+    def names(content):
+        (lists / "train.txt").write_bytes(content.encode())
+        return [x.path.stem for x in read_pascal_voc(root, split="train").files]
+
+    assert names("my cat\r\n\r\n  dog \r\n") == ["my cat", "dog"]
+    assert names("my cat\nmy cat 1\na  b") == ["my cat", "my cat 1", "a  b"]
+    assert names("my cat  1\nmy cat 1 -1\ndog  0") == ["my cat", "my cat 1", "dog"]
+    assert names("my cat.jpg\ndog.PNG 1") == ["my cat", "dog"]
+    with pytest.raises(ValueError, match=r"can't read .*my\.xml"):
+        names("my 1")
+    (lists / "train.txt").write_bytes(b"\xff\xff")
+    with pytest.raises(ValueError, match=r"encoding .*train\.txt"):
+        read_pascal_voc(root, split="train")
+
+
+@pytest.mark.parametrize(
+    "encoding",
+    [
+        *("GBK", "utf_8x", "hex", "idna", "punycode", "utf-7", "shift_jis", "rot13"),
+        *("undefined", "base64", "big5", "mbcs", "uu"),
+    ],
+)
+def test_pascal_voc_in_an_encoding_that_is_not_read(write_voc, encoding):
+    root = write_voc("", head=f'<?xml version="1.0" encoding="{encoding}"?>')
+    try:
+        assert len(read_pascal_voc(root)) == 1  # some have the letters of ASCII
+    except ValueError as error:
+        assert "a.xml'" in str(error)
+
+
+def test_pascal_voc_in_encodings_that_are_read(write_voc):
+    root = write_voc("")
+    path = root / "Annotations" / "a.xml"
+    text = path.read_text().replace("a.png", "\xe4.png")
+    write_image(root / "JPEGImages" / "\xe4.png")
+    for encoding in ("utf-8", "utf-16", "latin-1", "cp1252"):
+        head = f'<?xml version="1.0" encoding="{encoding}"?>'
+        path.write_bytes((head + text).encode(encoding))
+        assert read_pascal_voc(root).files[0].path.name == "\xe4.png"
+
+
 BOMB = '<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;">]>'
 REACH = '<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]>'
 
@@ -307,6 +472,10 @@ def test_doctype_is_refused_in_any_encoding(write_voc):
         ({"objects": voc_object("x", 1, 2, 3)}, "a number as <xmin>"),
         ({"objects": voc_object("nan", 1, 2, 3)}, "a number as <xmin>"),
         ({"objects": voc_object(1, 1, 2, 3, name=" ")}, "Expected a <name>"),
+        ({"objects": voc_object(1, 1, 2, 3, difficult="x")}, "as <difficult> of .* 0"),
+        ({"objects": "", "size": ("wide", 30)}, "pixels as <width>"),
+        ({"objects": "", "size": (40, -30)}, "pixels as <height>"),
+        ({"objects": "", "file_name": "x" * 300}, r"image file in .*a\.xml"),
         ({"objects": "", "file_name": "../a.png"}, "leaves it"),
         ({"objects": "", "image": False}, r"are missing: .*a\.png"),
     ],

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_cv.datasets.image_files import MAX_BYTES, MAX_PIXELS, ImageFile, ImageFiles
-from keras_cv.datasets.paths import SUFFIXES, as_folder
+from keras_cv.datasets.paths import SUFFIXES, as_folder, is_hidden
 
 
 def read_image_folder(
@@ -23,8 +23,8 @@ def read_image_folder(
     """Finds the images of a classifier: `path/class/image.jpg`.
 
     Classes and images are in the order of their names. Images may lie deeper, in
-    folders of the class. Other files are left out, and so are hidden ones and those
-    beside the folders of the classes.
+    folders of the class; links to folders are followed. Other files are left out, and
+    so are hidden ones and those beside the folders of the classes.
 
     Args:
         path: folder that holds one for each class.
@@ -40,14 +40,14 @@ def read_image_folder(
         "labels".
 
     Raises:
-        ValueError: if there are no folders or no images. A file that can't be decoded
-            raises when it is read, and is named.
+        ValueError: if there are no folders or no images, or a folder can't be read. A
+            file that can't be decoded raises when it is read, and is named.
     """
     folder = as_folder("path", path)
     found = sorted(
         entry.name
         for entry in folder.iterdir()
-        if entry.is_dir() and not entry.name.startswith(".")
+        if entry.is_dir() and not is_hidden(entry.name)
     )
     names = found if class_names is None else list(class_names)
     missing = sorted(set(names) - set(found))
@@ -62,7 +62,7 @@ def read_image_folder(
             file, {"labels": np.asarray(label, "float32" if one_hot else "int32")}
         )
         for name, label in zip(names, labels, strict=True)
-        for file in _images(folder / name)
+        for file in _images(folder / name, (folder.resolve(),))
     ]
     if not files:
         raise ValueError(
@@ -72,13 +72,30 @@ def read_image_folder(
     return ImageFiles(files, names, max_pixels=max_pixels, max_bytes=max_bytes)
 
 
-def _images(folder: Path) -> list[Path]:
-    found = []
-    for root, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [
-            Path(root, name)
-            for name in sorted(files)
-            if name.lower().endswith(SUFFIXES) and not name.startswith(".")
-        ]
+def _images(folder: Path, above: tuple[Path, ...]) -> list[Path]:
+    """Returns the images in a folder, and in those in it, links to folders too.
+
+    Args:
+        folder: where to look.
+        above: the folders it lies in; a link to one of them adds nothing.
+    """
+    here = folder.resolve()
+    if here in above:
+        return []
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        raise ValueError(
+            f"Expected a folder that can be read, received {str(folder)!r}: "
+            f"{error.strerror}."
+        ) from error
+    entries = [entry for entry in entries if not is_hidden(entry.name)]
+    folders = [entry for entry in entries if entry.is_dir()]
+    found = [
+        Path(entry.path)
+        for entry in entries
+        if entry not in folders and entry.name.lower().endswith(SUFFIXES)
+    ]
+    for entry in folders:
+        found += _images(Path(entry.path), (*above, here))
     return found

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -17,11 +18,22 @@ from keras_cv.datasets.image_files import (
     as_boxes,
     check_files,
 )
-from keras_cv.datasets.paths import SUFFIXES, as_folder, inside, read_text_file
+from keras_cv.datasets.paths import (
+    SUFFIXES,
+    as_folder,
+    inside,
+    is_hidden,
+    read_text_file,
+)
 
 _ANNOTATIONS, _IMAGES = ("Annotations", "annotations"), ("JPEGImages", "images")
 _MAX_XML_BYTES = 2**24
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
+_FLAGS = dict.fromkeys(("1", "true", "yes"), True) | dict.fromkeys(
+    ("", "0", "false", "no"), False
+)
+# Whether an image shows a class: -1, 0 for a difficult one, 1.
+_FLAG = re.compile(r"\s+-?[01]$")
 
 
 def read_pascal_voc(
@@ -38,7 +50,8 @@ def read_pascal_voc(
 
     It holds a folder "Annotations" or "annotations" with an XML file per image and a
     folder "JPEGImages" or "images"; where these are missing, all files lie in it. Files
-    are in the order of their names, and images without boxes stay. Boxes whose maximum
+    are in the order of their names, hidden ones are left out, and images without boxes
+    stay. Boxes whose maximum
     is not above their minimum, which are slips, are dropped; boxes that reach over the
     edge are clipped to the image.
 
@@ -74,9 +87,15 @@ def read_pascal_voc(
         )
     root = as_folder("folder", folder)
     annotations, images = (_first(root, names) for names in (_ANNOTATIONS, _IMAGES))
-    paths = sorted(annotations.glob("*.xml"))
+    paths = sorted(
+        path
+        for path in annotations.iterdir()
+        if path.suffix.lower() == ".xml" and not is_hidden(path.name)
+    )
     if split is not None:
-        paths = [annotations / f"{name}.xml" for name in _listed(root, split)]
+        known = {path.stem: path for path in paths}
+        names = _listed(root, split, known)
+        paths = [known.get(name, annotations / f"{name}.xml") for name in names]
     if not paths:
         raise ValueError(f"Expected XML files in {str(annotations)!r}, received none.")
     parsed = [_Annotation(path, first_pixel, include_difficult) for path in paths]
@@ -90,9 +109,10 @@ def read_pascal_voc(
                 f"Expected the classes {names[:20]} in {str(annotation.path)!r}, "
                 f"received {unknown[:20]}."
             )
+    lookup = _Images(images)
     files = [
         ImageFile(
-            annotation.image(images),
+            lookup.find(annotation),
             as_boxes(annotation.boxes, [numbers[name] for name in annotation.names]),
             annotation.size,
         )
@@ -108,7 +128,7 @@ class _Annotation:
     def __init__(self, path: Path, first_pixel: int, include_difficult: bool) -> None:
         self.path = path
         root = _parse(path)
-        self._file_name = (root.findtext("filename") or "").strip()
+        self.file_name = (root.findtext("filename") or "").strip() or f"{path.stem}.jpg"
         self.size = self._read_size(root)
         self.boxes: list[list[float]] = []
         self.names: list[str] = []
@@ -121,7 +141,7 @@ class _Annotation:
             left, top, right, bottom = (
                 self._number(item, side, place) for side in _SIDES
             )
-            is_difficult = (item.findtext("difficult") or "").strip() == "1"
+            is_difficult = self._is_difficult(item, place)
             if (
                 right <= left
                 or bottom <= top
@@ -132,15 +152,14 @@ class _Annotation:
             self.boxes.append(box)
             self.names.append(name)
 
-    def image(self, folder: Path) -> Path:
-        """Returns the path of the image: the file named, or one named as the XML is."""
-        name = self._file_name or f"{self.path.stem}.jpg"
-        path = inside(folder, name, f"{str(self.path)!r}")
-        if path.is_file():
-            return path
-        # Files are renamed, and their XML often is not told.
-        others = (folder / f"{self.path.stem}{suffix}" for suffix in SUFFIXES)
-        return next((other for other in others if other.is_file()), path)
+    def _is_difficult(self, item: Any, place: int) -> bool:
+        text = (item.findtext("difficult") or "").strip()
+        if text.lower() not in _FLAGS:
+            raise ValueError(
+                f"Expected 0 or 1 as <difficult> of object {place} of "
+                f"{str(self.path)!r}, received {text!r:.200}."
+            )
+        return _FLAGS[text.lower()]
 
     def _number(self, item: Any, side: str, place: int) -> float:
         text = item.findtext(f"bndbox/{side}")
@@ -155,16 +174,71 @@ class _Annotation:
             )
         return number
 
-    @staticmethod
-    def _read_size(root: Any) -> tuple[int, int] | None:
-        try:
-            width, height = (
-                int(root.findtext(f"size/{x}")) for x in ("width", "height")
-            )
-        except (TypeError, ValueError):
-            return None
-        # Some programs write zeros.
-        return (width, height) if width > 0 and height > 0 else None
+    def _read_size(self, root: Any) -> tuple[int, int] | None:
+        lengths = []
+        for side in ("width", "height"):
+            # Some programs write none, or zeros.
+            text = (root.findtext(f"size/{side}") or "").strip() or "0"
+            try:
+                length = float(text)
+            except ValueError:
+                length = -1
+            if not 0 <= length < 1e9 or length != int(length):
+                raise ValueError(
+                    f"Expected a number of pixels as <{side}> in the <size> of "
+                    f"{str(self.path)!r}, received {text!r:.200}."
+                )
+            lengths.append(int(length))
+        width, height = lengths
+        return (width, height) if width and height else None
+
+
+class _Images:
+    """Finds image files by what annotations call them.
+
+    Args:
+        folder: of the images.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._names: dict[Path, dict[str, str]] = {}
+
+    def find(self, annotation: _Annotation) -> Path:
+        """Returns the path of an image, of the one named if there is none.
+
+        It may have another suffix than its name says, or its name none, as some
+        programs write it. It may also be named as the XML is: files are renamed, and
+        their XML often is not told.
+        """
+        path = inside(self._folder, annotation.file_name, f"{str(annotation.path)!r}")
+        if path.is_file():
+            return path
+        for folder, stem in (
+            (path.parent, _stem(path.name)),
+            (self._folder, annotation.path.stem),
+        ):
+            name = self._names_in(folder).get(stem)
+            if name is not None:
+                return folder / name
+        return path
+
+    def _names_in(self, folder: Path) -> dict[str, str]:
+        """Returns the names of image files in a folder by those without suffix."""
+        if folder not in self._names:
+            found = sorted(os.listdir(folder)) if folder.is_dir() else []
+            self._names[folder] = {
+                _stem(name): name
+                for name in reversed(found)
+                if name.lower().endswith(SUFFIXES) and not is_hidden(name)
+            }
+        return self._names[folder]
+
+
+def _stem(name: str) -> str:
+    """Returns a name without the suffix of an image, which may be in capitals."""
+    stem, suffix = os.path.splitext(name)
+    return stem if suffix.lower() in SUFFIXES else name
 
 
 def _parse(path: Path) -> Any:
@@ -172,7 +246,11 @@ def _parse(path: Path) -> Any:
     builder = ElementTree.TreeBuilder()
     parser = expat.ParserCreate()
 
+    has_doctype = False
+
     def refuse(*arguments: Any) -> None:
+        nonlocal has_doctype
+        has_doctype = True
         raise ValueError(
             f"{str(path)!r} has a DOCTYPE, which annotations have no use for. Remove "
             "it if you trust the file."
@@ -187,6 +265,12 @@ def _parse(path: Path) -> Any:
         parser.Parse(content, True)
     except expat.ExpatError as error:
         raise ValueError(f"{str(path)!r} is no XML: {error}.") from error
+    except (LookupError, UnicodeError, TypeError) as error:
+        raise _bad_encoding(path, error) from error
+    except ValueError as error:
+        if has_doctype:
+            raise
+        raise _bad_encoding(path, error) from error
     root = builder.close()
     if root.tag != "annotation":
         raise ValueError(
@@ -195,15 +279,38 @@ def _parse(path: Path) -> Any:
     return root
 
 
+def _bad_encoding(path: Path, error: Exception) -> ValueError:
+    return ValueError(
+        f"Expected XML in an encoding that can be read in {str(path)!r}, received "
+        f"another: {error}. Save it as UTF-8."
+    )
+
+
 def _first(root: Path, names: Sequence[str]) -> Path:
     return next((root / name for name in names if (root / name).is_dir()), root)
 
 
-def _listed(root: Path, split: str) -> list[str]:
+def _listed(root: Path, split: str, known: Collection[str]) -> list[str]:
+    """Returns the names in a list of images, which lists of one class have a flag for.
+
+    Args:
+        root: of the data set.
+        split: name of the list.
+        known: names of XML files. One may end like a flag, or a name in the list like
+            an image.
+    """
     folder = root / "ImageSets" / "Main"
     path = inside(folder, f"{split}.txt", "`split`")
-    text = read_text_file(path, _MAX_XML_BYTES, "names of images").decode("utf-8-sig")
-    names = [line.split()[0] for line in text.splitlines() if line.strip()]
-    for name in names:
+    content = read_text_file(path, _MAX_XML_BYTES, "names of images")
+    try:
+        lines = content.decode("utf-8-sig").splitlines()
+    except UnicodeError as error:
+        raise _bad_encoding(path, error) from error
+    names = []
+    for name in filter(None, map(str.strip, lines)):
+        without_flag = _FLAG.sub("", name)
+        choices = (name, without_flag, _stem(name), _stem(without_flag))
+        name = next((choice for choice in choices if choice in known), without_flag)
         inside(root, name, f"{str(path)!r}")
+        names.append(name)
     return names

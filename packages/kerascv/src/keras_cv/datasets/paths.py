@@ -12,6 +12,9 @@ SUFFIXES = (
     *(".ppm", ".pgm", ".pbm"),
 )
 
+# Of most file systems, in bytes.
+_LONGEST_NAME, _LONGEST_PATH = 255, 4096
+
 
 def as_folder(name: str, path: str | os.PathLike[str]) -> Path:
     """Returns the path of a folder.
@@ -20,12 +23,16 @@ def as_folder(name: str, path: str | os.PathLike[str]) -> Path:
         ValueError: if there is none.
     """
     folder = Path(path)
-    if not folder.is_dir():
-        raise ValueError(
-            f"Expected `{name}` to be a folder, received {str(folder)!r}, which "
-            f"{'is a file' if folder.exists() else 'does not exist'}."
-        )
-    return folder
+    try:
+        if folder.is_dir():
+            return folder
+        found = "is a file" if folder.exists() else "does not exist"
+    except OSError as error:  # such as of a name that is too long
+        found = f"can't be read: {error.strerror}"
+    raise ValueError(
+        f"Expected `{name}` to be a folder, received {str(folder)!r:.300}, which "
+        f"{found}."
+    )
 
 
 def inside(folder: Path, name: Any, source: str) -> Path:
@@ -39,9 +46,9 @@ def inside(folder: Path, name: Any, source: str) -> Path:
         source: where the name is from, for the error.
 
     Raises:
-        ValueError: if it is no name, or that of a file elsewhere.
+        ValueError: if it is no name that a file can have, or that of a file elsewhere.
     """
-    if not isinstance(name, str) or not name.strip() or "\0" in name:
+    if not isinstance(name, str) or not name.strip() or not _can_be(folder / name):
         raise ValueError(
             f"Expected the name of an image file in {source}, received {name!r:.200}."
         )
@@ -52,6 +59,22 @@ def inside(folder: Path, name: Any, source: str) -> Path:
                 f"{name!r:.200}, which leaves it. Write its path from there."
             )
     return folder / name
+
+
+def _can_be(path: Path) -> bool:
+    """Whether a file system takes the name."""
+    try:
+        encoded = os.fsencode(path)
+    except UnicodeError:
+        return False
+    parts = [os.fsencode(part) for part in path.parts]
+    is_long = len(encoded) >= _LONGEST_PATH or max(map(len, parts)) > _LONGEST_NAME
+    return not is_long and b"\0" not in encoded
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file is hidden, as those are that macOS puts beside others."""
+    return name.startswith(".")
 
 
 def read_text_file(path: Path, max_bytes: int, what: str) -> bytes:

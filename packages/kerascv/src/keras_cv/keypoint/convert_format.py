@@ -32,9 +32,9 @@ def convert_format(
         source: their format: "xy", in pixels, or "rel_xy", as fractions of the image's
             width and height. Capitals do not matter.
         target: the format to return.
-        images: `(H, W, C)` or `(B, H, W, C)`, a ragged tensor or a list of images of
-            different sizes. Only their size is used; not needed if the formats are
-            the same.
+        images: `(H, W, C)` for keypoints `(N, 2 + n)`, else `(B, H, W, C)`, a ragged
+            tensor or a list of images of different sizes. Only their size is used; not
+            needed if the formats are the same.
         dtype: of the numbers returned; None for that of `keypoints`, where integers
             become float32. They are computed in float32 or float64.
         image_shape: instead of images: `(height, width, channels)`, of numbers or
@@ -64,7 +64,9 @@ def convert_format(
         return _convert_ragged(keypoints, source, target, images, dtype, image_shape)
     if isinstance(keypoints, list | tuple):
         keypoints = operations.NUMPY.convert_to_tensor(keypoints)
-    check_shapes(keypoints, images)
+    check_shapes(keypoints)
+    if images is not None and is_batched(images) != (len(keypoints.shape) > 2):
+        raise _bad_batch(keypoints, images)
     ops = operations.of(keypoints, *(size or ()))
     points = operations.as_float(keypoints, ops)
     if dtype is None:
@@ -79,13 +81,8 @@ def convert_format(
     return ops.cast(points, dtype)
 
 
-def check_shapes(keypoints: Any, images: Any) -> None:
-    """Raises ValueError unless keypoints are such, and fit to images if there are any.
-
-    Args:
-        keypoints: dense.
-        images: of them, or None.
-    """
+def check_shapes(keypoints: Any) -> None:
+    """Raises ValueError unless keypoints, which are dense, are such."""
     axes = len(keypoints.shape)
     width = keypoints.shape[-1] if axes else None
     if axes not in (2, 3, 4) or (width is not None and width < 2):
@@ -93,13 +90,25 @@ def check_shapes(keypoints: Any, images: Any) -> None:
             "Expected keypoints as (N, 2 + n), (B, N, 2 + n) or (B, G, N, 2 + n), "
             f"received the shape {tuple(keypoints.shape)}."
         )
-    # Three axes are groups of one image, or a batch.
-    if images is not None and axes != 3 and is_batched(images) != (axes == 4):
-        raise ValueError(
-            "Expected keypoints with an axis of the batch for images that have one, "
-            f"received the shapes {tuple(keypoints.shape)} and "
-            f"{getattr(images, 'shape', 'of a list')}."
-        )
+
+
+def check_groups(keypoints: Any, images: Any) -> None:
+    """Raises ValueError unless keypoints are of a batch, or in groups, as images are.
+
+    Three axes are groups of one image, or a batch.
+    """
+    axes = len(keypoints.shape)
+    if axes != 3 and is_batched(images) != (axes == 4):
+        raise _bad_batch(keypoints, images)
+
+
+def _bad_batch(keypoints: Any, images: Any) -> ValueError:
+    return ValueError(
+        "Expected keypoints with an axis of the batch for images that have one, and "
+        f"without for one image; received the shapes {tuple(keypoints.shape)} and "
+        f"{getattr(images, 'shape', 'of a list')}. Of one image, pass `images[None]`, "
+        "or `image_shape`."
+    )
 
 
 def _convert_ragged(keypoints: Any, *arguments: Any) -> Any:

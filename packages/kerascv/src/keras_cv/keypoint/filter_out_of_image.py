@@ -8,7 +8,7 @@ from domain_core.arrays import operations
 from domain_core.arrays.host_call import is_ragged_tensor
 from keras_cv.bounding_box import rows
 from keras_cv.image_size import as_scale, read_size
-from keras_cv.keypoint.convert_format import PADDING, check_shapes
+from keras_cv.keypoint.convert_format import PADDING, check_groups, check_shapes
 
 
 def filter_out_of_image(
@@ -16,7 +16,7 @@ def filter_out_of_image(
 ) -> Any:
     """Drops the keypoints outside the image, and padding.
 
-    The border belongs to the image: `0 <= x <= width` and `0 <= y <= height`.
+    Inside are `0 <= x < width` and `0 <= y < height`.
 
     Args:
         keypoints: `(N, 2 + n)` in pixels, `(B, N, 2 + n)` or in groups
@@ -42,13 +42,14 @@ def filter_out_of_image(
         keypoints = operations.NUMPY.convert_to_tensor(keypoints)
     if is_ragged_tensor(keypoints):
         keypoints = keypoints.to_tensor(default_value=PADDING)
-    check_shapes(keypoints, image)
+    check_shapes(keypoints)
+    check_groups(keypoints, image)
     size = read_size(image, None)
     assert size is not None
     ops = operations.of(keypoints, *size)
     place = operations.as_float(keypoints, ops)[..., :2]
     scale = ops.cast(as_scale(size, len(place.shape), ops), place.dtype)
-    kept = ops.all(ops.logical_and(place >= 0.0, place <= scale), axis=-1)
+    kept = ops.all(ops.logical_and(place >= 0.0, place < scale), axis=-1)
     if not output_dense:
         return rows.select(keypoints, kept)
     padding = ops.cast(PADDING, keypoints.dtype)

@@ -20,7 +20,7 @@ class TestConvertFormat:
     def test_there_and_back(self, axes):
         batch = (1,) * (axes - 2)
         points, relative = (x.reshape(*batch, 4, 4) for x in (POINTS, RELATIVE))
-        image = IMAGE[None] if axes == 4 else IMAGE
+        image = IMAGE[None] if axes > 2 else IMAGE
         found = convert_format(points, "XY", "rel_xy", images=image)
         np.testing.assert_allclose(found, relative, rtol=1e-6)
         back = convert_format(found, "rel_xy", "xy", images=image)
@@ -77,6 +77,8 @@ class TestConvertFormat:
             ({"source": "xyxy"}, "one of xy, rel_xy.*'xyxy'"),
             ({"images": None}, "Expected `images` to convert from 'xy' to 'rel_xy'"),
             ({"images": IMAGE[None]}, "axis of the batch"),
+            ({"keypoints": POINTS[None]}, "without for one image"),
+            ({"keypoints": POINTS[None, None]}, "without for one image"),
             ({"keypoints": np.zeros(4)}, r"keypoints as \(N, 2"),
             ({"keypoints": np.zeros((3, 1))}, r"keypoints as \(N, 2"),
             ({"image_shape": (4, 4, 3)}, "received both"),
@@ -96,16 +98,22 @@ class TestConvertFormat:
 class TestFilterOutOfImage:
     def test_one_image(self):
         found = filter_out_of_image(POINTS, IMAGE)
-        np.testing.assert_array_equal(found, POINTS[:2])
+        np.testing.assert_array_equal(found, POINTS[:1])
+
+    def test_the_far_edges_lie_outside(self):
+        """They are not pixels; an image of 40 x 50 ends at 39.99 and 49.99."""
+        edges = [[0, 0], [49.9, 39.9], [50, 0], [0, 40], [50, 40], [-0.1, 3], [3, -0.1]]
+        found = filter_out_of_image(np.array(edges), IMAGE)
+        assert found.tolist() == edges[:2]
 
     def test_batch_and_groups(self):
         points = np.stack([POINTS, POINTS[::-1]])
         found = filter_out_of_image(points, [IMAGE, IMAGE[:20]])
-        assert [x[:, 2].tolist() for x in found] == [[3, 1], [3]]
+        assert [x[:, 2].tolist() for x in found] == [[3], []]
         found = filter_out_of_image(points[:, None], [IMAGE, IMAGE[:20]])
         assert [[x[:, 2].tolist() for x in groups] for groups in found] == [
-            [[3, 1]],
             [[3]],
+            [[]],
         ]
 
     def test_tensorflow_gives_ragged_tensors_in_tf_data(self):
@@ -113,7 +121,7 @@ class TestFilterOutOfImage:
         dataset = tf.data.Dataset.from_tensors((np.stack([POINTS] * 2), IMAGE))
         (found,) = dataset.map(filter_out_of_image)
         assert isinstance(found, tf.RaggedTensor)
-        assert found.to_list() == [POINTS[:2].tolist()] * 2
+        assert found.to_list() == [POINTS[:1].tolist()] * 2
 
     @pytest.mark.backends
     def test_dense_is_compiled_on_the_backend(self):
@@ -121,7 +129,8 @@ class TestFilterOutOfImage:
             return filter_out_of_image(points, image, output_dense=True)
 
         found = keras.ops.convert_to_numpy(compiled(keep)(*tensors(POINTS, IMAGE)))
-        np.testing.assert_array_equal(found[:3], POINTS[:3])
+        np.testing.assert_array_equal(found[[0, 2]], POINTS[[0, 2]])
+        assert found[1].tolist() == [-1, -1, 1, 1]
         assert found[3].tolist() == [-1, -1, 2, 1]
 
     def test_bad_input(self):

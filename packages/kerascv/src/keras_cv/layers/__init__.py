@@ -65,6 +65,9 @@ from keras_cv.layers.preprocessing.color_augmentation import (
 from keras_cv.layers.preprocessing.geometric_augmentation import (
     GeometricAugmentation as GeometricAugmentation,
 )
+from keras_cv.layers.preprocessing.vectorized_base_image_augmentation_layer import (
+    VectorizedBaseImageAugmentationLayer as VectorizedBaseImageAugmentationLayer,
+)
 from keras_cv.layers.spatial_pyramid_pooling import (
     SpatialPyramidPooling as SpatialPyramidPooling,
 )

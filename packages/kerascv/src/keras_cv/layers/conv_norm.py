@@ -59,6 +59,7 @@ def make_conv(
         padding="same" if padding == "same" or size == 1 else "valid",
         dilation_rate=dilation,
         use_bias=use_bias,
+        data_format="channels_last",
         kernel_initializer=initializer(layer.kernel_initializer),
         dtype=layer.dtype_policy,
         name=name,

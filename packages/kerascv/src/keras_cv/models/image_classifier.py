@@ -67,7 +67,11 @@ class ImageClassifier(Classifier):
         # layers
         require_outputs("ImageClassifier", backbone, "features")
         _check_arguments(num_classes, pooling)
-        pool = _POOLINGS[pooling](dtype=backbone.dtype_policy, name=f"{pooling}_pool")
+        pool = _POOLINGS[pooling](
+            data_format="channels_last",
+            dtype=backbone.dtype_policy,
+            name=f"{pooling}_pool",
+        )
         predictions = make_logits(backbone, num_classes, activation, name="predictions")
         # functional model
         features = backbone(backbone.input)

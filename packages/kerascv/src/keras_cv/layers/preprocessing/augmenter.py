@@ -59,11 +59,17 @@ class Augmenter(LayerContainer):
     def without_chance(self, batch: Batch) -> Batch:
         for layer in self.layers:
             layer.check(batch)
+            batch = layer.prepared(batch)
             if layer.is_random:
                 batch = layer.without_chance(batch)
             else:
                 batch = layer.augment(batch, {})
+            batch = layer.finished(batch)
         return batch
+
+    def _can_fuse(self, layer: BaseImageAugmentationLayer) -> bool:
+        is_plain = isinstance(layer, GeometricAugmentation)
+        return self.fuse and is_plain and layer.image_dtype is None
 
     def _apply(
         self, batch: Batch, parameters: Parameters | None, index: Any
@@ -74,14 +80,16 @@ class Augmenter(LayerContainer):
         ops = batch.engine.ops
         for number, layer in enumerate(self.layers):
             key = str(number)
-            if not (self.fuse and isinstance(layer, GeometricAugmentation)):
+            if not self._can_fuse(layer):
                 if pending is not None:
                     batch, pending = pending.done(batch), None
                 layer.check(batch)
+                batch = layer.prepared(batch)
                 if parameters is None:
                     batch, used[key] = layer.sample_and_augment(batch, index)
                 else:
                     batch = layer.augment(batch, parameters[key])
+                batch = layer.finished(batch)
                 continue
             # Layers look at sizes only, which are known ahead of the images.
             ahead = batch if pending is None else pending.ahead(batch)

@@ -99,7 +99,7 @@ class ValueAugmentation(ColorAugmentation):
         return None
 
     def output_dtype(self, dtype: str) -> str:
-        return self.result_dtype or dtype
+        return self.result_dtype or super().output_dtype(dtype)
 
 
 def by_channel(parameters: Parameters, ops: Operations) -> Parameters:

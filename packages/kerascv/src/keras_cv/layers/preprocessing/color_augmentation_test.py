@@ -8,6 +8,7 @@ from PIL import Image, ImageOps
 from keras_cv.core import ConstantFactorSampler as Constant
 from keras_cv.layers import preprocessing as P
 from keras_cv.layers.preprocessing.cases_test import CASES, sample
+from keras_cv.layers.preprocessing.matrix_test import make
 
 NOISE = np.random.default_rng(0).integers(20, 200, (4, 32, 40, 3)).astype("uint8")
 RANGED = [name for name in CASES if "value_range" in CASES[name].make().get_config()]
@@ -266,3 +267,22 @@ def test_channels_are_checked(layer):
 def test_arguments_are_checked(make, name):
     with pytest.raises(ValueError, match=f"`{name}`"):
         make()
+
+
+def test_posterized_floats_lose_bits_as_integers_do():
+    """As upstream, which cuts off what is behind the point."""
+    bits = P.Posterization((0, 255), 4)
+    values = np.array([175.7, 175.0, 176.0, 15.99, 255.0], "float32").reshape(5, 1, 1)
+    assert bits(values).ravel().tolist() == [160, 160, 176, 0, 240]
+    # Levels that were divided by 255 are still what they were.
+    levels = np.arange(256, dtype="uint8").reshape(16, 16, 1)
+    found = P.Posterization((0, 1), 4)(levels.astype("float32") / 255)
+    np.testing.assert_allclose(found * 255, bits(levels), atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["RandomHue", "RandomJpegQuality", "Grayscale"])
+def test_channels_that_come_first_are_told_apart(name):
+    with pytest.raises(ValueError, match=r"come first: `np.moveaxis\(image, -3, -1\)`"):
+        make(name)(np.zeros((2, 3, 32, 40), "uint8"))
+    with pytest.raises(ValueError, match=r"\(32, 40, 2\)\.$"):
+        make(name)(np.zeros((2, 32, 40, 2), "uint8"))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from domain_core.arguments import check_choices
+from domain_core.images.image_inputs import channels_first_advice
 from domain_core.serialization import serializable
 from keras_cv.augmentation.batch import Batch
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import (
@@ -63,4 +64,5 @@ def check_colors(batch: Batch, name: str) -> None:
         raise ValueError(
             f"{name} expects images of three channels, red, green and blue; received "
             f"images of shape {tuple(batch.images[0].shape)}."
+            f"{channels_first_advice(tuple(batch.images[0].shape))}"
         )

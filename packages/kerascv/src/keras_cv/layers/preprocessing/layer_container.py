@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Self
 
-from domain_core.serialization import revive
+from domain_core.serialization import from_json, revive, to_json
 from keras_cv.augmentation.batch import Batch
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import (
     BaseImageAugmentationLayer,
@@ -38,6 +38,11 @@ class LayerContainer(BaseImageAugmentationLayer):
         self.layers = as_layers("layers", layers)
         self.makes_sizes_differ = any(layer.makes_sizes_differ for layer in self.layers)
         self.mixes_samples = any(layer.mixes_samples for layer in self.layers)
+        self.needs_host = any(layer.needs_host for layer in self.layers)
+
+    @property
+    def casts_to_float(self) -> bool:
+        return any(layer.casts_to_float for layer in self.layers)
 
     def check(self, batch: Batch) -> None:
         for layer in self.layers:
@@ -55,7 +60,12 @@ class LayerContainer(BaseImageAugmentationLayer):
 
     def output_dtype(self, dtype: str) -> str:
         for layer in self.layers:
-            dtype = layer.output_dtype(dtype)
+            dtype = layer.dtype_of_images(dtype)
+        return dtype
+
+    def dtype_of_labels(self, dtype: str) -> str:
+        for layer in self.layers:
+            dtype = layer.dtype_of_labels(dtype)
         return dtype
 
     def output_boxes(self, count: int | None) -> int | None:
@@ -76,9 +86,21 @@ class LayerContainer(BaseImageAugmentationLayer):
         }
 
     def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        # Keras keeps lists of layers in a list of its own.
-        return config | {"layers": list(self.layers)} if "layers" in config else config
+        return self._with_layers(super().get_config(), list(map(_as_json, self.layers)))
+
+    def __reduce__(self) -> Any:
+        revived, (cls, config, stream) = super().__reduce__()
+        # They know how often they were called.
+        return revived, (cls, self._with_layers(config, list(self.layers)), stream)
+
+    def _with_layers(self, config: dict[str, Any], layers: list[Any]) -> dict[str, Any]:
+        """Returns a config with layers under the name of the argument."""
+        held = {
+            "layer": next(iter(layers), None),
+            "layers": layers,
+            "augmenters": layers,
+        }
+        return config | {name: held[name] for name in held.keys() & config.keys()}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
@@ -106,4 +128,12 @@ def revived(value: Any) -> Any:
     """Turns layers that Keras serialized, in lists too, back into layers."""
     if isinstance(value, list | tuple):
         return [revived(item) for item in value]
-    return revive({"": value})[""]
+    return from_json(revive({"": value}))[""]
+
+
+def _as_json(layer: BaseImageAugmentationLayer) -> Any:
+    """Returns a layer in a form that is JSON; itself where its class has no name."""
+    try:
+        return to_json(layer)
+    except ValueError:
+        return layer

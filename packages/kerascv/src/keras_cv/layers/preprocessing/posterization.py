@@ -49,5 +49,6 @@ def posterize(
 ) -> Any:
     """Rounds down to multiples of a step, in levels of 0 to 255."""
     low, high = value_range
-    level = ops.round((values - low) * (255.0 / (high - low)))
+    # A level that was divided by 255 may come back a little below itself.
+    level = (values - low) * (255.0 / (high - low)) + 1e-3
     return ops.floor(level / step) * step * ((high - low) / 255.0) + low

@@ -68,4 +68,4 @@ class RandomApply(LayerContainer):
     def check(self, batch: Batch) -> None:
         super().check(batch)
         check_counts(self.layers, batch)
-        check_dtypes(self.layers, batch)
+        check_dtypes(self.layers, self.prepared(batch))

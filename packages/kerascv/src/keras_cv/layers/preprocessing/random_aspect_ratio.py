@@ -23,7 +23,8 @@ from keras_cv.layers.preprocessing.geometric_augmentation import GeometricAugmen
 class RandomAspectRatio(GeometricAugmentation):
     """Multiplies the widths of images by a factor, and divides their heights by it.
 
-    Images come out of different sizes: as a list, in `tf.data` as a ragged tensor.
+    Images come out of different sizes: as a list, those of TensorFlow as a ragged
+    tensor.
 
     Args:
         factor: a pair above 0, or a `FactorSampler`.
@@ -38,6 +39,7 @@ class RandomAspectRatio(GeometricAugmentation):
     """
 
     makes_sizes_differ = True
+    needs_host = True
 
     def __init__(
         self,
@@ -57,8 +59,8 @@ class RandomAspectRatio(GeometricAugmentation):
             raise ValueError(
                 "RandomAspectRatio makes images of different sizes, which have no "
                 "place in one tensor: not in a model, nor in a pure TensorFlow graph. "
-                "Apply it to NumPy arrays, in a data loader or in `tf.data` without "
-                "graph=True."
+                "Apply it ahead of them: directly, in a data loader, or in `tf.data` "
+                "without graph=True."
             )
 
     def sample(self, draws: Draws, batch: Batch) -> Parameters:

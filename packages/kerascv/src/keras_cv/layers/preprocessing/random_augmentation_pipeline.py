@@ -86,4 +86,4 @@ class RandomAugmentationPipeline(LayerContainer):
     def check(self, batch: Batch) -> None:
         super().check(batch)
         check_counts(self.layers, batch)
-        check_dtypes(self.layers, batch)
+        check_dtypes(self.layers, self.prepared(batch))

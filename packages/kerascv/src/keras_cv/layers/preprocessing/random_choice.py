@@ -65,7 +65,7 @@ class RandomChoice(LayerContainer):
         if not self.batchwise:
             return apply_once(batch, self.layers, choice, drawn)
         branches = [
-            functools.partial(layer.augment, batch, parameters)
+            functools.partial(_apply, layer, batch, parameters)
             for layer, parameters in zip(self.layers, drawn, strict=True)
         ]
         return batch.engine.branch(choice[0], branches, batch)
@@ -74,7 +74,16 @@ class RandomChoice(LayerContainer):
         super().check(batch)
         check_counts(self.layers, batch)
         if not self.batchwise:
-            check_dtypes(self.layers, batch)
+            check_dtypes(self.layers, self.prepared(batch))
 
     def output_shape(self, shape: Any) -> Any:
         return self.layers[0].output_shape(shape)
+
+    def output_dtype(self, dtype: str) -> str:
+        return self.layers[0].dtype_of_images(dtype)
+
+
+def _apply(
+    layer: BaseImageAugmentationLayer, batch: Batch, parameters: Parameters
+) -> Batch:
+    return layer.finished(layer.augment(layer.prepared(batch), parameters))

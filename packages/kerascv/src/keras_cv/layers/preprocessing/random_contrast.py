@@ -11,7 +11,12 @@ from domain_core.serialization import serializable
 from keras_cv.augmentation.batch import Batch
 from keras_cv.augmentation.random_draws import Draws
 from keras_cv.augmentation.statistics import Statistics
-from keras_cv.core.factor_sampler import Factor, FactorSampler, as_factor
+from keras_cv.core.factor_sampler import (
+    Factor,
+    FactorSampler,
+    as_factor,
+    as_written,
+)
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import Parameters
 from keras_cv.layers.preprocessing.color_augmentation import ValueAugmentation
 
@@ -61,6 +66,7 @@ class RandomContrast(ValueAugmentation):
 
 def as_contrast_factor(name: str, factor: Factor) -> FactorSampler:
     """Returns the distribution of what is added to 1, -1 or more."""
+    written = factor
     if isinstance(factor, numbers.Real) and not isinstance(factor, bool):
         factor = (float(factor), float(factor))
     if (
@@ -76,4 +82,6 @@ def as_contrast_factor(name: str, factor: Factor) -> FactorSampler:
                     f"to lower and to raise at most); received {factor!r}."
                 )
             factor = (-min(float(low), 1.0), float(high))
+            sampler = as_factor(name, factor, -1.0, _LARGEST)
+            return as_written(sampler, written)
     return as_factor(name, factor, -1.0, _LARGEST)

@@ -63,6 +63,17 @@ def test_zoom_keeps_the_aspect_ratio_unless_told():
     assert (drawn["height"] != drawn["width"]).all()
 
 
+def test_zoom_takes_pairs_in_either_order():
+    """ "20 to 30 % in" is (-0.2, -0.3) in Keras' and KerasCV's documentation."""
+    images = sample()["images"]
+    first, second = (
+        RandomZoom(pair, pair, seed=1)(images, return_parameters=True)
+        for pair in ((-0.2, -0.3), (-0.3, -0.2))
+    )
+    np.testing.assert_array_equal(first[0], second[0])
+    assert ((first[1]["height"] >= -0.3) & (first[1]["height"] < -0.2)).all()
+
+
 def test_zoom_into_nothing_stays_finite():
     images = sample("float32")["images"]
     assert np.isfinite(RandomZoom(Constant(-1.0))(images)).all()
@@ -144,7 +155,7 @@ def test_any_number_of_channels(channels):
     [
         (lambda: RandomTranslation(1.5, 0.1), "height_factor"),
         (lambda: RandomZoom((-1.5, 0.1)), "height_factor"),
-        (lambda: RandomZoom(0.1, (0.4, 0.1)), "width_factor"),
+        (lambda: RandomZoom(0.1, (0.4, -1.1)), "width_factor"),
         (lambda: RandomPerspective(1.5), "factor"),
         (lambda: RandomPerspective(scale=2), "scale"),
         (lambda: RandomAspectRatio(1.5), "factor"),

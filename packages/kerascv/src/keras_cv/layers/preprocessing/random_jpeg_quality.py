@@ -6,6 +6,7 @@ import numbers
 from collections.abc import Sequence
 from typing import Any
 
+from domain_core.images.image_inputs import channels_first_advice
 from domain_core.serialization import serializable
 from keras_cv.augmentation.batch import Batch
 from keras_cv.augmentation.random_draws import Draws
@@ -18,8 +19,8 @@ from keras_cv.layers.preprocessing.color_augmentation import ColorAugmentation
 class RandomJpegQuality(ColorAugmentation):
     """Compresses images as JPEG of a random quality, and decompresses them.
 
-    That happens on the host: on NumPy arrays, in loaders and in `tf.data`, also in its
-    graph; not on tensors of the backend, nor inside a model.
+    That happens on the host, and in the graph of `tf.data`: not inside a model, nor in
+    other functions that are compiled.
 
     Args:
         factor: the quality: a pair in [0, 100], 100 for the best, or a `FactorSampler`;
@@ -31,8 +32,10 @@ class RandomJpegQuality(ColorAugmentation):
 
     Raises:
         ValueError: if an argument is out of range, images have neither one channel nor
-            three, or are tensors of the backend.
+            three, or are part of a compiled function.
     """
+
+    needs_host = True
 
     def __init__(
         self,
@@ -64,4 +67,5 @@ class RandomJpegQuality(ColorAugmentation):
             raise ValueError(
                 "RandomJpegQuality expects images of one channel or three, received "
                 f"images of shape {tuple(batch.images[0].shape)}."
+                f"{channels_first_advice(tuple(batch.images[0].shape))}"
             )

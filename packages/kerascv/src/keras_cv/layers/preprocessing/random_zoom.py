@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from domain_core.arguments import is_finite
 from domain_core.arrays.operations import Operations
 from domain_core.serialization import serializable
 from keras_cv.augmentation.batch import Batch
@@ -27,7 +28,8 @@ class RandomZoom(FillingAugmentation):
 
     Args:
         height_factor: out if positive, in if negative: `f` for [-f, f], a pair of -1 or
-            more, or a `FactorSampler`. No less than a hundredth is seen.
+            more in either order, or a `FactorSampler`. No less than a hundredth is
+            seen.
         width_factor: likewise of the width, drawn by itself; None keeps the aspect
             ratio.
         fill_mode: see `FillingAugmentation`.
@@ -56,11 +58,13 @@ class RandomZoom(FillingAugmentation):
             fill_mode, interpolation, fill_value, bounding_box_format, seed, **kwargs
         )
         limits = (-1.0, math.inf)
-        self.height_factor = as_signed_factor("height_factor", height_factor, *limits)
+        self.height_factor = as_signed_factor(
+            "height_factor", _in_order(height_factor), *limits
+        )
         self.width_factor = (
             None
             if width_factor is None
-            else as_signed_factor("width_factor", width_factor, *limits)
+            else as_signed_factor("width_factor", _in_order(width_factor), *limits)
         )
 
     def sample(self, draws: Draws, batch: Batch) -> Parameters:
@@ -77,3 +81,9 @@ class RandomZoom(FillingAugmentation):
         )
         matrix = about(scaling(x, y, ops), sizes[:, 1] / 2, sizes[:, 0] / 2, ops)
         return self.filled(matrix, is_axis_aligned=True)
+
+
+def _in_order(factor: Any) -> Any:
+    """Returns a pair with the smaller number first: "20 to 30 % in" is (-0.2, -0.3)."""
+    is_pair = isinstance(factor, list | tuple) and len(factor) == 2
+    return sorted(factor) if is_pair and all(map(is_finite, factor)) else factor

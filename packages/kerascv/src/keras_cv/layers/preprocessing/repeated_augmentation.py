@@ -70,8 +70,9 @@ class RepeatedAugmentation(LayerContainer):
     def sample_and_augment(self, batch: Batch, index: Any) -> tuple[Batch, Parameters]:
         results, parameters = [], {}
         for number, layer in enumerate(self.layers):
-            result, parameters[str(number)] = layer.sample_and_augment(batch, index)
-            results.append(result)
+            ready = layer.prepared(batch)
+            result, parameters[str(number)] = layer.sample_and_augment(ready, index)
+            results.append(layer.finished(result))
         if self.shuffle:
             draws = self.draws(batch, index)
             keys = draws.uniform(len(self.layers))
@@ -83,7 +84,9 @@ class RepeatedAugmentation(LayerContainer):
 
     def augment(self, batch: Batch, parameters: Parameters) -> Batch:
         results = [
-            layer.augment(batch, parameters[str(number)])
+            layer.finished(
+                layer.augment(layer.prepared(batch), parameters[str(number)])
+            )
             for number, layer in enumerate(self.layers)
         ]
         return self._together(results, parameters)
@@ -97,9 +100,9 @@ class RepeatedAugmentation(LayerContainer):
             batch = batch.take(parameters["order"])
         return batch
 
+    def output_dtype(self, dtype: str) -> str:
+        return self.layers[0].dtype_of_images(dtype)
+
     def output_shape(self, shape: Shape) -> Shape:
         batch, *rest = self.layers[0].output_shape(shape)
         return (None if batch is None else batch * len(self.layers), *rest)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "augmenters": list(self.layers)}
