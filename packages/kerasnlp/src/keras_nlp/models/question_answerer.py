@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -12,7 +12,7 @@ import numpy as np
 from domain_core import register_task
 from domain_core.arrays.host_call import to_host
 from domain_core.backbone_outputs import gives, require_outputs
-from domain_core.classifier import make_logits
+from domain_core.classifier import check_labels, make_logits
 from domain_core.task import Task
 from domain_core.text.text_inputs import as_texts
 from keras_nlp.models.question_answerer_preprocessor import QuestionAnswererPreprocessor
@@ -102,6 +102,22 @@ class QuestionAnswerer(Task):
                 for end in ("start", "end")
             }
         super().compile(optimizer=optimizer, loss=loss, **kwargs)
+
+    def check_targets(self, y: Any) -> None:
+        """Raises ValueError for answers that are no columns of a row."""
+        if not isinstance(y, Mapping):
+            return
+        length = getattr(self.preprocessor, "sequence_length", np.inf)
+        for end, columns in y.items():
+            check_labels(
+                columns,
+                length,
+                loss=self.loss.get(end)
+                if isinstance(self.loss, Mapping)
+                else self.loss,
+                name=f"columns of y[{end!r}]",
+                advice="Pass columns of tokens, 0 where there is no answer.",
+            )
 
     def answer(
         self,

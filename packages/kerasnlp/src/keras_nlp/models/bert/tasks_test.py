@@ -100,6 +100,17 @@ class TestBertMaskedLM(MaskedLMContract):
         assert not [p for p in paths if "embedding" in p]
         assert "mlm_head.output_bias" in paths
 
+    def test_labels_that_are_no_ids(self):
+        task = BertMaskedLM(make_backbone())
+        x = {**self.make().preprocessor(TEXTS)[0]}
+        for wrong in (np.nan, -1, len(VOCABULARY), 0.5):
+            with pytest.raises(ValueError, match=rf"received {wrong}.* at position 1"):
+                y = np.zeros((len(TEXTS), 3))
+                y[1, 2] = wrong
+                task.fit(x, y, verbose=0)
+        with pytest.raises(ValueError, match="one-hot"):
+            task.fit(x, np.zeros((len(TEXTS), 3, len(VOCABULARY))), verbose=0)
+
     @pytest.mark.backends
     def test_it_learns(self):
         task = self.make()
@@ -185,6 +196,16 @@ class TestBertQuestionAnswerer(TaskContract):
         assert task.answer(b"who ?", data[0]) == expected[0]
         with pytest.raises(ValueError, match="`context` to be UTF-8"):
             task.answer("who ?", "été".encode("latin-1"))
+
+    def test_answers_that_are_no_columns(self, task):
+        x, y = self.samples()
+        bare = BertQuestionAnswerer(task.backbone)
+        inputs, columns = task.preprocessor(x, y)
+        bare.evaluate(inputs, columns, verbose=0)
+        for wrong in (np.nan, -1, 1.5):
+            start = np.array([1, wrong, 1])
+            with pytest.raises(ValueError, match=rf"y\['start'\] in .*{wrong}"):
+                bare.evaluate(inputs, {**columns, "start": start}, verbose=0)
 
     def test_lengths_of_answers(self, task):
         for limit in (1, 3):
