@@ -311,6 +311,8 @@ class PipelineModel(FaultSafeModel):
         finally:
             for dataset in opened:
                 dataset.close()
+            # Keras leaves it behind if validation raises, and would use it again.
+            self.__dict__.pop("_eval_epoch_iterator", None)
 
 
 def _split(
