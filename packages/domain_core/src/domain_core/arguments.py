@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import numbers
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, TypeGuard
+
+import keras
 
 
 def is_positive_int(value: Any) -> bool:
@@ -99,6 +101,50 @@ def check_choices(**arguments: tuple[Any, Collection[Any]]) -> None:
                 f"Expected `{name}` to be one of {sorted(choices, key=str)}, received "
                 f"{value!r:.200}."
             )
+
+
+def as_dtype_name(dtype: Any) -> str:
+    """Returns the name of a dtype: of a string, a NumPy type, or a policy of Keras.
+
+    A policy may be the dict that Keras makes of it, as configs hold it.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    if isinstance(dtype, Mapping):
+        config = dtype.get("config")
+        dtype = config.get("name") if isinstance(config, Mapping) else dtype
+    elif isinstance(dtype, keras.DTypePolicy):
+        dtype = dtype.name
+    try:
+        return str(keras.backend.standardize_dtype(dtype))
+    except (TypeError, ValueError):
+        raise ValueError(
+            "Expected `dtype` to name a dtype, such as 'int32', received "
+            f"{dtype!r:.80}."
+        ) from None
+
+
+def set_layer_arguments(instance: Any, kwargs: Mapping[str, Any], *names: str) -> None:
+    """Makes attributes of what an object takes because upstream's is a Keras layer.
+
+    Args:
+        instance: a tokenizer, packer or the like; it has no weights.
+        kwargs: what its constructor was given besides arguments of its own.
+        names: of "name", "trainable" and "dtype", those that it takes.
+
+    Raises:
+        TypeError: if there are other arguments.
+    """
+    for name, value in kwargs.items():
+        if name not in names:
+            raise TypeError(
+                f"{type(instance).__name__}.__init__() got an unexpected keyword "
+                f"argument {name!r}"
+            )
+        if name == "dtype" and value is not None:
+            value = as_dtype_name(value)
+        setattr(instance, name, value)
 
 
 def default_name(instance: Any) -> str:

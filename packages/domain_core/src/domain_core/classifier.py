@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import os
 from collections.abc import Sequence
 from typing import Any, Self
@@ -87,20 +88,17 @@ class Classifier(Task):
         super().compile(optimizer=optimizer, loss=loss, metrics=metrics, **kwargs)
 
     def check_targets(self, y: Any) -> None:
-        """Raises ValueError for int labels outside `[0, num_classes)`."""
-        sparse = keras.losses.SparseCategoricalCrossentropy
-        names = ("sparse_categorical_crossentropy",)
-        if y is None or not (isinstance(self.loss, sparse) or self.loss in names):
-            return
-        labels = np.asarray(y)
-        wrong = np.argwhere((labels < 0) | (labels >= self.num_classes))
-        if wrong.size:
-            index = tuple(int(i) for i in wrong[0])
-            raise ValueError(
-                f"Expected labels in [0, {self.num_classes}) for num_classes="
-                f"{self.num_classes}; label {labels[index]} at position {index[0]} is "
-                "not. Renumber the labels from 0, or raise `num_classes`."
-            )
+        """Raises ValueError for labels that are no int in `[0, num_classes)`.
+
+        If the loss is sparse categorical cross-entropy, as by default.
+        """
+        check_labels(
+            y,
+            self.num_classes,
+            loss=self.loss,
+            advice="Number the labels from 0, drop samples without one, or raise "
+            "`num_classes`.",
+        )
 
     def decode_predictions(
         self, predictions: Any, top: int = 5
@@ -153,6 +151,61 @@ class Classifier(Task):
         if "num_classes" in kwargs:
             kwargs.setdefault("class_names", None)
         return super().from_preset(preset, load_weights, **kwargs)
+
+
+def check_labels(
+    y: Any,
+    num_labels: float,
+    *,
+    loss: Any,
+    rank: int = 1,
+    name: str = "labels",
+    advice: str,
+) -> None:
+    """Raises ValueError for targets of sparse cross-entropy that are no labels.
+
+    Every backend takes them in another way: NaN trains silently on JAX, one that is too
+    large on TensorFlow's CPU is an error and on its GPU is not.
+
+    Args:
+        y: the targets `(B,)`, with as many axes as `rank` says; one of length 1 may
+            follow. None for none.
+        num_labels: how many labels there are; infinity if that is not known.
+        loss: what the model is compiled with; another than sparse cross-entropy, and
+            nothing is checked.
+        rank: number of axes.
+        name: what to call the targets.
+        advice: what to do about labels out of range.
+    """
+    is_sparse = isinstance(loss, keras.losses.SparseCategoricalCrossentropy)
+    if y is None or not (is_sparse or loss == "sparse_categorical_crossentropy"):
+        return
+    labels = np.asarray(y)
+    if labels.dtype.kind in "OSUT":
+        for label in labels.flat:
+            if not isinstance(label, numbers.Real | None):
+                raise ValueError(
+                    f"Expected {name} as integers from 0 on, received {label!r:.80}. "
+                    "Number them, such as by `[names.index(x) for x in labels]`."
+                )
+        labels = labels.astype("float64")  # None becomes NaN
+    if labels.ndim > rank and labels.shape[rank:] != (1,) * (labels.ndim - rank):
+        raise ValueError(
+            f"Expected {name} as integers with {rank} axes, received an array of shape "
+            f"{labels.shape}. If they are one-hot, pass `labels.argmax(-1)`, or "
+            "compile with `loss=keras.losses.CategoricalCrossentropy("
+            "from_logits=True)` and metrics that fit."
+        )
+    right = (labels >= 0) & (labels < num_labels) & (labels == np.floor(labels))
+    if (ignored := getattr(loss, "ignore_class", None)) is not None:
+        right |= labels == ignored
+    if not right.all():
+        index = tuple(int(i) for i in np.argwhere(~right)[0])
+        limit = f"[0, {num_labels})" if num_labels < np.inf else "0, 1, ..."
+        raise ValueError(
+            f"Expected {name} in {limit}, received {labels[index]} at position "
+            f"{index[0]}. {advice}"
+        )
 
 
 def make_logits(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any, ClassVar, Self
 
+from domain_core.arguments import set_layer_arguments
 from domain_core.remembered_arguments import RemembersArguments
 from domain_core.tokenizers.tokenizer import Tokenizer
 
@@ -19,11 +20,18 @@ class Preprocessor(RemembersArguments):
     Attributes:
         tokenizer_cls: class of its tokenizer, for `from_preset`; None without one.
         backbone_cls: class of the backbone it feeds; None if it feeds several.
+
+    Args:
+        **kwargs: `name`, `trainable` and `dtype`, which upstream's preprocessors have
+            as Keras layers. They mean nothing here.
     """
 
     tokenizer_cls: ClassVar[type | None] = None
     backbone_cls: ClassVar[type | None] = None
     tokenizer: Tokenizer | None = None
+
+    def __init__(self, **kwargs: Any) -> None:
+        set_layer_arguments(self, kwargs, "name", "trainable", "dtype")
 
     def __call__(self, x: Any, y: Any = None, sample_weight: Any = None) -> Any:
         """Preprocesses one batch (or one sample).

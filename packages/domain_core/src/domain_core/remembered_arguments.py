@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import keras
 
+from domain_core.arguments import as_dtype_name
 from domain_core.serialization import config_value, layer_config, revive
 
 # The arguments of the constructors that run, the outermost first. Keras saves what
@@ -108,7 +109,11 @@ class RemembersArguments:
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
         """Returns an object of a config; the inverse of `get_config`."""
-        return cls(**revive(dict(config)))
+        config = dict(config)
+        dtype = config.get("dtype")
+        if isinstance(dtype, Mapping) and dtype.get("class_name") == "DTypePolicy":
+            config["dtype"] = as_dtype_name(dtype)  # Keras would import TensorFlow
+        return cls(**revive(config))
 
 
 def _is_of_a_graph(value: Any) -> bool:

@@ -16,6 +16,8 @@ from domain_core.remembered_arguments import RemembersArguments
 from domain_core.weights.weight_paths import weight_paths
 
 _LEARNING_RATE = 5e-5
+# What a constructor sets before `super().__init__`, by name; there until then.
+_EARLY = "__early_attributes__"
 
 
 class Task(RemembersArguments, PipelineModel):
@@ -26,8 +28,11 @@ class Task(RemembersArguments, PipelineModel):
     `compile` what to compile with by default. The constructor's arguments are
     attributes, but for layers among them; `get_config` gives them.
 
+    A subclass may also be written as upstream's are: it sets `self.backbone` and
+    `self.preprocessor`, and then calls `super().__init__(inputs, outputs)`.
+
     Args:
-        backbone: a `Backbone`.
+        backbone: a `Backbone`; may be left out.
         inputs: the graph's inputs.
         outputs: the graph's outputs.
         preprocessor: a `Preprocessor`, any callable `(x, y, sample_weight)`, or None
@@ -35,6 +40,7 @@ class Task(RemembersArguments, PipelineModel):
         features: names of the backbone's outputs that the head uses; None for all.
             Weights that only serve others (a pooler) do not train with this task.
         name: name of the model.
+        **kwargs: `trainable`, as of `keras.Model`.
 
     Attributes:
         backbone_cls: class of its backbone, for a task of one family; where nothing is
@@ -45,6 +51,8 @@ class Task(RemembersArguments, PipelineModel):
     backbone_cls: ClassVar[type | None] = None
     preprocessor_cls: ClassVar[type | None] = None
     presets: ClassVar[PresetsProperty] = PresetsProperty()
+    backbone: Any
+    preprocessor: Any
     _unused: frozenset[int] = frozenset()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -53,24 +61,42 @@ class Task(RemembersArguments, PipelineModel):
         if fed is not None and "backbone_cls" not in vars(cls):
             cls.backbone_cls = fed
 
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        task = super().__new__(cls, *args, **kwargs)
+        task.__dict__[_EARLY] = {}
+        return task
+
     def __init__(
         self,
-        backbone: keras.Model,
-        inputs: Any,
-        outputs: Any,
-        *,
+        *args: Any,
         preprocessor: Preprocessor | None = None,
         features: tuple[str, ...] | None = None,
         name: str | None = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(inputs=inputs, outputs=outputs, name=name)
-        self.backbone = backbone
-        self.preprocessor = preprocessor
+        graph = _graph_arguments(args, kwargs)
+        early = self.__dict__.pop(_EARLY)
+        super().__init__(graph["inputs"], graph["outputs"], name=name, **kwargs)
+        parts = {"backbone": graph.get("backbone"), "preprocessor": preprocessor}
+        for attribute, value in early.items():
+            del self.__dict__[attribute]
+            if parts.get(attribute) is None:
+                parts[attribute] = value
+        for attribute, value in parts.items():
+            setattr(self, attribute, value)
         if features is not None:
-            self._unused = _unused_weights(backbone, features)
+            self._unused = _unused_weights(self.backbone, features)
         # Under the backbone's policy `compile` scales the loss where float16 needs it.
-        self.dtype_policy = backbone.dtype_policy
+        if self.backbone is not None:
+            self.dtype_policy = self.backbone.dtype_policy
         self.keep_arguments(*self.constructor_calls()[:-1])
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Sets an attribute, before `super().__init__` too, as upstream's tasks do."""
+        if _EARLY in self.__dict__:  # Keras and torch cannot keep track of it yet
+            self.__dict__[_EARLY][name] = self.__dict__[name] = value
+        else:
+            super().__setattr__(name, value)
 
     def preprocess_samples(
         self, x: Any, y: Any = None, sample_weight: Any = None
@@ -233,6 +259,22 @@ class Task(RemembersArguments, PipelineModel):
             overwrite=overwrite,
             max_shard_size=max_shard_size,
         )
+
+
+def _graph_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Takes backbone, inputs and outputs out of a constructor's arguments by name."""
+    names = ("backbone", "inputs", "outputs")
+    graph = {name: kwargs.pop(name) for name in names if name in kwargs}
+    free = [name for name in names if name not in graph]
+    if len(args) <= len(free):
+        graph |= zip(free[len(free) - len(args) :], args, strict=True)
+    if len(args) > len(free) or not {"inputs", "outputs"} <= graph.keys():
+        raise TypeError(
+            "Expected the inputs and outputs of a task, with a backbone before them or "
+            f"without, received {len(args)} arguments and {sorted(graph)} by name. "
+            "Call `super().__init__(backbone, inputs, outputs)`."
+        )
+    return graph
 
 
 def _unused_weights(backbone: keras.Model, features: tuple[str, ...]) -> frozenset[int]:

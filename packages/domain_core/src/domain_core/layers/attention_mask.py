@@ -34,13 +34,16 @@ def attention_bias(mask: Any, dtype: str) -> Any:
     return keras.ops.cast(bias, dtype)
 
 
-def merge_masks(padding_mask: Any, attention_mask: Any, keys: int | None) -> Any:
+def merge_masks(
+    padding_mask: Any, attention_mask: Any, queries: int | None, keys: int | None
+) -> Any:
     """Merges a mask of keys and a mask of pairs.
 
     Args:
         padding_mask: bool, int or float `(B, S)`, nonzero for real keys; or None.
         attention_mask: the same `(B, T, S)`, nonzero where a query may attend to a
-            key; or None.
+            key; or `(T, S)` for all samples, or `(B, H, T, S)`; or None.
+        queries: number of queries `T`, or None if it is not known.
         keys: number of keys `S`, or None if it is not known.
 
     Returns:
@@ -54,8 +57,12 @@ def merge_masks(padding_mask: Any, attention_mask: Any, keys: int | None) -> Any
         _check_shape("padding", padding_mask, ("batch",), keys)
         merged = keras.ops.not_equal(padding_mask, 0)[:, None, None, :]
     if attention_mask is not None:
-        _check_shape("attention", attention_mask, ("batch", "queries"), keys)
-        pairs = keras.ops.not_equal(attention_mask, 0)[:, None, :, :]
+        axes = {2: (), 4: ("batch", "heads")}.get(len(attention_mask.shape), ("batch",))
+        rows = "queries" if queries is None else str(queries)
+        _check_shape("attention", attention_mask, (*axes, rows), keys)
+        pairs = keras.ops.not_equal(attention_mask, 0)
+        while len(pairs.shape) < 4:  # as Keras' attention does
+            pairs = keras.ops.expand_dims(pairs, -3)
         merged = pairs if merged is None else keras.ops.logical_and(merged, pairs)
     return merged
 
@@ -77,10 +84,13 @@ def causal_mask(length: Any, size: Any, start: Any = 0) -> Any:
 
 def _check_shape(name: str, mask: Any, axes: tuple[str, ...], keys: int | None) -> None:
     # One key stands for all, as upstream has it in a step of a decoder.
-    right = len(mask.shape) == len(axes) + 1
-    if right and (keys is None or mask.shape[-1] in (None, 1, keys)):
+    expected = (*axes, "keys" if keys is None else str(keys))
+    if len(mask.shape) == len(expected) and all(
+        not size.isdecimal() or found in (None, 1, int(size))
+        for size, found in zip(expected, mask.shape, strict=True)
+    ):
         return
-    shape = ", ".join((*axes, "keys" if keys is None else str(keys)))
+    shape = ", ".join(expected)
     raise ValueError(
         f"Expected the {name} mask to have the shape ({shape}), received "
         f"{tuple(mask.shape)}."

@@ -52,8 +52,9 @@ class CachedMultiHeadAttention(RemembersArguments, keras.layers.MultiHeadAttenti
         query: tensor `(B, T, D)`.
         value: tensor `(B, S, D)`.
         key: tensor `(B, S, D)`; None for `value`.
-        attention_mask: bool or int `(B, T, S)`, nonzero where a query may attend to a
-            key; with a cache, `S` is its length.
+        attention_mask: bool or int `(B, T, S)`, or `(T, S)` for all samples, or `(B,
+            num_heads, T, S)`; nonzero where a query may attend to a key. With a cache,
+            `S` is its length.
         cache: tensor `(B, 2, S, H, h)`, keys and values.
         cache_update_index: int or int tensor, the place in the cache.
         training: whether to drop.
@@ -138,7 +139,7 @@ class CachedMultiHeadAttention(RemembersArguments, keras.layers.MultiHeadAttenti
             cache,
             cache_update_index,
         )
-        mask = merge_masks(None, attention_mask, keys.shape[1])
+        mask = merge_masks(None, attention_mask, query.shape[1], keys.shape[1])
         mixed = ops.attention(
             self.query_dense(query),
             keys,

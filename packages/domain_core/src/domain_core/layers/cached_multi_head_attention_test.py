@@ -34,7 +34,8 @@ def peer(layer):
 def test_without_a_cache(layer, peer):
     mask = RNG.random((2, 4, 3)) > 0.3
     mask[..., 0] = True
-    for arguments in ({}, {"key": SOURCE * 2}, {"attention_mask": mask}):
+    masks = [{"attention_mask": m} for m in (mask, mask[0])]
+    for arguments in ({}, {"key": SOURCE * 2}, *masks):
         ours, theirs = (a(X, SOURCE, **arguments) for a in (layer, peer))
         assert_close(ours, theirs)
     received, expected = (
@@ -53,6 +54,9 @@ def test_writes_and_attends(layer, peer):
         assert_close(y, full[:, at : at + width])
         theirs, their_cache = peer(x, x, cache=their_cache, **step)
         assert_close(y, theirs)
+        theirs, _ = peer(x, x, cache=their_cache, **step)
+        step["attention_mask"] = mask[0]
+        assert_close(layer(x, x, cache=cache, **step)[0], theirs)
     assert_close(cache, their_cache)
 
 

@@ -46,10 +46,11 @@ class TransformerDecoder(RemembersArguments, keras.layers.Layer):
         encoder_sequence: tensor `(B, S, E)`.
         decoder_padding_mask: bool or int `(B, T)`, nonzero for real positions; without
             one, the Keras mask of `decoder_sequence` counts.
-        decoder_attention_mask: bool or int `(B, T, T)`, nonzero where a position
-            (second axis) may attend to another (third).
+        decoder_attention_mask: bool or int `(B, T, T)`, or `(T, T)` for all samples, or
+            `(B, num_heads, T, T)`; nonzero where a position (last axis but one) may
+            attend to another (last).
         encoder_padding_mask: the same as the decoder's, `(B, S)`.
-        encoder_attention_mask: bool or int `(B, T, S)`.
+        encoder_attention_mask: the same as the decoder's, `(B, T, S)`.
         self_attention_cache: tensor `(B, 2, S, H, h)`.
         self_attention_cache_update_index: int or int tensor.
         cross_attention_cache: tensor `(B, 2, S, H, h)`.
@@ -287,7 +288,7 @@ class TransformerDecoder(RemembersArguments, keras.layers.Layer):
         key, value, cache = through_cache(
             lambda: attention.keys_and_values(source), cache, index
         )
-        mask = merge_masks(*masks, key.shape[1])
+        mask = merge_masks(*masks, x.shape[1], key.shape[1])
         if causal:
             length, size = (keras.ops.shape(tensor)[1] for tensor in (x, key))
             earlier = causal_mask(length, size, 0 if cache is None else index)

@@ -69,6 +69,14 @@ def test_equal_to_keras_hub(pair, padding_mask, attention_mask, causal):
     assert_close(ours, theirs)
 
 
+def test_one_mask_for_all_samples(cross_pair):
+    ours, theirs = cross_pair
+    pairs, source_pairs = (np.repeat(m[:1], 3, 0) for m in (PAIRS, SOURCE_PAIRS))
+    expected = theirs(X, SOURCE, PADDING, pairs, SOURCE_PADDING, source_pairs)
+    masks = PADDING, PAIRS[0], SOURCE_PADDING, SOURCE_PAIRS[0]
+    assert_close(ours(X, SOURCE, *masks), expected)
+
+
 @pytest.mark.parametrize("padding_mask", [None, SOURCE_PADDING])
 @pytest.mark.parametrize("attention_mask", [None, SOURCE_PAIRS])
 def test_cross_attention_equal_to_keras_hub(cross_pair, padding_mask, attention_mask):

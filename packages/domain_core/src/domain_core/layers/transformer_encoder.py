@@ -38,8 +38,9 @@ class TransformerEncoder(RemembersArguments, keras.layers.Layer):
     Call arguments:
         inputs: tensor `(B, T, D)`.
         padding_mask: bool or int `(B, T)`, nonzero for real positions.
-        attention_mask: bool or int `(B, T, T)`, nonzero where a position (second axis)
-            may attend to another (third).
+        attention_mask: bool or int `(B, T, T)`, or `(T, T)` for all samples, or `(B,
+            num_heads, T, T)`; nonzero where a position (last axis but one) may attend
+            to another (last).
         training: whether to drop.
         return_attention_scores: whether to return probabilities too.
 
@@ -123,7 +124,9 @@ class TransformerEncoder(RemembersArguments, keras.layers.Layer):
         # else as `inputs_mask`.
         for given in (mask, inputs_mask):
             padding_mask = given if padding_mask is None else padding_mask
-        merged = merge_masks(padding_mask, attention_mask, inputs.shape[1])
+        merged = merge_masks(
+            padding_mask, attention_mask, inputs.shape[1], inputs.shape[1]
+        )
         bias = attention_bias(merged, self.compute_dtype)
         x = self.block.call(inputs, {"attention_bias": bias}, bool(training))
         if not return_attention_scores:

@@ -54,6 +54,14 @@ def test_equal_to_keras_hub(pair, padding_mask, attention_mask):
     assert_close(ours, theirs)
 
 
+@pytest.mark.parametrize("padding_mask", [None, PADDING])
+def test_one_mask_for_all_samples(pair, padding_mask):
+    repeated = np.repeat(PAIRS[:1], 3, 0)  # KerasHub's 0.32 wants it so
+    assert_close(pair[0](X, padding_mask, PAIRS[0]), pair[1](X, padding_mask, repeated))
+    each = np.stack([PAIRS] * 2, axis=1)  # (B, H, T, T)
+    assert_close(pair[0](X, padding_mask, each), pair[0](X, padding_mask, PAIRS))
+
+
 @pytest.mark.backends
 @pytest.mark.parametrize("normalize_first", [False, True])
 def test_compiled_and_by_hand(compiled, normalize_first):

@@ -39,9 +39,9 @@ class BatchDataset(keras.utils.PyDataset):
     ) -> None:
         # One worker: Keras then asks from its own loop, without queues of its own.
         super().__init__(workers=1)
-        self.source = source
+        self.source: Source | None = source
         self.error: BaseException | None = None
-        self._prepare = prepare
+        self._prepare: Callable[..., tuple] | None = prepare
         self._lock = threading.Lock()
         self._pass: Prefetcher | None = None
         self._position = 0
@@ -51,7 +51,7 @@ class BatchDataset(keras.utils.PyDataset):
 
     @property
     def num_batches(self) -> int | None:
-        return self.source.num_batches
+        return None if self.source is None else self.source.num_batches
 
     def __getitem__(self, index: int) -> Any:
         with self._lock:
@@ -79,27 +79,41 @@ class BatchDataset(keras.utils.PyDataset):
         self._training_began = True
 
     def close(self) -> None:
-        """Stops the background thread."""
+        """Stops the background thread, and lets go of the data and of the model.
+
+        TensorFlow keeps every generator that a dataset was made of, and so this object,
+        for as long as the process lives.
+        """
+        self._end_pass()
+        self.source = self._prepare = self.error = None
+
+    def _end_pass(self) -> None:
         if self._pass is not None:
             self._pass.close()
+        self._pass = None
+        self._first_batches = []
 
     def _begin_pass(self) -> None:
         if self._pass is not None and self._may_repeat:
             self._may_repeat = not self._training_began
             return
-        self.close()
+        self._end_pass()
         self._position = 0
-        self._first_batches = []
         self._may_repeat = not self._training_began
+        assert self.source is not None and self._prepare is not None, "it is closed"
         batches = iter(self.source)  # draws the order of the samples
-        self._pass = Prefetcher(self._prepared(batches), depth=PREFETCH)
+        prepared = _prepared(batches, self._prepare, self.source)
+        self._pass = Prefetcher(prepared, depth=PREFETCH)
 
-    def _prepared(self, batches: Iterator[Any]) -> Iterator[tuple]:
-        for batch in batches:
-            try:
-                prepared = self._prepare(*batch)
-            except Exception as error:
-                if note := self.source.describe_batch():
-                    error.add_note(note)
-                raise
-            yield prepared
+
+def _prepared(
+    batches: Iterator[Any], prepare: Callable[..., tuple], source: Source
+) -> Iterator[tuple]:
+    for batch in batches:
+        try:
+            prepared = prepare(*batch)
+        except Exception as error:
+            if note := source.describe_batch():
+                error.add_note(note)
+            raise
+        yield prepared

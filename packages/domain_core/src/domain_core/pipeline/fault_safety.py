@@ -29,6 +29,7 @@ TRAIN_STATE = (
 )
 TEST_STATE = ("trainable_variables", "non_trainable_variables", "metrics_variables")
 PREDICT_STATE = ("trainable_variables", "non_trainable_variables")
+_MAKING = threading.Lock()
 
 
 class FaultSafeModel(keras.Model):
@@ -93,8 +94,9 @@ class FaultSafeModel(keras.Model):
         return GuardedStep(self._state_guard(), step, groups)
 
     def _state_guard(self) -> StateGuard:
-        if self._guard is None:
-            self._guard = StateGuard(self)
+        with _MAKING:
+            if self._guard is None:
+                self._guard = StateGuard(self)
         return self._guard
 
 
@@ -152,10 +154,16 @@ class StateGuard:
         self._values: dict[str, list[Any]] = {}
         self._users = 0
         self._interrupt: Callable[[], Any] | None = None
+        # While one thread loops, the variables have no values for another.
+        self._lock = threading.RLock()
 
     @contextlib.contextmanager
     def active(self) -> Iterator[None]:
-        """Runs a loop; if it raises, gives back the values that it lost."""
+        """Runs a loop, one thread at a time; if it raises, gives back what it lost."""
+        with self._lock:
+            yield from self._looping()
+
+    def _looping(self) -> Iterator[None]:
         self._users += 1
         try:
             if self._users == 1:

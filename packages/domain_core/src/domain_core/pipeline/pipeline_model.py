@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -173,6 +173,34 @@ class PipelineModel(FaultSafeModel):
         callbacks: Any = None,
     ) -> Any:
         """Predicts raw samples; arguments and result are those of Keras."""
+        return self._predict(
+            x,
+            self.preprocess_samples,
+            batch_size=batch_size,
+            verbose=verbose,
+            steps=steps,
+            callbacks=callbacks,
+        )
+
+    def predict_preprocessed(self, x: Any, *, batch_size: int | None = None) -> Any:
+        """Predicts samples that are preprocessed already, as `predict` without a word.
+
+        Args:
+            x: arrays as `preprocess_samples` gives them, of all samples.
+            batch_size: samples per batch.
+        """
+        return self._predict(x, lambda x: (x,), batch_size=batch_size, verbose=0)
+
+    def _predict(
+        self,
+        x: Any,
+        preprocess: Callable[[Any], tuple],
+        *,
+        batch_size: int | None,
+        verbose: Any,
+        steps: int | None = None,
+        callbacks: Any = None,
+    ) -> Any:
         source = open_source(x, batch_size=batch_size, steps=steps)
         padding = RowPadding(
             getattr(source, "num_samples", None),
@@ -183,8 +211,7 @@ class PipelineModel(FaultSafeModel):
 
         def prepare(x: Samples, y: Samples, sample_weight: Samples) -> tuple:
             del y, sample_weight
-            inputs = as_arrays(self.preprocess_samples(x)[0], "x")
-            return (padding.pad(inputs),)
+            return (padding.pad(as_arrays(preprocess(x)[0], "x")),)
 
         batches = BatchDataset(source, prepare)
         with self._reading(batches):
@@ -288,6 +315,8 @@ class PipelineModel(FaultSafeModel):
         finally:
             for dataset in opened:
                 dataset.close()
+            # Keras leaves it behind if validation raises, and would use it again.
+            self.__dict__.pop("_eval_epoch_iterator", None)
 
 
 def _split(

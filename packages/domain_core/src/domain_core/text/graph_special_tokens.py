@@ -43,14 +43,26 @@ def encode_around(
     keys = tf.strings.regex_replace(pieces.values, f"^{before}", "")
     # A token may begin with white space itself.
     token_ids = tf.maximum(_looked_up(pieces.values, ids), _looked_up(keys, ids))
-    is_token = token_ids >= 0
-    rows = encode(tf.where(is_token, "", pieces.values))
-    rows = rows.with_row_splits_dtype("int64")
-    nothing = tf.RaggedTensor.from_row_lengths(
-        token_ids[is_token], tf.cast(is_token, "int64")
+    rows = _encode_others(pieces.values, token_ids, encode)
+    return pieces.with_values(rows).merge_dims(1, 2)
+
+
+def encode_words(
+    words: Any, ids: Mapping[str, int], encode: Callable[[Any], Any]
+) -> Any:
+    """Encodes words that equal no token, and gives the ids of those that do.
+
+    Args:
+        words: string tensor `(N,)`.
+        ids: ids of the tokens.
+        encode: string tensor `(N,)` to ragged int32 ids `(N, None)`.
+
+    Returns:
+        A ragged int32 tensor `(N, None)`.
+    """
+    return (
+        _encode_others(words, _looked_up(words, ids), encode) if ids else encode(words)
     )
-    joined = tf.concat([nothing, rows], axis=1)
-    return pieces.with_values(joined).merge_dims(1, 2)
 
 
 def forbid_in_graph(texts: Any, tokens: Collection[str]) -> Any:
@@ -67,6 +79,18 @@ def forbid_in_graph(texts: Any, tokens: Collection[str]) -> Any:
     )
     with tf.control_dependencies([check]):
         return tf.identity(texts)
+
+
+def _encode_others(texts: Any, token_ids: Any, encode: Callable[[Any], Any]) -> Any:
+    """Encodes the texts whose id of a token is -1."""
+    import tensorflow as tf
+
+    is_token = token_ids >= 0
+    rows = encode(tf.where(is_token, "", texts)).with_row_splits_dtype("int64")
+    nothing = tf.RaggedTensor.from_row_lengths(
+        token_ids[is_token], tf.cast(is_token, "int64")
+    )
+    return tf.concat([nothing, rows], axis=1)
 
 
 def _looked_up(texts: Any, ids: Mapping[str, int]) -> Any:

@@ -6,10 +6,14 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
-import keras
 import numpy as np
 
-from domain_core.arguments import as_positive_int, default_name
+from domain_core.arguments import (
+    as_dtype_name,
+    as_positive_int,
+    default_name,
+    set_layer_arguments,
+)
 from domain_core.arrays.host_call import Spec, host_call, is_symbolic, rank, to_host
 from domain_core.arrays.ragged import Ragged
 from domain_core.remembered_arguments import RemembersArguments
@@ -47,6 +51,7 @@ class Tokenizer(RemembersArguments):
             Python code.
         chat_template: Jinja program that makes one text of a conversation, or several
             by name; kept with the tokenizer, never run here.
+        **kwargs: `trainable`, as of any Keras layer; it means nothing here.
 
     Attributes:
         named_tokens: special tokens by attribute name, such as
@@ -82,7 +87,9 @@ class Tokenizer(RemembersArguments):
         errors: str = "strict",
         graph: bool = False,
         chat_template: str | Mapping[str, str] | None = None,
+        **kwargs: Any,
     ) -> None:
+        set_layer_arguments(self, kwargs, "trainable")
         if errors not in ERRORS:
             raise ValueError(
                 f"Expected `errors` to be one of {ERRORS}, received {errors!r}."
@@ -504,7 +511,7 @@ class Tokenizer(RemembersArguments):
 
 
 def _checked_dtype(dtype: Any) -> str:
-    name = str(keras.backend.standardize_dtype(dtype))
+    name = as_dtype_name(dtype)
     if name != "string" and not name.startswith(("int", "uint")):
         raise ValueError(
             "Expected `dtype` to be an integer type or 'string', received "

@@ -89,12 +89,42 @@ def test_word_piece_cuts_words_as_the_tokenizer(size):
         assert len(vocabulary) == size
     else:  # all letters and frequent pairs found room
         assert 300 < len(vocabulary) <= size
-        # Such spaces are folded to plain ones within words, and no token ends in one.
-        texts = [t for t in texts if not {"\u00a0", "\u3000"} & set(t)]
-        short = [t for t in texts if len(t.encode()) < 100]  # words, too
+        # Folded to plain spaces within words, and no token ends in one.
+        spaces = {"\u00a0", "\u3000", "\u309c"}
+        texts = [t for t in texts if not spaces & set(t)]
+        # Words, too.
+        short = [t for t in texts if len(t) <= 50 and len(t.encode()) < 100]
         ids = WordPieceTokenizer(vocabulary, **flags)(short)
         assert len(ids) > 50
         assert not any(vocabulary.index("[UNK]") in row for row in ids)
+
+
+def test_word_piece_knows_letters_wherever_they_stand():
+    words = ["baa maa caa saa aaa"]
+    vocabulary = compute_word_piece_vocabulary(iter(words), 80, reserved_tokens=["?"])
+    tokenizer = WordPieceTokenizer(vocabulary, oov_token="?", dtype="string")
+    assert tokenizer("abba scam")[:4] == ["a", "##b", "##b", "##a"]
+    assert "?" not in tokenizer("abba scam mmm")
+    # The letters as they were seen come first.
+    few = compute_word_piece_vocabulary(iter(words), 6, reserved_tokens=[])
+    assert few == ["##a", "a", "b", "c", "m", "s"]
+    every = compute_word_piece_vocabulary(
+        iter(words), 80, reserved_tokens=[], suffix_indicator=""
+    )
+    assert set("abcms") <= set(every)
+
+
+@pytest.mark.parametrize("split", [True, False])
+def test_word_piece_leaves_out_long_words(split):
+    """As upstream: of more than 50 characters, however many bytes those have."""
+    vocabulary = compute_word_piece_vocabulary(
+        iter(["x" * 51] * 3 + ["สวัสดี" * 8] * 3), 40, split=split, reserved_tokens=[]
+    )
+    assert not any("x" in token for token in vocabulary)
+    assert set("สวัสดี") <= set(vocabulary)
+    assert compute_word_piece_vocabulary(iter(["x" * 51]), 9, reserved_tokens=[]) == []
+    kept = compute_word_piece_vocabulary(iter(["x" * 50]), 9, reserved_tokens=[])
+    assert set(kept[:2]) == {"x", "##x"}
 
 
 def test_word_piece_to_a_file(tmp_path):

@@ -48,7 +48,8 @@ class WordPieceTokenizer(Tokenizer):
         strip_accents: drop accents and other nonspacing marks; None does what
             `lowercase` does.
         split: find words. If False, inputs are words already: a row of them, or a
-            batch of rows.
+            batch of rows; and a word that equals a special token is that token, unless
+            those are an "error".
         split_on_cjk: make each Chinese character a word.
         suffix_indicator: what pieces begin with that continue a word.
         oov_token: stands for unknown words; it must be in the vocabulary.
@@ -265,6 +266,7 @@ class WordPieceTokenizer(Tokenizer):
     def _make_engine(self, vocabulary: list[str]) -> WordPieceEngine:
         strip = self.lowercase if self.strip_accents is None else self.strip_accents
         parse = self.special_token_policy == "parse"
+        tokens = self.tokens_in_texts()
         return self.engine_cls(
             vocabulary,
             lowercase=self.lowercase,
@@ -273,10 +275,11 @@ class WordPieceTokenizer(Tokenizer):
             split_on_cjk=self.split_on_cjk,
             suffix_indicator=self.suffix_indicator,
             oov_token=self.oov_token,
-            atomic_tokens=self.tokens_in_texts() if parse else (),
+            atomic_tokens=tokens if parse else (),
             hidden_tokens=()
             if parse
             else [t for t in self.special_tokens if t != self.oov_token],
+            word_tokens=() if self.split else tokens,
         )
 
     @classmethod

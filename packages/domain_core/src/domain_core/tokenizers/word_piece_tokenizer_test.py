@@ -8,6 +8,7 @@ import pytest
 from domain_core.serialization import from_json, to_json
 from domain_core.testing import NASTY_TEXTS
 from domain_core.tokenizers import WordPieceTokenizer
+from domain_core.tokenizers.bert_word_piece_tokenizer import BertWordPieceTokenizer
 
 VOCABULARY = ["[UNK]", "the", "qu", "##ick", "br", "##own", "fox", ".", "[MASK]", "é"]
 
@@ -84,6 +85,48 @@ def test_without_splitting():
     assert tokenizer("QUICK").tolist() == [2, 3]
     tokenizer = WordPieceTokenizer(VOCABULARY, split=False, sequence_length=2)
     assert tokenizer([["the", "quick"], []]).tolist() == [[1, 2], [0, 0]]
+
+
+@pytest.mark.parametrize("cls", [WordPieceTokenizer, BertWordPieceTokenizer])
+@pytest.mark.parametrize("policy", ["text", "parse"])
+@pytest.mark.parametrize("lowercase", [True, False])
+def test_a_word_that_is_a_special_token(tf, cls, policy, lowercase):
+    """Also in a graph, with offsets, and where the rules would change it."""
+    special = ["[CLS]", "[SEP]", "[PAD]", "[MASK]", "[MÁSK]"]
+    own = {"special_tokens": special, "special_tokens_in_strings": policy}
+    vocabulary = ["[UNK]", *special, "word", "##x"]
+    options = {**own, "split": False, "lowercase": lowercase, "strip_accents": True}
+    tokenizer = cls(vocabulary, **options)
+    rows = [["[MÁSK]", "word", "[MÁSK]"], ["x[MÁSK]"], ["[MÁSK]x"], []]
+    found = tokenizer(rows)
+    assert found[0] == [5, 6, 5]
+    if policy == "text":
+        assert found[1:] == [[0], [0], []]
+    if cls is BertWordPieceTokenizer:
+        assert tokenizer(["[MASK]", "[CLS]"]).tolist() == [4, 1]
+    graph = cls(vocabulary, **options, graph=True)
+    run = tf.function(
+        graph, input_signature=[tf.RaggedTensorSpec([None, None], "string")]
+    )
+    assert run(tf.ragged.constant(rows, dtype="string")).to_list() == found
+    ids, offsets = tokenizer.tokenize_with_offsets(rows[0])
+    assert [row.tolist() for row in ids] == [[5], [6], [5]]
+    assert [row.tolist() for row in offsets] == [[[0, 6]], [[0, 4]], [[0, 6]]]
+
+
+def test_a_special_token_given_as_upstream():
+    vocabulary = ["[UNK]", "[MASK]", "word"]
+    options = {"split": False, "special_tokens": ["[MASK]"]}
+    tokenizer = WordPieceTokenizer(vocabulary, **options)
+    assert tokenizer(["[MASK]", "word"]).tolist() == [1, 2]
+    assert tokenizer("[MASK]").tolist() == [1]
+    again = WordPieceTokenizer.from_config(tokenizer.get_config())
+    assert again([["[MASK]"], ["word"]]) == [[1], [2]]
+    refused = WordPieceTokenizer(
+        vocabulary, **options, special_tokens_in_strings="error"
+    )
+    with pytest.raises(ValueError, match="without special tokens"):
+        refused(["[MASK]"])
 
 
 def test_special_tokens_in_strings():

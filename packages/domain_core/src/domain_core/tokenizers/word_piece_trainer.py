@@ -14,6 +14,8 @@ from domain_core.text.vocabulary import check_vocabulary, write_vocabulary
 from domain_core.text.word_piece.keras_engine import KerasWordPieceEngine
 
 _RESERVED_TOKENS = ("[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]")
+# Longer words, which are no words of a language, teach nothing, as upstream.
+_MAX_WORD_LENGTH = 50
 
 
 def compute_word_piece_vocabulary(
@@ -31,7 +33,9 @@ def compute_word_piece_vocabulary(
 
     Merges the most frequent pair of neighbours within words, again and again, as
     Hugging Face's trainer does. (Upstream's learns another vocabulary, and takes much
-    longer.) The same data give the same vocabulary.
+    longer.) Every letter gets a token for the beginning of a word and one for later, so
+    that all words of these letters can be put together, as far as there is room; words
+    of more than 50 characters are left out. The same data give the same vocabulary.
 
     Args:
         data: list of paths of UTF-8 files; or a `tf.data.Dataset` of strings; or any
@@ -71,6 +75,7 @@ def compute_word_piece_vocabulary(
         counts.update(engine.words(text))
     for token in (*reserved_tokens, ""):
         counts.pop(token, None)
+    counts = Counter({w: n for w, n in counts.items() if len(w) <= _MAX_WORD_LENGTH})
     # A word is longer than what its first symbol says: "a", "##b", "##c".
     words = {
         (word[0], *(suffix_indicator + letter for letter in word[1:])): count
@@ -80,9 +85,10 @@ def compute_word_piece_vocabulary(
     for word, count in words.items():
         for symbol in word:
             frequency[symbol] += count
+    letters = set("".join(counts))
+    alphabet = letters.union(suffix_indicator + letter for letter in letters)
     # The more frequent ones first, should there be no room for all.
-    symbols = sorted(frequency, key=lambda symbol: (-frequency[symbol], symbol))
-    symbols = [s for s in symbols if s not in reserved_tokens]
+    symbols = sorted(alphabet, key=lambda symbol: (-frequency[symbol], symbol))
     tokens = list(dict.fromkeys([*reserved_tokens, *symbols]))
     if len(tokens) < size:
         room = size - len(tokens) + len(frequency)
@@ -92,7 +98,8 @@ def compute_word_piece_vocabulary(
             tokens.append("".join([first[0], *rest]))
     # White space, which only split=False lets into words, cannot end a token.
     tokens = [t for t in tokens if t[-1] not in " \t\r\n" and "\n" not in t]
-    vocabulary = check_vocabulary(list(dict.fromkeys(tokens))[:size])
+    tokens = list(dict.fromkeys(tokens))[:size]
+    vocabulary = check_vocabulary(tokens) if tokens else []
     if vocabulary_output_file is None:
         return vocabulary
     write_vocabulary(vocabulary_output_file, vocabulary)

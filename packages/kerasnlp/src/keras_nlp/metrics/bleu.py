@@ -52,8 +52,9 @@ class Bleu(SampleMetric):
     It is computed on the host: call it on decoded texts, not in a compiled step.
 
     Call arguments:
-        y_true: references: strings `(B,)`, or `(B, references)`, where samples may
-            differ in number; for a single translation a string or a list of them.
+        y_true: references: strings `(B,)`, `(B, references)` or `(B, 1, references)`,
+            where samples may differ in number; for a single translation a string or a
+            list of them.
         y_pred: translations, strings `()`, `(B,)` or `(B, 1)`.
         sample_weight: `(B,)`; a sample of weight 2 counts as two.
 
@@ -170,11 +171,21 @@ def _references(y_true: Any, single: bool) -> list[list[str]]:
         return [as_texts(samples, "y_true")[0]]
     if single and all(isinstance(text, str | bytes) for text in samples):
         samples = [samples]
-    references = [as_texts(s, f"y_true[{i}]")[0] for i, s in enumerate(samples)]
+    references = [
+        as_texts(_without_axis(s), f"y_true[{i}]")[0] for i, s in enumerate(samples)
+    ]
     for index, texts in enumerate(references):
         if not texts:
             raise ValueError(
                 f"Expected a reference for each sample, received none in "
                 f"y_true[{index}]."
             )
+    return references
+
+
+def _without_axis(references: Any) -> Any:
+    """Takes off a middle axis of length one, which upstream allows."""
+    if isinstance(references, list | tuple) and len(references) == 1:
+        inner = references[0]
+        return references if isinstance(inner, str | bytes) else inner
     return references

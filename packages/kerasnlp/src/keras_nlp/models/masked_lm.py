@@ -8,6 +8,7 @@ import keras
 
 from domain_core import register_task
 from domain_core.backbone_outputs import gives, require_outputs
+from domain_core.classifier import check_labels
 from domain_core.layers import MaskedLMHead
 from domain_core.preprocessor import Preprocessor
 from domain_core.task import Task
@@ -101,6 +102,16 @@ class MaskedLM(Task):
             loss=loss,
             weighted_metrics=weighted_metrics,
             **kwargs,
+        )
+
+    def check_targets(self, y: Any) -> None:
+        """Raises ValueError for labels that are no ids of the vocabulary."""
+        check_labels(
+            y,
+            self.outputs[0].shape[-1],
+            loss=self.loss,
+            rank=2,
+            advice="Pass ids of the vocabulary, and weights of 0 for padding.",
         )
 
 

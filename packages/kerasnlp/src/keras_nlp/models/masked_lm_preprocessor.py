@@ -46,6 +46,7 @@ class MaskedLMPreprocessor(TextClassifierPreprocessor):
         random_token_rate: share of these that become a random token.
         pad_to: as in `TextClassifierPreprocessor`.
         seed: makes the sequence of calls reproducible; see `MaskedLMMaskGenerator`.
+        **kwargs: see `Preprocessor`.
 
     Raises:
         ValueError: if there is no tokenizer or an argument is out of range.
@@ -63,8 +64,9 @@ class MaskedLMPreprocessor(TextClassifierPreprocessor):
         *,
         pad_to: PadTo = None,
         seed: int | None = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(tokenizer, sequence_length, truncate, pad_to=pad_to)
+        super().__init__(tokenizer, sequence_length, truncate, pad_to=pad_to, **kwargs)
         self.mask_selection_rate = mask_selection_rate
         self.mask_selection_length = mask_selection_length
         self.mask_token_rate = mask_token_rate

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
 from domain_core import register_task
+from domain_core.arrays.host_call import to_host
 from domain_core.backbone_outputs import gives, require_outputs
-from domain_core.classifier import make_logits
+from domain_core.classifier import check_labels, make_logits
 from domain_core.task import Task
+from domain_core.text.text_inputs import as_texts
 from keras_nlp.models.question_answerer_preprocessor import QuestionAnswererPreprocessor
 from keras_nlp.models.text_inputs import check_preprocessor_fits
 
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """A stretch of a context that answers a question.
+    """A stretch of a context that answers a question, or that there is none.
 
     Attributes:
-        text: the stretch itself, `context[start:end]`.
+        text: the stretch itself, `context[start:end]`; empty if the context has no
+            answer, as `start == end == 0` then says, too.
         score: probability of its first and its last token, multiplied; in `[0, 1]`.
+            That of no answer is the start token's.
         start: character at which it begins.
         end: character after its last.
     """
@@ -99,6 +103,22 @@ class QuestionAnswerer(Task):
             }
         super().compile(optimizer=optimizer, loss=loss, **kwargs)
 
+    def check_targets(self, y: Any) -> None:
+        """Raises ValueError for answers that are no columns of a row."""
+        if not isinstance(y, Mapping):
+            return
+        length = getattr(self.preprocessor, "sequence_length", np.inf)
+        for end, columns in y.items():
+            check_labels(
+                columns,
+                length,
+                loss=self.loss.get(end)
+                if isinstance(self.loss, Mapping)
+                else self.loss,
+                name=f"columns of y[{end!r}]",
+                advice="Pass columns of tokens, 0 where there is no answer.",
+            )
+
     def answer(
         self,
         question: str | Sequence[str],
@@ -107,18 +127,27 @@ class QuestionAnswerer(Task):
         num_answers: int = 1,
         max_answer_tokens: int = 30,
         batch_size: int = 8,
+        no_answer_threshold: float = 0.0,
     ) -> list[Answer] | list[list[Answer]]:
         """Returns the best answers to each question, best first.
 
+        That the context has no answer is one of them, with an empty text: as in SQuAD 2
+        the start token competes with all spans, and of several windows the one that is
+        the least for it counts. May be called from several threads.
+
         Args:
             question: one question, or one for each context.
-            context: one text of any length, or several.
+            context: one text of any length, or several. Bytes are read as UTF-8; the
+                places of an answer are characters of the text.
             num_answers: how many answers to give at most.
             max_answer_tokens: longest answer, in tokens.
             batch_size: windows per batch.
+            no_answer_threshold: by how much the logarithm of the score of no answer has
+                to exceed that of a span to rank before it; infinity for spans only.
 
         Returns:
-            A list of `Answer` for one question; a list of such lists for several.
+            A list of `Answer` for one question; a list of such lists for several. It is
+            empty where the context has no tokens.
 
         Raises:
             ValueError: if there is no preprocessor, or the numbers of questions and
@@ -129,16 +158,15 @@ class QuestionAnswerer(Task):
                 "Expected a preprocessor, received none. Build the task with "
                 "`preprocessor=`, or load it from a preset with a vocabulary."
             )
-        single = isinstance(question, str)
-        questions = [question] if isinstance(question, str) else list(question)
-        contexts = [context] if isinstance(context, str) else list(context)
+        questions, single = as_texts(to_host(question), "question")
+        contexts, _ = as_texts(to_host(context), "context")
         if len(questions) != len(contexts):
             raise ValueError(
                 f"Expected one context per question, received {len(questions)} "
                 f"questions and {len(contexts)} contexts."
             )
         windows = self.preprocessor.windows(questions, contexts)
-        logits = self._predict_preprocessed(windows.inputs, batch_size)
+        logits = self.predict_preprocessed(windows.inputs, batch_size=batch_size)
         answers = [
             _best_spans(
                 logits["start"][rows],
@@ -148,6 +176,7 @@ class QuestionAnswerer(Task):
                 contexts[sample],
                 num_answers,
                 max_answer_tokens,
+                no_answer_threshold,
             )
             for sample, rows in enumerate(
                 np.flatnonzero(windows.sample == index)
@@ -155,13 +184,6 @@ class QuestionAnswerer(Task):
             )
         ]
         return answers[0] if single else answers
-
-    def _predict_preprocessed(self, inputs: Any, batch_size: int) -> Any:
-        preprocessor, self.preprocessor = self.preprocessor, None
-        try:
-            return self.predict(inputs, batch_size=batch_size, verbose=0)
-        finally:
-            self.preprocessor = preprocessor
 
 
 def _best_spans(
@@ -172,16 +194,25 @@ def _best_spans(
     context: str,
     num_answers: int,
     max_answer_tokens: int,
+    no_answer_threshold: float,
 ) -> list[Answer]:
     """Returns the best spans over all windows `(W, T)` of one context."""
-    starts = _log_probabilities(start_logits, context_mask)
-    ends = _log_probabilities(end_logits, context_mask)
+    if not context_mask.any():
+        return []
+    # The start token stands for no answer, in the window that speaks most against it.
+    least = np.argmin(start_logits[:, 0] + end_logits[:, 0])
+    allowed = context_mask.copy()
+    allowed[least, 0] = True
+    starts = _log_probabilities(start_logits, allowed)
+    ends = _log_probabilities(end_logits, allowed)
+    nothing = float(starts[least, 0] + ends[least, 0])
+    starts[least, 0] = ends[least, 0] = -np.inf
     found: dict[tuple[int, int], float] = {}
     for window in range(len(starts)):
         scores = starts[window][:, None] + ends[window][None, :]  # (T, T)
         lengths = np.arange(scores.shape[1])[None, :] - np.arange(len(scores))[:, None]
-        allowed = (lengths >= 0) & (lengths < max_answer_tokens)
-        scores = np.where(allowed, scores, -np.inf)
+        is_span = (lengths >= 0) & (lengths < max_answer_tokens)
+        scores = np.where(is_span, scores, -np.inf)
         # Windows overlap: each gives enough candidates to survive the merge.
         best = np.argsort(scores, axis=None)[::-1][: 2 * num_answers]
         for first, last in zip(*np.unravel_index(best, scores.shape), strict=True):
@@ -189,18 +220,19 @@ def _best_spans(
             span = (int(offsets[window, first, 0]), int(offsets[window, last, 1]))
             if np.isfinite(score) and score > found.get(span, -np.inf):
                 found[span] = score
-    ranked = sorted(found.items(), key=lambda item: -item[1])[:num_answers]
+    ranked = [(score, score, span) for span, score in found.items()]
+    if no_answer_threshold < np.inf:
+        ranked.append((nothing - no_answer_threshold, nothing, (0, 0)))
+    ranked.sort(key=lambda candidate: -candidate[0])
     return [
         Answer(context[start:end], float(np.exp(score)), start, end)
-        for (start, end), score in ranked
+        for _, score, (start, end) in ranked[:num_answers]
     ]
 
 
 def _log_probabilities(logits: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Normalizes logits over the context tokens of all windows together."""
+    """Normalizes logits over the tokens of a mask, of all windows together."""
     logits = np.where(mask, logits.astype("float64"), -np.inf)
-    if not mask.any():
-        return logits
     top = logits.max()
     return logits - top - np.log(np.exp(logits - top).sum())
 

@@ -56,6 +56,7 @@ class QuestionAnswererPreprocessor(Preprocessor):
             next. Answers longer than the room for the context minus `stride` may be
             split by every window.
         max_question_length: cut questions to this many tokens.
+        **kwargs: see `Preprocessor`.
 
     Raises:
         ValueError: if there is no tokenizer, an argument is out of range, or an answer
@@ -74,7 +75,9 @@ class QuestionAnswererPreprocessor(Preprocessor):
         *,
         stride: int = 128,
         max_question_length: int = 64,
+        **kwargs: Any,
     ) -> None:
+        super().__init__(**kwargs)
         require_tokenizer(tokenizer, type(self))
         for name, value in {
             "sequence_length": sequence_length,

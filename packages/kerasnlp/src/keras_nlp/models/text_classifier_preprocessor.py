@@ -52,6 +52,7 @@ class TextClassifierPreprocessor(Preprocessor):
         pad_to: None for outputs of `sequence_length` tokens; "longest" for those of the
             longest sample in a batch; or lengths in ascending order, of which the first
             that holds the longest sample is taken.
+        **kwargs: see `Preprocessor`.
 
     Raises:
         ValueError: if there is no tokenizer or an argument is out of range.
@@ -76,7 +77,9 @@ class TextClassifierPreprocessor(Preprocessor):
         truncate: str = "round_robin",
         *,
         pad_to: PadTo = None,
+        **kwargs: Any,
     ) -> None:
+        super().__init__(**kwargs)
         require_tokenizer(tokenizer, type(self))
         # Complains about the arguments now; a vocabulary may come later.
         MultiSegmentPacker(

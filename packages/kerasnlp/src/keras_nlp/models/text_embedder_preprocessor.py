@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from domain_core import serializable
@@ -29,8 +31,9 @@ class TextEmbedderPreprocessor(TextClassifierPreprocessor):
         truncate: str = "round_robin",
         *,
         pad_to: PadTo = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(tokenizer, sequence_length, truncate, pad_to=pad_to)
+        super().__init__(tokenizer, sequence_length, truncate, pad_to=pad_to, **kwargs)
 
     def tokenize(self, segments: list[list[str]]) -> tuple[list[Ragged], np.ndarray]:
         """Returns the ids of each segment, and the number of tokens of each sample."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from domain_core.arguments import set_layer_arguments
 from domain_core.arrays.host_call import Spec, host_call, is_symbolic, rank, to_host
 from domain_core.arrays.operations import NUMPY, Operations, tensorflow_operations
 from domain_core.arrays.ragged import Ragged
@@ -56,6 +57,8 @@ class MaskedLMMaskGenerator(RemembersArguments):
         name: name of the generator.
         graph: inside `tf.data` and other graphs, use TensorFlow operations only.
             Otherwise, and always on data that is at hand, NumPy does the same.
+        **kwargs: `trainable` and `dtype`, as of upstream's layer. They mean nothing
+            here: outputs have the types above.
 
     Raises:
         ValueError: if a rate, an id or a length is out of range.
@@ -77,7 +80,9 @@ class MaskedLMMaskGenerator(RemembersArguments):
         name: str | None = None,
         *,
         graph: bool = False,
+        **kwargs: Any,
     ) -> None:
+        set_layer_arguments(self, kwargs, "trainable", "dtype")
         rates = {
             "mask_selection_rate": mask_selection_rate,
             "mask_token_rate": mask_token_rate,

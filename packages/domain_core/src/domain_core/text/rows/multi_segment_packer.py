@@ -40,6 +40,7 @@ class MultiSegmentPacker(Packer):
         padding_side: as in `StartEndPacker`, and so are `pad_to` and `graph`.
         pad_to: see there.
         graph: see there.
+        **kwargs: `dtype` and `trainable`, see there.
 
     Raises:
         ValueError: if a value is no token, segments do not match, or there is no room
@@ -66,6 +67,7 @@ class MultiSegmentPacker(Packer):
         padding_side: str = "right",
         pad_to: PadTo = None,
         graph: bool = False,
+        **kwargs: Any,
     ) -> None:
         check_choices(truncate=(truncate, _TRIMMERS))
         separator = end_value if sep_value is None else sep_value
@@ -76,9 +78,11 @@ class MultiSegmentPacker(Packer):
             pad_value,
             name,
             separator=as_special_tokens(separator, "sep_value"),
+            truncate_side="right",
             padding_side=padding_side,
             pad_to=pad_to,
             graph=graph,
+            **kwargs,
         )
         self.sep_value = sep_value
         self.truncate = truncate

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from domain_core.arguments import as_positive_int, check_choices, default_name
+from domain_core.arguments import (
+    as_positive_int,
+    check_choices,
+    default_name,
+    set_layer_arguments,
+)
 from domain_core.arrays.host_call import Spec, host_call, is_symbolic, rank, to_host
 from domain_core.arrays.operations import NUMPY, Operations, tensorflow_operations
 from domain_core.arrays.ragged import Ragged
@@ -42,7 +48,12 @@ class Packer(RemembersArguments):
         pad_to: what shorter batches are padded to; see `padded_width`.
         graph: inside `tf.data` and other graphs, use TensorFlow operations only.
             Otherwise, and always on data that is at hand, NumPy does the same.
+        **kwargs: `dtype`, an integer type of the tokens where these are integers; a
+            floating one, which layers have in Keras, leaves them int32. `trainable`,
+            which means nothing here.
     """
+
+    dtype: str | None = None
 
     def __init__(
         self,
@@ -52,12 +63,14 @@ class Packer(RemembersArguments):
         pad_value: int | str | None,
         name: str | None,
         *,
-        separator: Sequence[Any] = (),
-        truncate_side: str = "right",
+        separator: Sequence[Any],
+        truncate_side: str,
         padding_side: str,
         pad_to: PadTo,
         graph: bool,
+        **kwargs: Any,
     ) -> None:
+        set_layer_arguments(self, kwargs, "trainable", "dtype")
         check_choices(padding_side=(padding_side, SIDES))
         self.sequence_length = as_positive_int("sequence_length", sequence_length)
         self.start_value = start_value
@@ -109,7 +122,7 @@ class Packer(RemembersArguments):
         if self.graph:
             return self._in_graph(segments, shape, *options)
         text = segments[0].dtype.name == "string"
-        tokens: Any = Spec("string" if text else "int32", shape)
+        tokens: Any = Spec("string" if text else self._ids_dtype, shape)
         ids, mask, ends = (Spec(dtype, shape) for dtype in ("int32", "bool", "int64"))
         out = self.outputs(Packed(tokens, ids, mask, ends))  # type: ignore[arg-type]
         return host_call(self._on_host, (segments, *options), out)
@@ -165,7 +178,8 @@ class Packer(RemembersArguments):
     def _on_host(self, inputs: tuple[Any, ...], *options: Any) -> Any:
         names = _names(inputs)
         segments, single = _same_size(list(map(as_rows, inputs, names)))
-        outputs = self.outputs(self.pack(segments, *options))
+        packed = self.pack(segments, *options)
+        outputs = self.outputs(self._typed(packed, NUMPY))
         return _first_row(outputs) if single else outputs
 
     def _in_graph(
@@ -182,9 +196,26 @@ class Packer(RemembersArguments):
             )
         engine = tensorflow_operations()
         packed = engine.run(self.pack, segments, *options, engine=engine)
-        outputs = self.outputs(packed)
+        outputs = self.outputs(self._typed(packed, engine))
         outputs = _first_row(outputs) if single else outputs
         return tf.nest.map_structure(lambda x: tf.ensure_shape(x, shape), outputs)
+
+    @property
+    def _ids_dtype(self) -> str:
+        name = self.dtype or ""
+        return name if name.startswith(("int", "uint")) else "int32"
+
+    def _typed(self, packed: Packed, engine: Operations) -> Packed:
+        """Casts tokens that are integers to `dtype`."""
+        if self._ids_dtype == "int32" or engine.is_text(packed.token_ids):
+            return packed
+        ids = engine.cast(packed.token_ids, self._ids_dtype)
+        if engine is NUMPY and (ids != packed.token_ids).any():
+            raise ValueError(
+                f"Expected ids that fit the `dtype` {self.dtype!r}, received up to "
+                f"{packed.token_ids.max()}. Use 'int32'."
+            )
+        return dataclasses.replace(packed, token_ids=ids)
 
 
 def _names(segments: tuple[Any, ...]) -> list[str]:

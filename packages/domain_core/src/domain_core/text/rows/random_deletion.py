@@ -39,6 +39,7 @@ class RandomDeletion(TokenAugmentation):
         name: see there.
         dtype: see there.
         graph: see there.
+        **kwargs: see there.
 
     Raises:
         ValueError: if a value is out of range, or more than one `skip_` is given.
@@ -67,6 +68,7 @@ class RandomDeletion(TokenAugmentation):
         dtype: Any = "int32",
         *,
         graph: bool = False,
+        **kwargs: Any,
     ) -> None:
         super().__init__(
             rate,
@@ -79,6 +81,7 @@ class RandomDeletion(TokenAugmentation):
             name,
             dtype,
             graph,
+            **kwargs,
         )
 
     def change(

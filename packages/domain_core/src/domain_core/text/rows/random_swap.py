@@ -44,6 +44,7 @@ class RandomSwap(TokenAugmentation):
         dtype: integer type of the outputs where tokens are integers. Strings stay.
         graph: inside `tf.data` and other graphs, use TensorFlow operations only.
             Otherwise, and always on data that is at hand, NumPy does the same.
+        **kwargs: `trainable`, as of upstream's layer; it means nothing here.
 
     Raises:
         ValueError: if a value is out of range, or more than one `skip_` is given.
@@ -70,6 +71,7 @@ class RandomSwap(TokenAugmentation):
         dtype: Any = "int32",
         *,
         graph: bool = False,
+        **kwargs: Any,
     ) -> None:
         super().__init__(
             rate,
@@ -82,6 +84,7 @@ class RandomSwap(TokenAugmentation):
             name,
             dtype,
             graph,
+            **kwargs,
         )
 
     def change(

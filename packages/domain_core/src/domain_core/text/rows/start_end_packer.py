@@ -40,6 +40,8 @@ class StartEndPacker(Packer):
             first that holds its longest row is taken, else `sequence_length`.
         graph: inside `tf.data` and other graphs, use TensorFlow operations only.
             Otherwise, and always on data that is at hand, NumPy does the same.
+        **kwargs: `dtype`, an integer type for token ids in place of int32, and
+            `trainable`, which means nothing here; as of upstream's layer.
 
     Raises:
         ValueError: if a value is no token, or there is no room for start and end.
@@ -65,6 +67,7 @@ class StartEndPacker(Packer):
         padding_side: str = "right",
         pad_to: PadTo = None,
         graph: bool = False,
+        **kwargs: Any,
     ) -> None:
         check_choices(truncate=(truncate, SIDES))
         super().__init__(
@@ -73,10 +76,12 @@ class StartEndPacker(Packer):
             end_value,
             pad_value,
             name,
+            separator=(),
             truncate_side=truncate,
             padding_side=padding_side,
             pad_to=pad_to,
             graph=graph,
+            **kwargs,
         )
         self.return_padding_mask = return_padding_mask
         self.truncate = truncate

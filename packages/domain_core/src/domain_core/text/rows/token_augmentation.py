@@ -8,7 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from domain_core.arguments import default_name, is_positive_int
+from domain_core.arguments import (
+    as_dtype_name,
+    default_name,
+    is_positive_int,
+    set_layer_arguments,
+)
 from domain_core.arrays.host_call import Spec, host_call, is_symbolic, rank, to_host
 from domain_core.arrays.operations import NUMPY, Operations, tensorflow_operations
 from domain_core.arrays.ragged import Ragged
@@ -45,6 +50,7 @@ class TokenAugmentation(RemembersArguments):
         dtype: integer type of the outputs where tokens are integers. Strings stay.
         graph: inside `tf.data` and other graphs, use TensorFlow operations only.
             Otherwise, and always on data that is at hand, NumPy does the same.
+        **kwargs: `trainable`, as of any Keras layer; it means nothing here.
 
     Attributes:
         keeps_lengths: whether a row has as many tokens after as before.
@@ -64,7 +70,9 @@ class TokenAugmentation(RemembersArguments):
         name: str | None,
         dtype: Any,
         graph: bool,
+        **kwargs: Any,
     ) -> None:
+        set_layer_arguments(self, kwargs, "trainable")
         skips = {
             "skip_list": skip_list,
             "skip_fn": skip_fn,
@@ -215,8 +223,8 @@ def _as_tokens(skip_list: Sequence[Any] | None) -> list[Any] | None:
 
 
 def _as_dtype(dtype: Any) -> str:
-    name = dtype if isinstance(dtype, str) else np.dtype(dtype).name
-    if name != "string" and np.dtype(name).kind not in "iu":
+    name = as_dtype_name(dtype)
+    if name != "string" and not name.startswith(("int", "uint")):
         raise ValueError(
             f"Expected `dtype` to be an integer type or 'string', received {dtype!r}."
         )

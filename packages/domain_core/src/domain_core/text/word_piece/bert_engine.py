@@ -23,16 +23,14 @@ class BertWordPieceEngine(WordPieceEngine):
     word of more than 100 characters is unknown.
     """
 
-    def encode_with_offsets(self, texts: list[str]) -> tuple[Ragged, Ragged]:
-        def encode(texts: list[str]) -> Any:
-            return call_compiled(
-                self._rust.encode_batch,
-                self._inputs(texts),
-                is_pretokenized=self._is_pretokenized,
-                add_special_tokens=False,
-            )
-
-        return offsets_as_ragged(self._guard(encode, texts, texts))
+    def _encode_with_offsets(self, texts: list[str]) -> tuple[Ragged, Ragged]:
+        encodings = call_compiled(
+            self._rust.encode_batch,
+            self._inputs(texts),
+            is_pretokenized=self._is_pretokenized,
+            add_special_tokens=False,
+        )
+        return offsets_as_ragged(encodings)
 
     def _cut(self, chunk: str) -> list[str]:
         if not self.split or not _PRINTABLE.fullmatch(chunk):

@@ -35,7 +35,7 @@ class WordPieceEngine:
     remembered per such chunk, and a chunk that is not known is cut into words, whose
     ids are remembered, too: "word" and "word," share one.
 
-    A subclass writes `_build`, `_cut`, `_is_word` and `encode_with_offsets`. Engines
+    A subclass writes `_build`, `_cut`, `_is_word` and `_encode_with_offsets`. Engines
     can be pickled and used from several threads.
 
     Args:
@@ -48,6 +48,8 @@ class WordPieceEngine:
         oov_token: stands for a word that has no match.
         atomic_tokens: tokens to keep whole wherever they occur in a text.
         hidden_tokens: tokens that no text may give, not even one that equals them.
+        word_tokens: tokens that a text which equals them gives all the same, whatever
+            the rules for case and accents make of it.
     """
 
     # Rust counts characters, and gives up on longer words.
@@ -65,6 +67,7 @@ class WordPieceEngine:
         oov_token: str = "[UNK]",
         atomic_tokens: Sequence[str] = (),
         hidden_tokens: Sequence[str] = (),
+        word_tokens: Sequence[str] = (),
     ) -> None:
         self.vocabulary = vocabulary
         self.lowercase = lowercase
@@ -76,6 +79,8 @@ class WordPieceEngine:
         # The longest first, should one begin with another.
         self.atomic_tokens = tuple(sorted(atomic_tokens, key=len, reverse=True))
         self.hidden_tokens = frozenset(hidden_tokens)
+        whole = frozenset(word_tokens)
+        self.word_tokens = {t: i for i, t in enumerate(vocabulary) if t in whole}
         self._begins = np.array(
             [not token.startswith(suffix_indicator) for token in vocabulary], bool
         )
@@ -105,6 +110,21 @@ class WordPieceEngine:
             Ids, int32; and for each id the characters of the text it stands for, as
             `(start, end)`, int32, end exclusive.
         """
+        tokens = self.word_tokens
+        others = ["" if text in tokens else text for text in texts]
+        ids, offsets = self._guard(self._encode_with_offsets, others, texts)
+        if others == texts:
+            return ids, offsets
+        rows, pairs = ids.rows(), offsets.rows()
+        for index, text in enumerate(texts):
+            if text in tokens:
+                rows[index] = np.array([tokens[text]], np.int32)
+                pairs[index] = np.array([(0, len(text))], np.int32)
+        pair = np.dtype((np.int32, 2))
+        return Ragged.from_rows(rows), Ragged.from_rows(pairs, pair)
+
+    def _encode_with_offsets(self, texts: list[str]) -> tuple[Ragged, Ragged]:
+        """Does so to texts that are none of `word_tokens`."""
         raise NotImplementedError
 
     def _build(self, model: Any) -> Any:
@@ -120,7 +140,12 @@ class WordPieceEngine:
         raise NotImplementedError
 
     def _encode_chunks(self, chunks: list[str]) -> list[bytes]:
-        return self._words.look_up([self._cut(chunk) for chunk in chunks])
+        if not self.word_tokens:
+            return self._words.look_up([self._cut(chunk) for chunk in chunks])
+        others = [[] if c in self.word_tokens else self._cut(c) for c in chunks]
+        found = zip(chunks, self._words.look_up(others), strict=True)
+        whole = {t: np.int32(i).tobytes() for t, i in self.word_tokens.items()}
+        return [whole.get(chunk, ids) for chunk, ids in found]
 
     def _encode_words(self, words: list[str]) -> list[bytes]:
         """Returns the ids of each word, or chunk that is not cut."""

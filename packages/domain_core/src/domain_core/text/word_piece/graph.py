@@ -13,7 +13,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from domain_core.text.graph_special_tokens import encode_around
+from domain_core.text.graph_special_tokens import encode_around, encode_words
 from domain_core.text.word_piece.bert_engine import BertWordPieceEngine
 from domain_core.text.word_piece.engine import WordPieceEngine
 from domain_core.text.word_piece.graph_forms import (
@@ -80,6 +80,7 @@ class WordPieceGraph:
         self._max_bytes = max_bytes
         ids = {token: index for index, token in enumerate(self._vocabulary)}
         self._atomic = {token: ids[token] for token in engine.atomic_tokens}
+        self._word_tokens = engine.word_tokens
         self._pieces_of_words = WordPieceOperation(engine, max_bytes)
         self._pieces_of_plain = None
         if self._split and can_split(engine):
@@ -121,12 +122,13 @@ class WordPieceGraph:
                 texts, lambda texts: self._encode_chunks(valid(texts))
             )
         is_ascii = tf.strings.regex_full_match(texts, _ASCII)
-        texts = apply_to_others(
-            texts, is_ascii, lambda texts: self._prepared(valid(texts))
-        )
         if self._split:
+            texts = apply_to_others(
+                texts, is_ascii, lambda texts: self._prepared(valid(texts))
+            )
             return encode_around(texts, self._atomic, self._encode_stretches)
-        return self._encode_whole(texts)
+        texts = apply_to_others(texts, is_ascii, valid)
+        return encode_words(texts, self._word_tokens, self._encode_whole)
 
     def decode(self, rows: Any) -> Any:
         """Turns ragged ids `(B, None)` into texts `(B,)`."""

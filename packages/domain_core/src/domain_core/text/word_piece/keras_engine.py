@@ -42,24 +42,21 @@ class KerasWordPieceEngine(WordPieceEngine):
     folding; words of more than 100 bytes are unknown.
     """
 
-    def encode_with_offsets(self, texts: list[str]) -> tuple[Ragged, Ragged]:
-        def encode(texts: list[str]) -> list[tuple[list[int], list[tuple[int, int]]]]:
-            return [self._encode_text(text) for text in texts]
-
-        found = self._guard(encode, texts, texts)
+    def _encode_with_offsets(self, texts: list[str]) -> tuple[Ragged, Ragged]:
+        found = [self._encode_text(text) for text in texts]
         ids = Ragged.from_rows([ids for ids, _ in found])
         pairs = Ragged.from_rows([p for _, p in found], np.dtype((np.int32, 2)))
         return ids, pairs
 
     def words(self, text: str) -> list[str]:
-        """Returns the words of a text, as they are looked up in the vocabulary."""
+        """Returns the words of a text, as a vocabulary holds them, of any length."""
         found = [self._strip(text)]
         if self.split:
             found = self._words_in.findall(found[0])
         return [word for word in map(self._normal, found) if word]
 
     def _cut(self, chunk: str) -> list[str]:
-        return self.words(chunk)
+        return [_TOO_LONG if _is_too_long(word) else word for word in self.words(chunk)]
 
     def _is_word(self, word: str) -> bool:
         return True
@@ -77,6 +74,7 @@ class KerasWordPieceEngine(WordPieceEngine):
         if self.split:
             spans = [match.span() for match in self._words_in.finditer(stripped)]
         words = [self._normal(stripped[start:stop]) for start, stop in spans]
+        words = [_TOO_LONG if _is_too_long(word) else word for word in words]
         encoding = self._rust.encode(
             words, is_pretokenized=True, add_special_tokens=False
         )
@@ -94,9 +92,7 @@ class KerasWordPieceEngine(WordPieceEngine):
 
     def _normal(self, word: str) -> str:
         if self.lowercase and word not in self.atomic_tokens:
-            word = fold_case(word)
-        if len(word) > MAX_WORD_BYTES // 4 and len(word.encode()) > MAX_WORD_BYTES:
-            return _TOO_LONG
+            return fold_case(word)
         return word
 
     @functools.cached_property
@@ -116,6 +112,10 @@ class KerasWordPieceEngine(WordPieceEngine):
 
 # Longer than the compiled code's own limit, which is in characters.
 _TOO_LONG = "x" * (WordPieceEngine.max_word_length + 1)
+
+
+def _is_too_long(word: str) -> bool:
+    return len(word) > MAX_WORD_BYTES // 4 and len(word.encode()) > MAX_WORD_BYTES
 
 
 def strip_accents(text: str) -> str:

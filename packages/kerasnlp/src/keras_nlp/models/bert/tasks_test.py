@@ -1,8 +1,10 @@
 """BERT's tasks: the contract, the paper's examples, learning, bad input."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import ClassVar
 
 import keras
+import numpy as np
 import pytest
 
 import keras_nlp
@@ -98,6 +100,17 @@ class TestBertMaskedLM(MaskedLMContract):
         assert not [p for p in paths if "embedding" in p]
         assert "mlm_head.output_bias" in paths
 
+    def test_labels_that_are_no_ids(self):
+        task = BertMaskedLM(make_backbone())
+        x = {**self.make().preprocessor(TEXTS)[0]}
+        for wrong in (np.nan, -1, len(VOCABULARY), 0.5):
+            with pytest.raises(ValueError, match=rf"received {wrong}.* at position 1"):
+                y = np.zeros((len(TEXTS), 3))
+                y[1, 2] = wrong
+                task.fit(x, y, verbose=0)
+        with pytest.raises(ValueError, match="one-hot"):
+            task.fit(x, np.zeros((len(TEXTS), 3, len(VOCABULARY))), verbose=0)
+
     @pytest.mark.backends
     def test_it_learns(self):
         task = self.make()
@@ -143,6 +156,56 @@ class TestBertQuestionAnswerer(TaskContract):
         found = task.answer(self.questions[1], filler + self.contexts[1], num_answers=3)
         assert len({(a.start, a.end) for a in found}) == 3
         assert sum(a.score for a in found) <= 1 + 1e-6
+
+    @pytest.mark.backends
+    def test_it_learns_that_there_is_no_answer(self):
+        task = self.make()
+        task.compile(optimizer=keras.optimizers.Adam(5e-3))
+        questions, context = ["who ?", "what ?"], "the quick fox"
+        x = {"question": questions * 4, "context": [context] * 8}
+        y = {"start": [0, -1] * 4, "end": [len(context), -1] * 4}
+        task.fit(x, y, batch_size=8, epochs=40, verbose=0)
+        some, none = task.answer(questions, [context] * 2, num_answers=2)
+        assert (some[0].text, some[1].score < 0.5) == (context, True)
+        assert (none[0].text, none[0].start, none[0].end) == ("", 0, 0)
+        assert none[0].score > 0.5 > none[1].score
+        # Neither one window nor another gives one.
+        long = task.answer("what ?", f"{context} " * 6)
+        assert long[0].text == ""
+        forced = task.answer("what ?", context, no_answer_threshold=float("inf"))
+        assert forced[0].text and forced[0].score < 0.5
+        never = task.answer("who ?", context, no_answer_threshold=-100.0)
+        assert never[0].text == ""
+
+    @pytest.mark.backends
+    def test_threads_share_a_task(self, task):
+        contexts = [f"{text} fox" for text in TEXTS] * 3
+        expected = [task.answer("who ?", context) for context in contexts]
+        preprocessor = task.preprocessor
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(lambda c: task.answer("who ?", c), contexts))
+        assert found == expected
+        assert task.preprocessor is preprocessor
+
+    def test_bytes_are_texts(self, task):
+        contexts = ["été: the quick fox", "my fox"]
+        expected = task.answer(["who ?"] * 2, contexts)
+        data = [context.encode() for context in contexts]
+        for form in (data, np.array(contexts), tuple(data)):
+            assert task.answer([b"who ?"] * 2, form) == expected
+        assert task.answer(b"who ?", data[0]) == expected[0]
+        with pytest.raises(ValueError, match="`context` to be UTF-8"):
+            task.answer("who ?", "été".encode("latin-1"))
+
+    def test_answers_that_are_no_columns(self, task):
+        x, y = self.samples()
+        bare = BertQuestionAnswerer(task.backbone)
+        inputs, columns = task.preprocessor(x, y)
+        bare.evaluate(inputs, columns, verbose=0)
+        for wrong in (np.nan, -1, 1.5):
+            start = np.array([1, wrong, 1])
+            with pytest.raises(ValueError, match=rf"y\['start'\] in .*{wrong}"):
+                bare.evaluate(inputs, {**columns, "start": start}, verbose=0)
 
     def test_lengths_of_answers(self, task):
         for limit in (1, 3):
