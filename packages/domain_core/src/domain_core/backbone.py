@@ -13,6 +13,7 @@ import keras
 from domain_core.preset import Preset
 from domain_core.registry import presets_of
 from domain_core.remembered_arguments import RemembersArguments
+from domain_core.serialization import role
 from domain_core.weights.weight_paths import weight_paths
 
 
@@ -23,6 +24,7 @@ class PresetsProperty:
         return presets_of(owner)
 
 
+@role("backbone")
 class Backbone(RemembersArguments, keras.Model):
     """A functional Keras model without a head, built from plain arguments.
 
@@ -131,7 +133,10 @@ class Backbone(RemembersArguments, keras.Model):
                 has some, as a mere architecture does not.
             **kwargs: constructor arguments that override the preset's, `dtype` among
                 them. Also `verify=True`, to compare every file with its hash first,
-                and `verify_key`, the path of a public key that must have signed them.
+                and `verify_key`, the path of a public key that must have signed them;
+                and `max_parameters`, how large a model may be whose weights are not
+                loaded, by default as large as the preset's weight files say, or
+                8,388,608 where it has none. A declared preset has no such limit.
 
         Raises:
             ValueError: if the preset belongs to another class.

@@ -7,9 +7,11 @@ from typing import Any, ClassVar, Self
 
 from domain_core.arguments import set_layer_arguments
 from domain_core.remembered_arguments import RemembersArguments
+from domain_core.serialization import role
 from domain_core.tokenizers.tokenizer import Tokenizer
 
 
+@role("preprocessor")
 class Preprocessor(RemembersArguments):
     """Turns batches of raw samples into a model's inputs, on NumPy.
 

@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING, Any, cast
 from domain_core._installation import import_advice
 from domain_core.preset import Preset
 from domain_core.preset_errors import PresetNotFoundError
-from domain_core.serialization import registered_name, serializable
+from domain_core.serialization import (
+    has_role,
+    registered_classes,
+    registered_name,
+    serializable,
+)
 
 if TYPE_CHECKING:
     from domain_core.presets.keras.converter import KerasConverter
@@ -294,6 +299,64 @@ def task_for(cls: type, backbone_cls: type) -> type:
             "Call `from_preset` on the one you want."
         )
     return fitting[0]
+
+
+def preprocessor_for(
+    cls: type,
+    backbone_cls: type | None,
+    tokenizer_cls: type | None,
+    *,
+    required: bool = True,
+) -> type:
+    """Returns the preprocessor of a family that stands for a generic one.
+
+    Args:
+        cls: class that the user called; one of a family stands for itself.
+        backbone_cls: class of the backbone that it feeds; None if that is not known.
+        tokenizer_cls: class of its tokenizer, which then says the family; or None.
+        required: whether a family that has none is an error, rather than `cls`.
+
+    Raises:
+        ValueError: if the family has several such preprocessors, or others but none.
+    """
+    fed: Any = backbone_cls if backbone_cls is not None else tokenizer_cls
+    if fed is None or _family_of(cls) is not None:
+        return cls
+    family = [
+        known
+        for known in cast("list[Any]", registered_classes("preprocessor"))
+        if _fits(
+            fed, known.tokenizer_cls if backbone_cls is None else _family_of(known)
+        )
+    ]
+    fitting = [known for known in family if _generic(known) is cls]
+    if len(fitting) == 1:
+        return fitting[0]
+    if not family or not (fitting or required):
+        return cls  # of nobody: a user's own, or images
+    names = ", ".join(known.__name__ for known in fitting or family)
+    raise ValueError(
+        f"Expected one {cls.__name__} for {fed.__name__}, found "
+        f"{'' if fitting else 'none among '}{names}. Call `from_preset` on the "
+        "one you want, or pass `preprocessor=` to that of a task."
+    )
+
+
+def _family_of(preprocessor_cls: Any) -> type | None:
+    family: type | None = preprocessor_cls.backbone_cls
+    return family
+
+
+def _fits(cls: type, family: type | None) -> bool:
+    return family is not None and issubclass(cls, family)
+
+
+def _generic(preprocessor_cls: type) -> type | None:
+    """Returns the nearest base of a family's preprocessor that is of no family."""
+    bases = [
+        base for base in preprocessor_cls.__mro__ if has_role(base, "preprocessor")
+    ]
+    return next((base for base in bases if _family_of(base) is None), None)
 
 
 def _task_can_use(cls: type, backbone_cls: type, preset: Preset) -> bool:

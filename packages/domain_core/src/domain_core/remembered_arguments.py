@@ -89,21 +89,25 @@ class RemembersArguments:
         for call in vars(self)[_CALLS]:
             call.update(dict.fromkeys(call.keys() & set(names)))
 
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments."""
+    def current_arguments(self) -> dict[str, Any]:
+        """Returns the constructor's arguments as they are now, objects among them."""
         passed, changed = self.arguments, vars(self).get(_CHANGED, ())
-        config = {
+        return {
             # A method of the same name is something else, too.
             name: value
             if name in changed or callable(getattr(type(self), name, None))
             else getattr(self, name, value)
             for name, value in passed.items()
         }
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        config = self.current_arguments()
         if isinstance(self, keras.Layer):
             # Keras' attribute `dtype` is that of the weights.
             more = self.constructor_calls()[0].takes_more
             kept = layer_config(self).items()
-            config |= {k: v for k, v in kept if more or k in passed}
+            config |= {k: v for k, v in kept if more or k in self.arguments}
         return {name: config_value(value) for name, value in config.items()}
 
     @classmethod

@@ -1,12 +1,17 @@
+import json
+
 import keras
 import pytest
 
+from domain_core.preset_errors import PresetUnsafeError
 from domain_core.serialization import (
     config_value,
     from_json,
+    has_role,
     registered_class,
     registered_name,
     revive,
+    role,
     serializable,
     to_json,
 )
@@ -94,6 +99,57 @@ def test_objects_in_a_dict_come_back():
 def test_initializers_and_their_like():
     assert config_value(keras.regularizers.L1(0.5))["config"] == {"l1": 0.5}
     assert config_value(keras.constraints.NonNeg())["class_name"] == "NonNeg"
+    for value in (
+        keras.regularizers.L1(0.5),
+        keras.constraints.NonNeg(),
+        keras.initializers.TruncatedNormal(stddev=0.3),
+    ):
+        data = json.loads(json.dumps(to_json({"x": value})))
+        again = from_json(data)["x"]
+        assert type(again).__name__ == type(value).__name__
+        assert again.get_config() == value.get_config()
     kept = keras.initializers.TruncatedNormal(stddev=0.3)
     again = keras.initializers.get(config_value(kept))
     assert again.stddev == 0.3
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        keras.dtype_policies.get("mixed_bfloat16"),
+        keras.dtype_policies.get("int8_from_float32"),
+        keras.dtype_policies.QuantizedFloat8DTypePolicy("float8", "float32", 32),
+        keras.dtype_policies.Int4DTypePolicy("int4/16", "float32"),
+    ],
+    ids=lambda policy: policy.name,
+)
+def test_dtype_policies(policy):
+    policies = keras.dtype_policies.DTypePolicyMap("float32", {"a/.*": policy})
+    again = from_json(json.loads(json.dumps(to_json(policies))))
+    assert again["a/b"] == policy and again["b"].name == "float32"
+    assert type(again["a/b"]) is type(policy)
+    assert keras.dtype_policies.get(from_json(to_json(policy))) == policy
+
+
+def test_what_keras_would_make_of_it_is_not_written():
+    for value in ({"class_name": "Lambda", "config": {}}, {"registered_name": "x"}):
+        with pytest.raises(ValueError, match="registered objects"):
+            to_json({"x": value})
+
+
+@role("holder")
+class Base:
+    pass
+
+
+@serializable("testing")
+class Derived(Base):
+    def get_config(self):
+        return {}
+
+
+def test_roles():
+    assert registered_class("testing>Derived", "holder") is Derived
+    with pytest.raises(PresetUnsafeError, match="name of a holder here"):
+        registered_class("testing>Inner", "holder")
+    assert not has_role(Inner, "holder", "a role that nobody has")

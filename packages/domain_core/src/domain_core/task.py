@@ -13,6 +13,7 @@ from domain_core.ops import FusedAdam
 from domain_core.pipeline import PipelineModel
 from domain_core.preprocessor import Preprocessor
 from domain_core.remembered_arguments import RemembersArguments
+from domain_core.serialization import role
 from domain_core.weights.weight_paths import weight_paths
 
 _LEARNING_RATE = 5e-5
@@ -20,6 +21,7 @@ _LEARNING_RATE = 5e-5
 _EARLY = "__early_attributes__"
 
 
+@role("task")
 class Task(RemembersArguments, PipelineModel):
     """A backbone, a head, and the preprocessor that feeds them.
 
@@ -181,8 +183,8 @@ class Task(RemembersArguments, PipelineModel):
             load_weights: whether to load weights or draw them at random; None loads
                 them where the preset has some.
             **kwargs: constructor arguments that override the preset's. `num_classes`
-                asks for a new head; `dtype` goes to the backbone; `verify` and
-                `verify_key` are those of `Backbone.from_preset`.
+                asks for a new head; `dtype` goes to the backbone; `verify`,
+                `verify_key` and `max_parameters` are those of `Backbone.from_preset`.
 
         Raises:
             ValueError: if the preset holds another kind of model.

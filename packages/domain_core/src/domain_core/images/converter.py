@@ -29,11 +29,12 @@ from domain_core.images.decode import (
 )
 from domain_core.images.parallel import for_each
 from domain_core.remembered_arguments import RemembersArguments
-from domain_core.serialization import serializable
+from domain_core.serialization import role, serializable
 
 Values = float | Sequence[float] | None
 
 
+@role("image_converter")
 @serializable("domain_core")
 class ImageConverter(RemembersArguments):
     """Decodes, resizes, crops and normalizes images.

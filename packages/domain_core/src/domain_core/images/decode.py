@@ -24,6 +24,11 @@ _SIGNATURES = {
 }
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 _ORIENTATION = 0x0112
+# What the most compressible image, of one colour, takes in a format; and how many
+# pixels may be announced by any file. TIFF has an encoding for blank pages.
+_PIXELS_PER_BYTE = {"GIF": 3_000, "TIFF": 100_000}
+_MOST_PIXELS_PER_BYTE = 10_000
+_FREE_PIXELS = 2**23
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,6 +107,7 @@ def decode(
     _check_bytes(len(data), name, limits)
     image = _open(data, name)
     check_pixels(image, name, limits)
+    _check_compression(image, len(data), name)
     if draft_size is not None:
         height, width = draft_size(image.height, image.width)
         image.draft(image.mode, (width, height))
@@ -166,6 +172,18 @@ def as_channels(image: Any, name: str, channels: int) -> Any:
             f"{name} can't be decoded: {error}. Expected a whole image of 8 bit per "
             "channel: replace the file, or convert it."
         ) from error
+
+
+def _check_compression(image: Any, size: int, name: str) -> None:
+    """Refuses large images that are announced by files too small to hold them."""
+    pixels = image.width * image.height
+    at_most = _PIXELS_PER_BYTE.get(image.format, _MOST_PIXELS_PER_BYTE)
+    if pixels > max(size * at_most, _FREE_PIXELS):
+        raise ValueError(
+            f"{name} announces {image.width} x {image.height} pixels in {size:,} "
+            f"bytes, more than a {image.format} file can hold. Drop it, or convert it "
+            "with a program that you trust."
+        )
 
 
 def _unreadable(name: str, error: Exception) -> ValueError:

@@ -212,3 +212,28 @@ def test_reads_files(tmp_path):
         read_file(tmp_path, "`x`", LIMITS)
     with pytest.raises(ValueError, match="`x` is no regular file"):
         read_file(os.devnull, "`x`", LIMITS)
+
+
+def gif(width, height):
+    """The smallest GIF: one pixel on a canvas of any size."""
+    size = width.to_bytes(2, "little") + height.to_bytes(2, "little")
+    frame = b",\0\0\0\0" + b"\1\0\1\0" + b"\0" + b"\2\2\x44\1\0"
+    return b"GIF89a" + size + b"\x80\0\0" + b"\0\0\0\xff\xff\xff" + frame + b";"
+
+
+def test_files_that_are_too_small_for_what_they_announce():
+    limits = Limits(10**8, 178_000_000)
+    small = decode(gif(60, 50), "`image`", 3, limits)
+    assert small.size == (60, 50)
+    with pytest.raises(ValueError, match="13000 x 13000 pixels in 3. bytes"):
+        decode(gif(13_000, 13_000), "`image`", 3, limits)
+    # The most compressible images there are: one colour.
+    for mode, format, options in (
+        ("P", "GIF", {}),
+        ("1", "PNG", {}),
+        ("L", "JPEG", {}),
+        ("1", "TIFF", {"compression": "group4"}),
+    ):
+        file = io.BytesIO()
+        Image.new(mode, (3000, 3000)).save(file, format, **options)
+        assert decode(file.getvalue(), "`image`", 1, limits).size == (3000, 3000)

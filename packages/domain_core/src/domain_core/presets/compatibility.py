@@ -6,13 +6,18 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from domain_core.preset_errors import PresetCorruptError
+from domain_core.preset_errors import PresetCorruptError, PresetUnsafeError
 from domain_core.registry import backbones
+from domain_core.serialization import has_role
 
 if TYPE_CHECKING:
     from domain_core.backbone import Backbone
     from domain_core.presets.layout import Layout
     from domain_core.tokenizers.tokenizer import Tokenizer
+
+
+# 2,300 x 2,300 pixels in colour, 64 MiB as floats.
+_MAX_IMAGE = 2**24
 
 
 def check_tokenizer_fits(
@@ -124,6 +129,29 @@ def _homes_of(tokenizer_cls: type) -> list[type]:
         for converter in entry.converters
         if getattr(converter, "tokenizer_cls", None) is tokenizer_cls
     ]
+
+
+def check_converter(converter: Any, label: str) -> None:
+    """Checks what an image converter of a preset would make of a single image.
+
+    Args:
+        converter: an `ImageConverter`, or anything else, of which nothing is known.
+        label: name of the preset, for messages.
+
+    Raises:
+        PresetUnsafeError: if it is more than 16,777,216 numbers, here or on the way.
+    """
+    if not has_role(type(converter), "image_converter"):
+        return
+    height, width = (n / converter.crop_ratio for n in converter.image_size)
+    if height * width * converter.channels > _MAX_IMAGE:
+        raise PresetUnsafeError(
+            f"Expected the image converter of the preset {label!r} to give images of "
+            f"at most {_MAX_IMAGE:,} numbers, received "
+            f"image_size={converter.image_size}, channels={converter.channels}, "
+            f"crop_ratio={converter.crop_ratio}. If you trust it, make an "
+            "`ImageConverter` of that size yourself."
+        )
 
 
 def check_token_ids(backbone: Backbone, config: Mapping[str, Any], label: str) -> None:

@@ -62,11 +62,17 @@ class DeclaredLayout(Layout):
             )
         return cls, config
 
+    def has_backbone(self) -> bool:
+        return True
+
     def has_weights(self) -> bool:
         return self._preset.handle is not None
 
     def weight_shapes(self, head: bool) -> Collection[tuple[int, ...]] | None:
         return self._files.weight_shapes(head)
+
+    def weight_bytes(self) -> int | None:
+        return None
 
     def assign_backbone(self, backbone: Backbone) -> None:
         self._files.assign_backbone(backbone)

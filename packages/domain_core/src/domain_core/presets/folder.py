@@ -79,6 +79,10 @@ class Folder(abc.ABC):
     def __contains__(self, name: str) -> bool:
         return name in self.sizes()
 
+    def weight_bytes(self) -> int:
+        """Returns the size of all files of weights."""
+        return sum(n for name, n in self.sizes().items() if name.endswith(_WEIGHTS))
+
     def require(self, name: str) -> Path:
         """Returns the path of a file.
 

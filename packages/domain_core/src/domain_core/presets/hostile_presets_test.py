@@ -1,5 +1,6 @@
 """Presets whose files ask for what no preset may have: refused at once."""
 
+import concurrent.futures
 import json
 import time
 import tracemalloc
@@ -57,13 +58,13 @@ def rewrite(preset, name, change):
     (preset / "manifest.json").write_text(json.dumps(manifest))
 
 
-def assert_refused(preset, error, message):
+def assert_refused(preset, error, message, **kwargs):
     before = sorted(preset.parent.rglob("*"))
     tracemalloc.start()
     started = time.process_time()
     try:
         with pytest.raises(error, match=message) as caught:
-            Tower.from_preset(preset)
+            Tower.from_preset(preset, **kwargs)
         assert time.process_time() - started < 5, "it was tried"
         assert tracemalloc.get_traced_memory()[1] < 50e6, "it was allocated"
     finally:
@@ -147,6 +148,101 @@ def test_a_large_model_inside_a_config(preset):
     }
     rewrite(preset, "backbone.json", lambda value: value["config"].update(width=tower))
     assert_refused(preset, PresetUnsafeError, "describes a larger one")
+
+
+def of_keras(name, config, module="keras.layers"):
+    return {
+        "module": module,
+        "class_name": name,
+        "config": config,
+        "registered_name": None,
+    }
+
+
+# What Keras' deserializer would follow: code, modules to import, any class of Keras.
+GADGETS = [
+    of_keras("Lambda", {"function": {"class_name": "__lambda__", "config": {}}}),
+    of_keras("TorchModuleWrapper", {"module": "x"}),
+    of_keras("TFSMLayer", {"filepath": "/tmp/x"}),
+    of_keras("BertBackbone", {}, "keras_hub.models"),
+    of_keras("Dense", {"units": 3}),
+    of_keras("TruncatedNormal", {}, "keras.initializers"),
+    {"class_name": "function", "config": "system", "module": "os"},
+    {"class_name": "__lambda__", "config": {"value": "x"}},
+    {"class_name": "Zeros", "config": {}},
+    {"class_name": "Zeros"},
+    {"registered_name": "testing>Tower", "config": {"width": 4, "num_layers": 1}},
+]
+
+
+@pytest.mark.parametrize("gadget", GADGETS, ids=lambda g: str(g.get("class_name")))
+def test_objects_in_the_form_of_keras(preset, gadget, monkeypatch):
+    def never(*args, **kwargs):
+        raise AssertionError("a preset reached Keras' deserializer")
+
+    def attack():
+        # What a user asks Keras for, for a file of his own; it holds for a thread.
+        keras.config.enable_unsafe_deserialization()
+        for key in ("dtype", "width"):
+            for value in (gadget, [gadget], {"deeper": [gadget]}):
+                change = {key: value}
+                rewrite(
+                    preset, "backbone.json", lambda v, c=change: v["config"].update(c)
+                )
+                assert_refused(preset, PresetUnsafeError, "in Keras' form")
+
+    monkeypatch.setattr(keras.saving, "deserialize_keras_object", never)
+    with concurrent.futures.ThreadPoolExecutor(1) as thread:
+        thread.submit(attack).result()
+
+
+def test_more_keys_than_class_and_config(preset):
+    rewrite(preset, "backbone.json", lambda v: v.update(module="os"))
+    assert_refused(preset, PresetCorruptError, "received the key 'module'")
+
+
+def test_a_value_with_more_keys(preset):
+    value = {"class": "testing>Tower", "config": {}, "build_config": {}}
+    rewrite(preset, "backbone.json", lambda v: v["config"].update(width=value))
+    assert_refused(preset, PresetCorruptError, "nothing else")
+
+
+@pytest.mark.parametrize(
+    "path", ["(a+)+$", "(?s:.*)*x", "*" * 9, ".*.*.*.*.*", "a|b", "", "x" * 600]
+)
+def test_policy_maps_are_no_way_to_run_slow_expressions(preset, path):
+    policies = {
+        "class": "keras>DTypePolicyMap",
+        "config": {"default_policy": "float32", "policy_map": {path: "bfloat16"}},
+    }
+    rewrite(preset, "backbone.json", lambda v: v["config"].update(dtype=policies))
+    assert_refused(preset, PresetUnsafeError, "paths of layers")
+
+
+@pytest.mark.parametrize("with_file", [True, False])
+def test_large_models_whose_weights_are_not_loaded(preset, with_file):
+    if not with_file:
+        (preset / WEIGHTS).unlink()
+        manifest = json.loads((preset / "manifest.json").read_text())
+        del manifest["files"][WEIGHTS]
+        (preset / "manifest.json").write_text(json.dumps(manifest))
+    assert Tower.from_preset(preset, load_weights=False).width == 4
+    for width in (10**12, 3000):
+        large = {"width": width}
+        rewrite(preset, "backbone.json", lambda v, c=large: v["config"].update(c))
+        assert_refused(
+            preset, PresetUnsafeError, "pass `max_parameters=`", load_weights=False
+        )
+    tower = Tower.from_preset(preset, load_weights=False, max_parameters=10**7)
+    assert tower.count_params() == 3000 * 3001 + 3000 * 4
+    with pytest.raises(PresetUnsafeError, match="at most 5 parameters"):
+        Tower.from_preset(preset, load_weights=False, max_parameters=5)
+
+
+def test_a_model_may_be_as_large_as_the_weights_that_are_not_loaded(tmp_path):
+    Tower(3000, 2).save_to_preset(tmp_path / "preset")
+    tower = Tower.from_preset(tmp_path / "preset", load_weights=False)
+    assert tower.width == 3000
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any
 
 from domain_core.preset_errors import PresetCorruptError
 from domain_core.presets.folder import Folder
+from domain_core.serialization import check_plain
 from domain_core.strict_json import parse_json, read_object
 
 MAX_BYTES = 2**20
@@ -15,26 +16,35 @@ MAX_BYTES = 2**20
 _MAX_VALUES = 400_000
 
 
-def read_json(folder: Folder, name: str, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
+def read_json(
+    folder: Folder, name: str, max_bytes: int = MAX_BYTES, *, of_keras: bool = False
+) -> dict[str, Any]:
     """Returns the object in a JSON file of a preset.
 
     Args:
         folder: the preset.
         name: of the file.
         max_bytes: size of the largest file to read.
+        of_keras: whether it may hold objects as Keras serializes them. Whoever reads
+            them checks the names, and hands none of them to Keras.
 
     Raises:
         PresetCorruptError: if the file is missing, too large, no JSON object, nested
             more than 64 deep, names a key twice, or holds a number that is not finite
             or more than 400,000 values.
+        PresetUnsafeError: if it holds an object in Keras' form and may not.
     """
-    return read_object(
+    where = f"{name!r} of the preset {folder.label!r}"
+    value = read_object(
         folder.require(name),
-        f"{name!r} of the preset {folder.label!r}",
+        where,
         max_bytes=max_bytes,
         max_values=_MAX_VALUES,
         error=PresetCorruptError,
     )
+    if not of_keras:
+        check_plain(value, where)
+    return value
 
 
 def json_value(data: Any, key: str, kind: type, file: str, folder: Folder) -> Any:

@@ -28,6 +28,10 @@ class Layout(abc.ABC):
         """
 
     @abc.abstractmethod
+    def has_backbone(self) -> bool:
+        """Returns whether a backbone is described at all."""
+
+    @abc.abstractmethod
     def has_weights(self) -> bool:
         """Returns whether it comes with weights, here or at its handle."""
 
@@ -37,6 +41,13 @@ class Layout(abc.ABC):
 
         Args:
             head: of the weights outside the backbone, rather than of the backbone.
+        """
+
+    @abc.abstractmethod
+    def weight_bytes(self) -> int | None:
+        """Returns the size of the files of the weights, without opening them.
+
+        None where the config does not come from such files, but from a declaration.
         """
 
     @abc.abstractmethod

@@ -6,19 +6,24 @@ import contextlib
 import inspect
 import os
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from domain_core.preset_errors import PresetCorruptError, PresetError
-from domain_core.presets.compatibility import check_parts, check_token_ids
+from domain_core.presets.compatibility import (
+    check_converter,
+    check_parts,
+    check_token_ids,
+)
 from domain_core.presets.consistent_reads import consistent
 from domain_core.presets.layout import Layout
 from domain_core.presets.open_preset import open_preset
-from domain_core.registry import task_for
-from domain_core.weights.allocation_budget import allocation_budget
+from domain_core.registry import preprocessor_for, task_for
+from domain_core.serialization import has_role, registered_name
+from domain_core.weights.allocation_budget import (
+    allocation_budget,
+    parameter_budget,
+)
 from domain_core.weights.initialization import without_initialization
-
-if TYPE_CHECKING:
-    pass
 
 _FROM_PRESET = object()
 _CHECKS = ("verify", "verify_key")
@@ -32,8 +37,9 @@ def load_backbone(
     **kwargs: Any,
 ) -> Any:
     """Implements `Backbone.from_preset`."""
+    max_parameters = kwargs.pop("max_parameters", None)
     layout, load_weights = _opened(preset, load_weights, kwargs)
-    return _backbone(cls, preset, layout, load_weights, kwargs)
+    return _backbone(cls, preset, layout, load_weights, max_parameters, kwargs)
 
 
 @consistent
@@ -50,7 +56,7 @@ def load_tokenizer(cls: type, preset: str | os.PathLike[str], **kwargs: Any) -> 
 def load_preprocessor(cls: type, preset: str | os.PathLike[str], **kwargs: Any) -> Any:
     """Implements `Preprocessor.from_preset`."""
     layout, _ = _opened(preset, True, kwargs)
-    preprocessor = _preprocessor(cls, layout, kwargs)
+    preprocessor = _preprocessor(cls, preset, layout, kwargs)
     if preprocessor is None:
         raise _nothing_stored(preset, f"the parts of a {cls.__name__}")
     return preprocessor
@@ -60,6 +66,7 @@ def load_preprocessor(cls: type, preset: str | os.PathLike[str], **kwargs: Any) 
 def load_image_converter(preset: str | os.PathLike[str]) -> Any:
     """Implements `ImageConverter.from_preset`."""
     converter = open_preset(preset).image_converter()
+    check_converter(converter, os.fspath(preset))
     if converter is None:
         raise _nothing_stored(preset, "an image converter")
     return converter
@@ -73,6 +80,7 @@ def load_task(
     **kwargs: Any,
 ) -> Any:
     """Implements `Task.from_preset`."""
+    max_parameters = kwargs.pop("max_parameters", None)
     layout, load_weights = _opened(preset, load_weights, kwargs)
     backbone_cls, _ = layout.backbone(load_weights)
     stored = layout.task()
@@ -86,17 +94,26 @@ def load_task(
     _check_arguments(task_cls, preset, config)
     if preprocessor is _FROM_PRESET:
         expected = getattr(task_cls, "preprocessor_cls", None)
-        preprocessor = _preprocessor(expected, layout, {})
+        preprocessor = _preprocessor(expected, preset, layout, {}, keep=same_task)
     # As upstream: naming the number of classes asks for a new head.
     load_head = load_weights and same_task and "num_classes" not in kwargs
-    backbone = _backbone(backbone_cls, preset, layout, load_weights, dtype)
+    backbone = _backbone(
+        backbone_cls, preset, layout, load_weights, max_parameters, dtype
+    )
     check_parts(backbone, preprocessor, os.fspath(preset))
     config = {**config, "backbone": backbone, "preprocessor": preprocessor}
-    if not load_head:
-        return task_cls(**config)
-    with _building(layout, preset, head=True, by_preset=not kwargs):
+    budget: contextlib.AbstractContextManager[None]
+    budget = contextlib.nullcontext()  # what the user asks for has no limit
+    if load_head:
+        budget = _loaded(layout, preset, head=True)
+    elif same_task:
+        budget = parameter_budget(
+            layout.weight_bytes(), max_parameters, os.fspath(preset)
+        )
+    with _building(preset, budget, by_preset=not kwargs):
         task = task_cls(**config)
-    layout.assign_head(task)
+    if load_head:
+        layout.assign_head(task)
     return task
 
 
@@ -113,7 +130,12 @@ def _opened(
 
 
 def _backbone(
-    cls: type, preset: Any, layout: Layout, load_weights: bool, kwargs: dict[str, Any]
+    cls: type,
+    preset: Any,
+    layout: Layout,
+    load_weights: bool,
+    max_parameters: int | None,
+    kwargs: dict[str, Any],
 ) -> Any:
     stored_cls, config = layout.backbone(load_weights)
     if not issubclass(stored_cls, cls):
@@ -123,13 +145,16 @@ def _backbone(
         )
     _check_keys(stored_cls, config, preset, required=kwargs)
     config = {**config, **kwargs}
-    backbone: Any
+    label = os.fspath(preset)
+    budget = (
+        _loaded(layout, preset, head=False)
+        if load_weights
+        else parameter_budget(layout.weight_bytes(), max_parameters, label)
+    )
+    with _building(preset, budget, by_preset=not kwargs):
+        backbone: Any = stored_cls(**config)
     if load_weights:
-        with _building(layout, preset, head=False, by_preset=not kwargs):
-            backbone = stored_cls(**config)
         layout.assign_backbone(backbone)
-    else:
-        backbone = stored_cls(**config)
     generation = layout.generation_config()
     if generation is not None:
         check_token_ids(backbone, generation, os.fspath(preset))
@@ -138,16 +163,21 @@ def _backbone(
 
 
 @contextlib.contextmanager
+def _loaded(layout: Layout, preset: Any, *, head: bool) -> Iterator[None]:
+    """Is the budget of a model whose weights are about to be loaded."""
+    shapes = layout.weight_shapes(head)
+    with without_initialization(), allocation_budget(shapes, os.fspath(preset)):
+        yield
+
+
+@contextlib.contextmanager
 def _building(
-    layout: Layout, preset: Any, *, head: bool, by_preset: bool
+    preset: Any, budget: contextlib.AbstractContextManager[None], *, by_preset: bool
 ) -> Iterator[None]:
-    """Builds from a config somebody else wrote, before its weights are loaded."""
+    """Builds from a config somebody else wrote, within a budget."""
     label = os.fspath(preset)
     try:
-        with (
-            without_initialization(),
-            allocation_budget(layout.weight_shapes(head), label),
-        ):
+        with budget:
             yield
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         if not by_preset or isinstance(error, PresetError):
@@ -202,29 +232,64 @@ def _task_class(
     return task_for(cls, backbone_cls)
 
 
-def _preprocessor(cls: Any, layout: Layout, kwargs: dict[str, Any]) -> Any:
-    """Returns the stored preprocessor, or a new one around the parts stored."""
+def _preprocessor(
+    cls: Any,
+    preset: Any,
+    layout: Layout,
+    kwargs: dict[str, Any],
+    *,
+    keep: bool = False,
+) -> Any:
+    """Returns the preprocessor stored, or a new one around the parts stored.
+
+    Args:
+        cls: class that it must have; of a generic one, the family's. None for what is
+            stored, whatever it is.
+        preset: for messages.
+        layout: the preset.
+        kwargs: arguments instead of the stored ones.
+        keep: whether one of another class than the family's is returned, too.
+    """
     stored = layout.preprocessor()
+    check_converter(getattr(stored, "image_converter", stored), os.fspath(preset))
     if cls is None:
         return stored
+    backbone_cls = layout.backbone(False)[0] if layout.has_backbone() else None
+    tokenizer = getattr(stored, "tokenizer", stored)
+    tokenizer_cls = type(tokenizer) if has_role(type(tokenizer), "tokenizer") else None
+    has_preprocessor = has_role(type(stored), "preprocessor")
+    if registered_name(cls) is None:  # a base class, of which there are no objects
+        if not has_preprocessor:
+            return None
+        cls, keep = type(stored), True
+    required = not (keep and has_preprocessor)
+    cls = preprocessor_for(cls, backbone_cls, tokenizer_cls, required=required)
     if isinstance(stored, cls) and not kwargs:
         return stored
-    if isinstance(stored, cls):
-        return cls.from_config({**stored.get_config(), **kwargs})
+    if has_preprocessor:
+        # A subclass keeps its class; the generic one becomes that of the family.
+        if isinstance(stored, cls):
+            return type(stored)(**{**stored.current_arguments(), **kwargs})
+        if issubclass(cls, type(stored)):
+            return cls(**{**stored.current_arguments(), **kwargs})
+        if keep:
+            return stored
     parameters = inspect.signature(cls).parameters
     arguments = {}
-    if "tokenizer" in parameters:
+    if "tokenizer" in parameters and "tokenizer" not in kwargs:
         tokenizer_cls = getattr(cls, "tokenizer_cls", None) or object
         arguments["tokenizer"] = layout.tokenizer(tokenizer_cls)
-    if "image_converter" in parameters:
-        arguments["image_converter"] = layout.image_converter()
-    if any(part is None for key, part in arguments.items() if key not in kwargs):
+    if "image_converter" in parameters and "image_converter" not in kwargs:
+        converter = arguments["image_converter"] = layout.image_converter()
+        check_converter(converter, os.fspath(preset))
+    if any(part is None for part in arguments.values()):
         return None
     arguments |= kwargs
     usual = parameters.get("sequence_length")
-    positions = layout.backbone(False)[1].get("max_sequence_length")
-    if usual is not None and positions is not None and positions < usual.default:
-        arguments.setdefault("sequence_length", positions)
+    if usual is not None and backbone_cls is not None:
+        positions = layout.backbone(False)[1].get("max_sequence_length")
+        if positions is not None and positions < usual.default:
+            arguments.setdefault("sequence_length", positions)
     return cls(**arguments)
 
 

@@ -17,12 +17,14 @@ from domain_core.arguments import (
 from domain_core.arrays.host_call import Spec, host_call, is_symbolic, rank, to_host
 from domain_core.arrays.ragged import Ragged
 from domain_core.remembered_arguments import RemembersArguments
+from domain_core.serialization import role
 from domain_core.text.chat_template import as_chat_template
 from domain_core.text.encoding import Encoding, encode
 from domain_core.text.special_tokens import as_policy, forbid_tokens, token_pattern
 from domain_core.text.text_inputs import ERRORS, as_given, as_rows, as_texts, as_unicode
 
 
+@role("tokenizer")
 class Tokenizer(RemembersArguments):
     """Turns strings into integer ids and back.
 
@@ -57,12 +59,15 @@ class Tokenizer(RemembersArguments):
         named_tokens: special tokens by attribute name, such as
             `{"pad_token": "[PAD]"}`. The vocabulary must hold them; each also gives an
             attribute with its id, such as `pad_token_id`.
+        separator_tokens: special tokens between two segments of a packed row, where
+            they are others than one `end_token`.
         file_assets: names of the files that `save_assets` writes.
         asset_config_keys: constructor arguments that those files hold.
         replacement_char: code point that `errors="replace"` reads.
     """
 
     named_tokens: ClassVar[Mapping[str, str]] = {}
+    separator_tokens: ClassVar[tuple[str, ...]] = ()
     file_assets: ClassVar[tuple[str, ...]] = ()
     asset_config_keys: ClassVar[tuple[str, ...]] = ()
     replacement_char = 0xFFFD
@@ -333,6 +338,11 @@ class Tokenizer(RemembersArguments):
     def special_token_ids(self) -> list[int]:
         """Ids of `special_tokens`."""
         return [self.token_to_id(token) for token in self.special_tokens]
+
+    @property
+    def separator_token_ids(self) -> list[int] | None:
+        """Ids of `separator_tokens`; None where `end_token` separates."""
+        return [self.token_to_id(token) for token in self.separator_tokens] or None
 
     def save_assets(self, directory: str | os.PathLike[str]) -> None:
         """Writes `file_assets` into an existing directory."""

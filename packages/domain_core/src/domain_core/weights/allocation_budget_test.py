@@ -5,7 +5,7 @@ import pytest
 
 from domain_core.preset_errors import PresetUnsafeError
 from domain_core.serialization import config_value
-from domain_core.weights.allocation_budget import allocation_budget
+from domain_core.weights.allocation_budget import allocation_budget, parameter_budget
 from domain_core.weights.initialization import initializer, without_initialization
 
 HUGE = 10**12  # columns that no machine holds
@@ -33,6 +33,27 @@ def test_weights_that_start_from_zeros_count():
     with without_initialization(), allocation_budget([(3, 4)], "mine"):
         with pytest.raises(PresetUnsafeError):
             build(HUGE, kernel_initializer=initializer(drawn))
+
+
+def test_initializers_that_are_objects_count():
+    drawn = keras.initializers.HeNormal(seed=3)
+    with parameter_budget(0, None, "mine"):
+        kept = build(4, kernel_initializer=initializer(drawn))
+        with pytest.raises(PresetUnsafeError, match="max_parameters"):
+            build(HUGE, kernel_initializer=initializer(drawn))
+    assert config_value(kept.kernel_initializer) == config_value(drawn)
+    assert type(initializer(drawn)) is type(drawn)
+
+
+def test_a_config_without_weights_has_a_limit_of_layers():
+    with parameter_budget(0, None, "mine"):
+        build(4)
+        with pytest.raises(PresetUnsafeError, match="in 512 weights"):
+            for _ in range(1000):
+                initializer(keras.initializers.HeNormal())((2, 2))
+    with parameter_budget(2**20, None, "mine"):
+        for _ in range(1000):
+            initializer(keras.initializers.HeNormal())((2, 2))
 
 
 def test_layers_that_are_never_built_count():

@@ -15,6 +15,8 @@ from typing import Any
 
 import keras
 
+from domain_core.weights.allocation_budget import counted
+
 _STATE = threading.local()
 
 
@@ -37,10 +39,11 @@ def initializer(value: Any) -> Any:
 
     Returns:
         "zeros" while weights are about to be loaded; else `value`, copied if it is an
-        object, because an unseeded one gives equal values at each call.
+        object, because an unseeded one gives equal values at each call, and so that it
+        counts against the budget of a preset.
     """
     if getattr(_STATE, "skip", False):
         return "zeros"
     if isinstance(value, keras.initializers.Initializer):
-        return value.clone()
+        return counted(value)
     return value

@@ -22,7 +22,7 @@ from domain_core.text.rows.context_windows import Windows, pack_windows, token_s
 from domain_core.text.rows.multi_segment_packer import MultiSegmentPacker
 from domain_core.text.text_inputs import as_segments
 from domain_core.tokenizers.tokenizer import Tokenizer
-from keras_nlp.models.text_classifier_preprocessor import require_tokenizer
+from keras_nlp.models.text_classifier_preprocessor import packing_of, require_tokenizer
 
 
 @serializable(package="kerasnlp")
@@ -117,12 +117,7 @@ class QuestionAnswererPreprocessor(Preprocessor):
 
     def make_packer(self) -> MultiSegmentPacker:
         """Returns what joins a question and a window."""
-        return MultiSegmentPacker(
-            self.sequence_length,
-            start_value=self.tokenizer.start_token_id,
-            end_value=self.tokenizer.end_token_id,
-            pad_value=self.tokenizer.pad_token_id,
-        )
+        return MultiSegmentPacker(self.sequence_length, **packing_of(self.tokenizer))
 
     def _call(self, x: Any, y: Any) -> Any:
         (questions, contexts), single = self._read(x)

@@ -27,9 +27,10 @@ from domain_core.tokenizers.tokenizer import Tokenizer
 class TextClassifierPreprocessor(Preprocessor):
     """Tokenizes texts, joins the segments of a sample, cuts and pads.
 
-    A family that packs its segments in another way writes `packing`; one whose backbone
-    does not tell segments apart sets `with_segment_ids` to False. Inside `tf.data` it
-    works by TensorFlow operations alone if its tokenizer does (`graph=True`).
+    What stands around and between segments, the tokenizer knows; a family whose
+    backbone does not tell segments apart sets `with_segment_ids` to False. Inside
+    `tf.data` it works by TensorFlow operations alone if its tokenizer does
+    (`graph=True`).
 
     Call arguments:
         x: one text per sample: a string, or a list or NumPy array of strings; or
@@ -141,11 +142,7 @@ class TextClassifierPreprocessor(Preprocessor):
 
     def packing(self) -> dict[str, Any]:
         """Returns the tokens around and between segments, as the packer takes them."""
-        return {
-            "start_value": self.tokenizer.start_token_id,
-            "end_value": self.tokenizer.end_token_id,
-            "pad_value": self.tokenizer.pad_token_id,
-        }
+        return packing_of(self.tokenizer)
 
     def _in_graph(self, x: Any) -> dict[str, Any]:
         """Does what `preprocess` does, for tensors of raw samples."""
@@ -171,6 +168,16 @@ class TextClassifierPreprocessor(Preprocessor):
             )
             for key, value in inputs.items()
         }
+
+
+def packing_of(tokenizer: Tokenizer) -> dict[str, Any]:
+    """Returns a tokenizer's tokens around and between segments, as a packer's."""
+    return {
+        "start_value": tokenizer.start_token_id,
+        "end_value": tokenizer.end_token_id,
+        "sep_value": tokenizer.separator_token_ids,
+        "pad_value": tokenizer.pad_token_id,
+    }
 
 
 def run_on_host(function: Any, x: Any, specs: dict[str, Spec]) -> Any:

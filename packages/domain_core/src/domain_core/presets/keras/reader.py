@@ -37,6 +37,7 @@ from domain_core.presets.keras.hdf5_files import Hdf5Files, numbered
 from domain_core.presets.layout import Layout
 from domain_core.presets.tokenizer_assets import load_assets
 from domain_core.registry import find_keras_converter
+from domain_core.serialization import check_plain
 from domain_core.text.chat_template import chat_template_config
 from domain_core.weights.weight_map import WeightMap
 
@@ -87,7 +88,7 @@ class KerasLayout(Layout):
             self._single = data
             data = json_value(config, "backbone", dict, file, folder)
             name, config = _name(data, file, folder), data["config"]
-        self._config = config
+        self._name, self._config = name, config
         self._entry, self._converter = find_keras_converter(name, config, folder.label)
 
     @staticmethod
@@ -95,15 +96,20 @@ class KerasLayout(Layout):
         """Whether a preset has this layout."""
         for name in _OPENED_BY:
             if name in folder:
-                return "registered_name" in read_json(folder, name)
+                return "registered_name" in read_json(folder, name, of_keras=True)
         return False
 
     def backbone(self, load_weights: bool) -> tuple[type, dict[str, Any]]:
         self._folder.require(CONFIG)
         self._check_classes(self._config, CONFIG)
+        if self._converter.named(self._name) is not self._converter.backbone:
+            raise self._misplaced(self._name, CONFIG, "backbone")
         return self._entry.cls, self._arguments(
             self._converter.backbone, self._config, CONFIG
         )
+
+    def has_backbone(self) -> bool:
+        return CONFIG in self._folder
 
     def has_weights(self) -> bool:
         return True
@@ -113,6 +119,9 @@ class KerasLayout(Layout):
             return ()
         with self._weights(head) as tensors:
             return self._own(tensors, head)[1].values()
+
+    def weight_bytes(self) -> int | None:
+        return self._folder.weight_bytes()
 
     def assign_backbone(self, backbone: Backbone) -> None:
         weights = self._converter.weights(backbone.get_config())
@@ -163,9 +172,12 @@ class KerasLayout(Layout):
             return None
         data = _read(self._folder, PREPROCESSOR)
         self._check_classes(data, PREPROCESSOR)
-        item = self._converter.named(_name(data, PREPROCESSOR, self._folder))
+        name = _name(data, PREPROCESSOR, self._folder)
+        item = self._converter.named(name)
+        if item is None:
+            return None  # of a task that has no counterpart here
         if item not in self._converter.preprocessors:
-            return None
+            raise self._misplaced(name, PREPROCESSOR, "preprocessor")
         arguments = self._arguments(item, data["config"], PREPROCESSOR)
         if data["config"].get("tokenizer") is not None:
             arguments["tokenizer"] = self.tokenizer(object)
@@ -191,8 +203,17 @@ class KerasLayout(Layout):
             return None, {}
         file = CONFIG if self._single else TASK
         self._check_classes(data, file)
-        item = self._converter.named(_name(data, file, self._folder))
-        return (item if isinstance(item, KerasTask) else None), data["config"]
+        name = _name(data, file, self._folder)
+        item = self._converter.named(name)
+        if item is not None and not isinstance(item, KerasTask):
+            raise self._misplaced(name, file, "task")
+        return item, data["config"]
+
+    def _misplaced(self, name: str, file: str, kind: str) -> PresetUnsafeError:
+        return PresetUnsafeError(
+            f"Expected a {kind} in {file!r} of the preset {self._folder.label!r}, "
+            f"received {name!r}. Save or download the preset again."
+        )
 
     def _read(self, file: str, item: KerasClass) -> dict[str, Any]:
         data = _read(self._folder, file)
@@ -224,7 +245,9 @@ class KerasLayout(Layout):
         skipped = (*_OBJECTS, *_NAMES)
         config = {key: value for key, value in config.items() if key not in skipped}
         where = f"{file!r} of the preset {self._folder.label!r}"
-        return item.config.read(config, item.cls, where)
+        arguments = item.config.read(config, item.cls, where)
+        check_plain(arguments, where)
+        return arguments
 
     def _assign(
         self, weights: WeightMap, variables: Mapping[str, keras.Variable], head: bool
@@ -266,7 +289,7 @@ _OPENED_BY = (CONFIG, PREPROCESSOR, TOKENIZER)
 
 
 def _read(folder: Folder, file: str) -> dict[str, Any]:
-    data = read_json(folder, file)
+    data = read_json(folder, file, of_keras=True)
     if unknown := sorted(set(data) - _KEYS):
         raise PresetCorruptError(
             f"Expected a class and its arguments in {file!r} of the preset "

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from domain_core.preset_errors import PresetCorruptError
+from domain_core.preset_errors import PresetCorruptError, PresetUnsafeError
 from domain_core.presets.chat_and_generation import read_generation_config
 from domain_core.presets.folder import Folder, PartOfFolder
 from domain_core.presets.json_files import json_value, read_json
@@ -28,7 +28,10 @@ from domain_core.presets.manifest import MANIFEST, MAX_MANIFEST_BYTES
 from domain_core.presets.safetensors_reader import TensorFiles
 from domain_core.presets.tokenizer_assets import load_assets
 from domain_core.serialization import (
+    classes_in,
     from_json,
+    has_role,
+    object_of,
     registered_class,
 )
 from domain_core.weights.allocation_budget import allocation_budget
@@ -42,6 +45,9 @@ FORMAT = "domain-core preset"
 FORMAT_VERSION = 1
 _PREPROCESSOR = "preprocessor.json"
 _IDENTITY = IdentityMap()
+# What `preprocessor.json` may hold, and what no part of it may be.
+PREPROCESSORS = ("preprocessor", "tokenizer", "image_converter")
+MODELS = ("backbone", "task")
 
 
 class NativeLayout(Layout):
@@ -90,7 +96,10 @@ class NativeLayout(Layout):
         return MANIFEST in folder
 
     def backbone(self, load_weights: bool) -> tuple[type, dict[str, Any]]:
-        return self._class_and_config("backbone.json")
+        return self._class_and_config("backbone.json", "backbone")
+
+    def has_backbone(self) -> bool:
+        return "backbone.json" in self._folder
 
     def has_weights(self) -> bool:
         name = "backbone.safetensors"
@@ -103,13 +112,16 @@ class NativeLayout(Layout):
         with TensorFiles(self._folder, name) as tensors:
             return tensors.shapes().values()
 
+    def weight_bytes(self) -> int | None:
+        return self._folder.weight_bytes()
+
     def assign_backbone(self, backbone: Backbone) -> None:
         self._assign("backbone.safetensors", backbone.weight_paths())
 
     def task(self) -> tuple[type, dict[str, Any]] | None:
         if "task.json" not in self._folder:
             return None
-        return self._class_and_config("task.json")
+        return self._class_and_config("task.json", "task")
 
     def assign_head(self, task: Task) -> None:
         variables = task.head_weight_paths()
@@ -119,55 +131,92 @@ class NativeLayout(Layout):
     def tokenizer(self, cls: type, **kwargs: Any) -> Any:
         if _PREPROCESSOR not in self._folder:
             return None
-        data, config = self._preprocessor_data()
-        stored = config.get("tokenizer", data)
-        if stored is None:
-            return None
-        tokenizer_cls: Any = registered_class(stored["class"])
-        if not hasattr(tokenizer_cls, "load_assets"):
-            return None
-        if not issubclass(tokenizer_cls, cls):
+        stored_cls, stored = self._data(_PREPROCESSOR, *PREPROCESSORS)
+        if not has_role(stored_cls, "tokenizer"):
+            if stored.get("tokenizer") is None:
+                return None
+            stored_cls, stored = self._class_and_arguments(
+                stored["tokenizer"], _PREPROCESSOR, "tokenizer"
+            )
+        if not issubclass(stored_cls, cls):
             raise ValueError(
                 f"Expected a preset for {cls.__name__}; {self._folder.label!r} is "
-                f"for {tokenizer_cls.__name__}. Call its `from_preset` instead."
+                f"for {stored_cls.__name__}. Call its `from_preset` instead."
             )
-        tokenizer = tokenizer_cls.from_config({**stored["config"], **kwargs})
+        tokenizer = self._built(stored_cls, stored, **kwargs)
         load_assets(tokenizer, self._folder, "assets")
         return tokenizer
 
     def image_converter(self) -> Any:
-        stored = self.preprocessor()
-        is_converter = hasattr(stored, "convert_tensors")
-        return stored if is_converter else getattr(stored, "image_converter", None)
+        if _PREPROCESSOR not in self._folder:
+            return None
+        stored_cls, stored = self._data(_PREPROCESSOR, *PREPROCESSORS)
+        if not has_role(stored_cls, "image_converter"):
+            if stored.get("image_converter") is None:
+                return None
+            stored_cls, stored = self._class_and_arguments(
+                stored["image_converter"], _PREPROCESSOR, "image_converter"
+            )
+        return self._built(stored_cls, stored)
 
     def preprocessor(self) -> Any:
         if _PREPROCESSOR not in self._folder:
             return None
-        data, config = self._preprocessor_data()
-        if "tokenizer" in config:
-            config["tokenizer"] = self.tokenizer(object)
-        return from_json(data)
+        cls, config = self._data(_PREPROCESSOR, *PREPROCESSORS)
+        if has_role(cls, "tokenizer"):
+            return self.tokenizer(object)
+        parts = {}
+        if isinstance(config.get("tokenizer"), dict):
+            parts["tokenizer"] = self.tokenizer(object)
+        if isinstance(config.get("image_converter"), dict):
+            parts["image_converter"] = self.image_converter()
+        return self._built(cls, config, **parts)
 
     def generation_config(self) -> dict[str, Any] | None:
         return read_generation_config(self._folder)
 
-    def _preprocessor_data(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        name = _PREPROCESSOR
-        data = read_json(self._folder, name)
-        json_value(data, "class", str, name, self._folder)
-        config = json_value(data, "config", dict, name, self._folder)
-        if isinstance(config.get("tokenizer", 0), dict):
-            json_value(config["tokenizer"], "class", str, name, self._folder)
-            json_value(config["tokenizer"], "config", dict, name, self._folder)
-        return data, config
+    def _data(self, name: str, *roles: str) -> tuple[Any, dict[str, Any]]:
+        """Returns the class in a file, of one of the roles, and its config as JSON."""
+        return self._class_and_arguments(read_json(self._folder, name), name, *roles)
 
-    def _class_and_config(self, name: str) -> tuple[type, dict[str, Any]]:
-        data = read_json(self._folder, name)
-        config = json_value(data, "config", dict, name, self._folder)
-        cls = registered_class(json_value(data, "class", str, name, self._folder))
+    def _class_and_arguments(
+        self, data: Any, file: str, *roles: str
+    ) -> tuple[Any, dict[str, Any]]:
+        json_value(data, "class", str, file, self._folder)
+        config = json_value(data, "config", dict, file, self._folder)
+        if unknown := sorted(data.keys() - {"class", "config"}):
+            raise PresetCorruptError(
+                f"Expected 'class' and 'config' and nothing else in {file!r} of the "
+                f"preset {self._folder.label!r}, received the key {unknown[0]!r:.200}. "
+                "It is of a later version, or damaged."
+            )
+        return registered_class(data["class"], *roles), config
+
+    def _class_and_config(self, name: str, role: str) -> tuple[type, dict[str, Any]]:
+        cls, config = self._data(name, role)
         # Objects inside a config are small; what is large has a file of its own.
         with allocation_budget([], self._folder.label):
             return cls, {key: from_json(value) for key, value in config.items()}
+
+    def _built(self, cls: type, config: Mapping[str, Any], **parts: Any) -> Any:
+        """Returns an object that is no model.
+
+        Args:
+            cls: its class.
+            config: its arguments as JSON data.
+            **parts: arguments that take the place of those.
+        """
+        own = {key: value for key, value in config.items() if key not in parts}
+        for inner in classes_in(own):
+            if has_role(inner, *MODELS):
+                raise PresetUnsafeError(
+                    f"Expected no model inside {_PREPROCESSOR!r} of the preset "
+                    f"{self._folder.label!r}, received a {inner.__name__}: models have "
+                    "files of their own. Do not use this preset."
+                )
+        with allocation_budget([], self._folder.label):
+            arguments = {key: from_json(value) for key, value in own.items()}
+            return object_of(cls, {**arguments, **parts})
 
     def _assign(self, name: str, variables: Mapping[str, keras.Variable]) -> None:
         with TensorFiles(self._folder, name) as tensors:

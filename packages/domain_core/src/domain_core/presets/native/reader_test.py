@@ -8,8 +8,14 @@ import pytest
 from safetensors.numpy import load_file
 
 import domain_core
-from domain_core.preset_errors import PresetNotFoundError
+from domain_core.images.converter import ImageConverter
+from domain_core.preset_errors import (
+    PresetCorruptError,
+    PresetNotFoundError,
+    PresetUnsafeError,
+)
 from domain_core.testing import assert_close
+from domain_core.tokenizers.byte_tokenizer import ByteTokenizer
 
 
 class Bag(domain_core.Backbone):
@@ -151,3 +157,94 @@ def test_unknown_presets(tmp_path):
     (tmp_path / "letter.txt").write_text("hello")
     with pytest.raises(ValueError, match=r"holds \['letter.txt'\]"):
         Bag.from_preset(tmp_path)
+
+
+def put(folder, name, value):
+    """Writes a file into a preset, as an attacker would."""
+    (folder / name).write_text(json.dumps(value))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["files"][name] = {"size": (folder / name).stat().st_size}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+class Lines(domain_core.Preprocessor):
+    """Counts bytes: what a user might write."""
+
+    def __init__(self, tokenizer=None, image_converter=None, length=4):
+        self.tokenizer, self.image_converter = tokenizer, image_converter
+        self.length = length
+
+
+domain_core.serializable("testing")(Lines)
+BAG = {"class": "testing>Bag", "config": {"vocabulary_size": 5, "width": 3}}
+BYTES = {"class": "kerasnlp>ByteTokenizer", "config": {}}
+ADAM = {"class": "domain_core>FusedAdam", "config": {}}
+CONVERTER = {"class": "domain_core>ImageConverter", "config": {"image_size": [4, 4]}}
+LINES = {"class": "testing>Lines", "config": {"tokenizer": BYTES}}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "kind"),
+    [
+        ("backbone.json", LINES, "backbone"),
+        ("backbone.json", BYTES, "backbone"),
+        ("backbone.json", ADAM, "backbone"),
+        ("preprocessor.json", BAG, "preprocessor"),
+        ("preprocessor.json", ADAM, "preprocessor"),
+        ("preprocessor.json", {**LINES, "config": {"tokenizer": BAG}}, "tokenizer"),
+        ("preprocessor.json", {**LINES, "config": {"tokenizer": ADAM}}, "tokenizer"),
+        (
+            "preprocessor.json",
+            {**LINES, "config": {"image_converter": BYTES}},
+            "image converter",
+        ),
+        ("preprocessor.json", {**LINES, "config": {"length": BAG}}, "no model inside"),
+        ("task.json", BAG, "task"),
+        ("task.json", BYTES, "task"),
+    ],
+)
+def test_classes_have_roles(saved, name, value, kind):
+    put(saved[1], name, value)
+    load = {
+        "backbone.json": domain_core.Backbone,
+        "preprocessor.json": Lines,
+        "task.json": domain_core.Task,
+    }[name]
+    with pytest.raises(PresetUnsafeError, match=kind):
+        load.from_preset(saved[1])
+
+
+def test_one_more_key_is_an_error(saved):
+    for name, value, load in (
+        ("backbone.json", BAG, Bag),
+        ("preprocessor.json", LINES, Lines),
+        ("task.json", BAG, domain_core.Task),
+    ):
+        put(saved[1], name, {**value, "module": "os"})
+        with pytest.raises(PresetCorruptError, match="received the key 'module'"):
+            load.from_preset(saved[1])
+
+
+@pytest.mark.parametrize(
+    "size",
+    [{"image_size": [20_000, 20_000]}, {"channels": 10**9}, {"crop_ratio": 1e-9}],
+    ids=str,
+)
+def test_images_larger_than_any_model_takes(saved, size):
+    large = {**CONVERTER, "config": {**CONVERTER["config"], **size}}
+    for value in (large, {**LINES, "config": {"image_converter": large}}):
+        put(saved[1], "preprocessor.json", value)
+        with pytest.raises(PresetUnsafeError, match="image_size="):
+            ImageConverter.from_preset(saved[1])
+    with pytest.raises(PresetUnsafeError, match="image_size="):
+        Lines.from_preset(saved[1])
+
+
+def test_what_preset_files_hold_is_all_that_is_saved(tmp_path):
+    with pytest.raises(ValueError, match="holds a Bag, whose weights"):
+        Lines(length=Bag(5, 3)).save_to_preset(tmp_path / "a")
+    assert not (tmp_path / "a").exists()
+    Lines(ByteTokenizer(), ImageConverter(4)).save_to_preset(tmp_path / "b")
+    again = Lines.from_preset(tmp_path / "b")
+    assert again.image_converter.image_size == (4, 4)
+    assert again.tokenizer("a").tolist() == [97]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import keras
 
@@ -14,10 +14,20 @@ from domain_core.presets.disk import sha256
 from domain_core.presets.json_files import write_json
 from domain_core.presets.manifest import MANIFEST
 from domain_core.presets.model_card import write_card
-from domain_core.presets.native.reader import FORMAT, FORMAT_VERSION
+from domain_core.presets.native.reader import (
+    FORMAT,
+    FORMAT_VERSION,
+    MODELS,
+    PREPROCESSORS,
+)
 from domain_core.presets.safetensors_writer import Tensor, write_tensors
 from domain_core.presets.tokenizer_assets import save_assets
-from domain_core.serialization import registered_name, to_json
+from domain_core.serialization import (
+    classes_in,
+    has_role,
+    registered_name,
+    to_json,
+)
 
 if TYPE_CHECKING:
     from domain_core.backbone import Backbone
@@ -72,10 +82,29 @@ def write_native(
 def _write_preprocessor(
     directory: Path, preprocessor: Preprocessor | Tokenizer | ImageConverter
 ) -> None:
+    cls = type(preprocessor)
     data = to_json(preprocessor)
-    tokenizer: Any = getattr(preprocessor, "tokenizer", preprocessor)
-    if hasattr(tokenizer, "asset_config_keys"):
-        stored = data["config"].get("tokenizer", data)
+    if not has_role(cls, *PREPROCESSORS):
+        raise ValueError(
+            "Expected a Preprocessor, a Tokenizer or an ImageConverter to store as "
+            f"preprocessor, received a {cls.__name__}. Subclass "
+            "`domain_core.Preprocessor`, or save without it."
+        )
+    for inner in classes_in(data["config"]):
+        if has_role(inner, *MODELS):
+            raise ValueError(
+                f"Expected a {cls.__name__} without a model to store as preprocessor; "
+                f"it holds a {inner.__name__}, whose weights have no place there. Pass "
+                "`preprocessor=` to `from_preset` instead."
+            )
+    tokenizer: Any = None
+    stored = data
+    if has_role(cls, "tokenizer"):
+        tokenizer = preprocessor
+    elif has_role(cls, "preprocessor"):
+        tokenizer = cast("Preprocessor", preprocessor).tokenizer
+        stored = data["config"].get("tokenizer")
+    if tokenizer is not None and stored is not None:
         for key in tokenizer.asset_config_keys:
             stored["config"].pop(key, None)
         save_assets(tokenizer, directory / "assets")

@@ -210,12 +210,18 @@ class TransformersLayout(Layout):
             config["dtype"] = dtype
         return self._entry.cls, config
 
+    def has_backbone(self) -> bool:
+        return True
+
     def has_weights(self) -> bool:
         return True
 
     def weight_shapes(self, head: bool) -> Collection[tuple[int, ...]] | None:
         with TensorFiles(self._folder, WEIGHTS) as tensors:
             return tensors.shapes().values()
+
+    def weight_bytes(self) -> int | None:
+        return self._folder.weight_bytes()
 
     def assign_backbone(self, backbone: Backbone) -> None:
         self._assign(self._converter.weights, backbone.weight_paths())

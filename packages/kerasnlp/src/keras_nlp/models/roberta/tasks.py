@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -38,6 +38,7 @@ class RobertaTokenizer(BytePairTokenizer):
         "pad_token": "<pad>",
         "mask_token": "<mask>",
     }
+    separator_tokens: ClassVar[tuple[str, ...]] = ("</s>", "</s>")
     strip_left: ClassVar[tuple[str, ...]] = ("<mask>",)
 
     def tokens_in_texts(self) -> list[str]:
@@ -60,6 +61,7 @@ class XLMRobertaTokenizer(SentencePieceTokenizer):
         "unk_token": "<unk>",
         "mask_token": "<mask>",
     }
+    separator_tokens: ClassVar[tuple[str, ...]] = ("</s>", "</s>")
     appended: ClassVar[tuple[str, ...]] = ("<pad>", "<mask>")
     strip_left: ClassVar[tuple[str, ...]] = ("<mask>",)
 
@@ -79,16 +81,6 @@ class FeedsRoberta:
     backbone_cls: ClassVar[type | None] = RobertaBackbone
     tokenizer_cls: ClassVar[type | None] = RobertaTokenizer
     with_segment_ids: ClassVar[bool] = False
-    tokenizer: Any
-
-    def packing(self) -> dict[str, Any]:
-        end = self.tokenizer.end_token_id
-        return {
-            "start_value": self.tokenizer.start_token_id,
-            "end_value": end,
-            "sep_value": [end, end],
-            "pad_value": self.tokenizer.pad_token_id,
-        }
 
 
 class FeedsXLMRoberta(FeedsRoberta):

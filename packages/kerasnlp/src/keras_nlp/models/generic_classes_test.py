@@ -1,0 +1,112 @@
+"""`from_preset` of a generic class gives the family's, whatever is stored or passed."""
+
+import numpy as np
+import pytest
+
+from keras_nlp import models
+
+SIZE = {
+    "num_layers": 1,
+    "num_heads": 2,
+    "hidden_dim": 8,
+    "intermediate_dim": 16,
+    "max_sequence_length": 6,
+}
+LETTERS = ["<s>", "<pad>", "</s>", "<unk>", *"abcdefgh", "Ġ", "<mask>"]
+PACKED = [0, 4, 2, 2, 5, 2]  # <s> a </s> </s> b </s>
+GENERIC = {
+    models.TextClassifierPreprocessor: models.RobertaClassifierPreprocessor,
+    models.MaskedLMPreprocessor: models.RobertaMaskedLMPreprocessor,
+    models.TextEmbedderPreprocessor: models.RobertaTextEmbedderPreprocessor,
+}
+
+
+def tokenizer():
+    return models.RobertaTokenizer({t: i for i, t in enumerate(LETTERS)}, [])
+
+
+def backbone():
+    return models.RobertaBackbone(vocabulary_size=14, **SIZE)
+
+
+@pytest.fixture(scope="module")
+def presets(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("presets")
+    saved = {
+        "a tokenizer": tokenizer(),
+        "the family's task": models.RobertaClassifier(
+            backbone(), 2, models.RobertaClassifierPreprocessor(tokenizer(), 6)
+        ),
+        "another task": models.RobertaMaskedLM(
+            backbone(), models.RobertaMaskedLMPreprocessor(tokenizer(), 6)
+        ),
+        "a generic task": models.TextClassifier(
+            backbone(), 2, models.TextClassifierPreprocessor(tokenizer(), 6)
+        ),
+        "a generic preprocessor": models.MaskedLMPreprocessor(tokenizer(), 6),
+    }
+    for name, item in saved.items():
+        item.save_to_preset(folder / name)
+    return {name: folder / name for name in saved}
+
+
+@pytest.mark.parametrize("generic", GENERIC)
+def test_preprocessors(presets, generic):
+    for name, preset in presets.items():
+        for given in ({}, {"sequence_length": 6}, {"truncate": "waterfall"}):
+            found = generic.from_preset(preset, **given)
+            assert type(found) is GENERIC[generic], (name, given)
+            if "truncate" in given:
+                assert found.truncate == "waterfall"
+    if generic is models.MaskedLMPreprocessor:
+        found = generic.from_preset(preset, mask_selection_rate=0.0)
+        inputs = found((["a"], ["b"]))[0]
+    else:
+        inputs = generic.from_preset(preset, sequence_length=6)((["a"], ["b"]))
+    assert np.asarray(inputs["token_ids"])[0].tolist() == PACKED
+    assert "segment_ids" not in inputs
+
+
+def test_stored_arguments_are_kept(presets):
+    generic = models.TextClassifierPreprocessor
+    for name in ("the family's task", "a generic task"):
+        assert generic.from_preset(presets[name]).sequence_length == 6
+    stored = models.Preprocessor.from_preset(presets["a generic task"])
+    assert type(stored) is models.RobertaClassifierPreprocessor
+    with pytest.raises(ValueError, match="the parts of a Preprocessor"):
+        models.Preprocessor.from_preset(presets["a tokenizer"])
+
+
+def test_a_family_that_has_none_is_an_error(presets):
+    for preset in presets.values():
+        with pytest.raises(ValueError, match="found none among Roberta"):
+            models.QuestionAnswererPreprocessor.from_preset(preset)
+
+
+def test_tasks_and_their_parts(presets):
+    preset = presets["another task"]
+    for generic, task in (
+        (models.MaskedLM, models.RobertaMaskedLM),
+        (models.TextEmbedder, models.RobertaTextEmbedder),
+    ):
+        found = generic.from_preset(preset)
+        assert type(found) is task
+        assert type(found.preprocessor) is task.preprocessor_cls
+    classifier = models.TextClassifier.from_preset(preset, num_classes=2)
+    assert type(classifier) is models.RobertaClassifier
+    assert type(models.Tokenizer.from_preset(preset)) is models.RobertaTokenizer
+    assert type(models.Backbone.from_preset(preset)) is models.RobertaBackbone
+    stored = models.Task.from_preset(presets["a generic task"])
+    assert type(stored.preprocessor) is models.RobertaClassifierPreprocessor
+    with pytest.raises(ValueError, match="found none among Roberta"):
+        models.QuestionAnswerer.from_preset(preset)
+
+
+def test_a_generic_class_packs_as_the_tokenizer_asks():
+    pair = (["a"], ["b"])
+    masked = models.MaskedLMPreprocessor(tokenizer(), 6, mask_selection_rate=0.0)
+    assert masked(pair)[0]["token_ids"][0].tolist() == PACKED
+    classifier = models.TextClassifierPreprocessor(tokenizer(), 6)
+    assert classifier(pair)["token_ids"][0].tolist() == PACKED
+    answerer = models.QuestionAnswererPreprocessor(tokenizer(), 6)
+    assert answerer(pair)["token_ids"][0].tolist() == PACKED
