@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +53,16 @@ def json_value(data: Any, key: str, kind: type, file: str, folder: Folder) -> An
             "again."
         )
     return value
+
+
+def warn_of_unknown_keys(folder: Folder, name: str, keys: Iterable[str]) -> None:
+    """Warns, once for all of them, of keys that a reader knows nothing of."""
+    warnings.warn(
+        f"The keys {sorted(keys)[:20]} in {name!r} of the preset {folder.label!r} are "
+        "not known here and were not looked at. If one of them changes what the model "
+        "computes, results differ from those of the program that wrote it.",
+        stacklevel=2,
+    )
 
 
 def write_json(path: Path, value: Any) -> None:

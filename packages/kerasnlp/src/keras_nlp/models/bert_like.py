@@ -22,6 +22,7 @@ from domain_core.presets.keras.converter import DTYPE, KerasClass, KerasConverte
 from domain_core.presets.transformers.reader import (
     activation_name,
     foreign_activation,
+    is_tied,
     word_piece_arguments,
     write_word_piece,
 )
@@ -36,7 +37,7 @@ from domain_core.tokenizers.bert_word_piece_tokenizer import BertWordPieceTokeni
 from domain_core.tokenizers.byte_pair_tokenizer import BytePairTokenizer
 from domain_core.tokenizers.sentence_piece_tokenizer import SentencePieceTokenizer
 from domain_core.tokenizers.tokenizer import Tokenizer
-from domain_core.weights.weight_map import IDENTITY, Target
+from domain_core.weights.weight_map import IDENTITY, TRANSPOSE, Target
 from keras_nlp.models.keras_hub_classes import (
     dense,
     norm,
@@ -99,6 +100,40 @@ FIXED = {
     "is_decoder": False,
     "add_cross_attention": False,
 }
+# What would make another model of an encoder.
+_ONLY = {
+    "is_encoder_decoder": False,
+    "quantization_config": None,
+    "pruned_heads": {},
+    "cross_attention_hidden_size": None,
+}
+# What heads, layout and tokenizers read, and what changes nothing in an encoder's
+# features: names and versions, training, generation, and sizes of what is not built.
+_HARMLESS = (
+    *("model_type", "architectures", "dtype", "torch_dtype", "tie_word_embeddings"),
+    *("id2label", "label2id", "num_labels", "problem_type", "classifier_dropout"),
+    *("tokenizer_class", "_name_or_path", "name_or_path", "transformers_version"),
+    *("auto_map", "trust_remote_code", "custom_pipelines", "finetuning_task"),
+    *("task_specific_params", "prefix", "use_cache", "output_past", "torchscript"),
+    *("return_dict", "use_return_dict", "output_attentions", "output_hidden_states"),
+    *("attn_implementation", "_attn_implementation", "use_bfloat16", "tf_legacy_loss"),
+    *("_attn_implementation_autoset", "attn_implementation_internal"),
+    *("_attn_implementation_internal", "chunk_size_feed_forward"),
+    *("initializer_range", "initializer_factor", "gradient_checkpointing"),
+    *("bos_token_id", "eos_token_id", "pad_token_id", "sep_token_id", "cls_token_id"),
+    *("mask_token_id", "unk_token_id", "decoder_start_token_id", "tie_encoder_decoder"),
+    *("bad_words_ids", "begin_suppress_tokens", "diversity_penalty", "do_sample"),
+    *(
+        "early_stopping",
+        "encoder_no_repeat_ngram_size",
+        "exponential_decay_length_penalty",
+    ),
+    *("forced_bos_token_id", "forced_eos_token_id", "length_penalty", "max_length"),
+    *("min_length", "no_repeat_ngram_size", "num_beam_groups", "num_beams"),
+    *("num_return_sequences", "output_scores", "remove_invalid_values"),
+    *("repetition_penalty", "return_dict_in_generate", "suppress_tokens"),
+    *("temperature", "top_k", "top_p", "typical_p"),
+)
 # Ours to theirs.
 BLOCKS = {
     "attention.query": "encoder.layer.{i}.attention.self.query",
@@ -119,31 +154,87 @@ class TransformersHead:
     Args:
         task: our class.
         weights: entries of the tensors outside the encoder.
+        unread: pattern of tensors that are not this head's.
+        untied: further entries where the scores do not repeat the token embedding.
+        instead: as in `WeightMap`, for these.
         read: their config to the task's arguments.
         write: the inverse, as in `Head`.
-        tied: pattern of tensors that repeat the token embedding.
+        mistaken_for: as in `Head`, what follows the family's name.
     """
 
     task: type
     weights: Mapping[str, Target]
     read: Callable[[Mapping[str, Any]], Config] = lambda config: {}
     write: Callable[[Mapping[str, Any]], Config] = lambda arguments: {}
-    tied: str = ""
+    unread: str = ""
+    untied: Mapping[str, Target] | None = None
+    instead: Mapping[str, str] | None = None
+    mistaken_for: tuple[str, ...] = ()
 
-    def under(self, encoder: str) -> Head:
-        """Returns it as a `Head`, given the prefix of the encoder's tensors."""
-        ignored = (re.escape(encoder) + ".*", self.tied)
-        weights = WeightMap(self.weights, ignored=ignored)
-        return Head(self.task.__name__, self.read, weights, self.write)
+    def under(self, encoder: str, name: str) -> Head:
+        """Returns it as a `Head`.
+
+        Args:
+            encoder: prefix of the encoder's tensors.
+            name: of the family.
+        """
+        ignored = (re.escape(encoder) + ".*", self.unread)
+        untied = None
+        if self.untied is not None:
+            entries = {**self.weights, **self.untied}
+            untied = WeightMap(entries, ignored=ignored, instead=self.instead)
+        # What repeats the token embedding.
+        repeated = tuple(map(re.escape, self.untied or ()))
+        return Head(
+            self.task.__name__,
+            self.read,
+            WeightMap(self.weights, ignored=(*ignored, *repeated)),
+            self.write,
+            untied,
+            tuple(f"{name}{part}" for part in self.mistaken_for),
+        )
 
 
-def masked_lm_weights(transform: str, norm: str, bias: str) -> dict[str, Target]:
-    """Returns the entries of a masked language model's head."""
-    return {
+def masked_lm_head(
+    task: type,
+    transform: str,
+    norm: str,
+    bias: str,
+    decoder: str,
+    read: Callable[[Mapping[str, Any]], Config],
+    *,
+    unread: str = "",
+) -> TransformersHead:
+    """Returns the head of a masked language model.
+
+    Args:
+        task: our class.
+        transform: their name of the hidden layer.
+        norm: of the normalization.
+        bias: of the scores' bias.
+        decoder: of the layer that makes the scores. It may have a bias of its own,
+            which counts where it is not tied.
+        read: as in `TransformersHead`, but for what is said of ties.
+        unread: pattern of tensors of other heads.
+    """
+    weight, own_bias = f"{decoder}.weight", f"{decoder}.bias"
+    table: dict[str, Target] = {
         **dense_weights(transform, "mlm_head.transform"),
         **norm_weights(norm, "mlm_head.norm"),
         bias: "mlm_head.output_bias",
     }
+    untied: dict[str, Target] = {weight: ("mlm_head.scores.kernel", TRANSPOSE)}
+    if own_bias != bias:
+        untied[own_bias] = "mlm_head.output_bias"
+    return TransformersHead(
+        task,
+        table,
+        lambda config: {**read(config), **is_tied(config)},
+        lambda arguments: {"tie_word_embeddings": arguments["tie_word_embeddings"]},
+        unread=unread,
+        untied=untied,
+        instead={bias: own_bias} if own_bias != bias else None,
+    )
 
 
 _TOKENIZERS: dict[type, Callable[[Any], tuple[Any, Any]]] = {
@@ -166,6 +257,7 @@ def transformers_converter(
     *,
     config: Mapping[str, Entry],
     fixed: Mapping[str, Any] | None = None,
+    harmless: Sequence[str] = (),
     written: Mapping[str, Any] | None = None,
     told_by_weights: Callable[[Collection[str] | None], Config] = lambda names: {},
     blocks: Mapping[str, str] = BLOCKS,
@@ -183,6 +275,7 @@ def transformers_converter(
         encoder: prefix of the encoder's tensors in a model with a head.
         config: their keys, and our arguments.
         fixed: keys with the one value that we have.
+        harmless: further keys that change nothing, or that heads read.
         written: further keys that are written.
         told_by_weights: arguments that follow from the tensors' names.
         blocks: the parts of a block.
@@ -197,7 +290,9 @@ def transformers_converter(
     where = "Hugging Face's config"
     table = ConfigMap(
         renamed=config,
+        ignored=(*_HARMLESS, *harmless),
         theirs=fixed,
+        only=_ONLY,
         among_others=True,
         after_reading=_one_dropout,
         before_writing=_two_dropouts,
@@ -225,7 +320,10 @@ def transformers_converter(
             **table.write(dict(ours), where),
         },
         weights=WeightMap(weights, ignored=(unread,), optional_prefix=encoder),
-        heads={f"{name}{part}": head.under(encoder) for part, head in heads.items()},
+        heads={
+            f"{name}{part}": head.under(encoder, name) for part, head in heads.items()
+        },
+        unknown=table.unknown,
         tokenizer_cls=tokenizer,
         tokenizer=read_tokenizer,
         write_tokenizer=write_tokenizer,

@@ -158,7 +158,11 @@ _CLASSIFIER: dict[str, Any] = {
 _TASKS: dict[type, tuple[ConfigMap, dict[str, Target] | None]] = {
     MaskedLM: (
         ConfigMap(
-            ours={"intermediate_activation": "gelu", "layer_norm_epsilon": 1e-5},
+            ours={
+                "intermediate_activation": "gelu",
+                "layer_norm_epsilon": 1e-5,
+                "tie_word_embeddings": True,
+            },
             ignored=_IGNORED,
         ),
         {

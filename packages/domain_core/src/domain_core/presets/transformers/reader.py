@@ -6,6 +6,7 @@ safetensors, and a family's own tables say what goes where.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,11 +19,17 @@ from domain_core.presets.chat_and_generation import (
     read_generation_config,
 )
 from domain_core.presets.folder import Folder
-from domain_core.presets.json_files import json_value, read_json, write_json
+from domain_core.presets.json_files import (
+    json_value,
+    read_json,
+    warn_of_unknown_keys,
+    write_json,
+)
 from domain_core.presets.layout import IMAGE_CONVERTER, Layout
-from domain_core.presets.safetensors_reader import TensorFiles
 from domain_core.presets.tokenizer_assets import check_asset
+from domain_core.presets.transformers.converter import Head
 from domain_core.presets.transformers.image_processor import image_converter_arguments
+from domain_core.presets.transformers.tensors import ForeignTensors
 from domain_core.registry import find_converter
 from domain_core.serialization import registered_class, registered_name
 from domain_core.text.chat_template import chat_template_config
@@ -35,7 +42,6 @@ if TYPE_CHECKING:
     from domain_core.tokenizers.bert_word_piece_tokenizer import BertWordPieceTokenizer
 
 CONFIG = "config.json"
-WEIGHTS = "model.safetensors"
 IMAGES = "preprocessor_config.json"
 TOKENIZER = "tokenizer_config.json"
 _VOCABULARY = "vocab.txt"
@@ -180,6 +186,30 @@ def classifier_config(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {**label_config(arguments), "classifier_dropout": arguments["dropout"]}
 
 
+def _architecture(config: Mapping[str, Any]) -> str | None:
+    """Returns the class that a checkpoint was saved from, None if it is not told."""
+    names = config.get("architectures") or [None]
+    if not isinstance(names, list) or not isinstance(names[0], str | None):
+        raise TypeError(f"'architectures' is {names!r:.80}")
+    return names[0]
+
+
+def _is_tied(config: Mapping[str, Any]) -> bool:
+    return is_tied(config)["tie_word_embeddings"]
+
+
+def is_tied(config: Mapping[str, Any]) -> dict[str, bool]:
+    """Returns the argument that says whether scores repeat the token embedding.
+
+    Raises:
+        TypeError: if the config says something else than yes or no.
+    """
+    tied = config.get("tie_word_embeddings", True)
+    if not isinstance(tied, bool):
+        raise TypeError(f"'tie_word_embeddings' is {tied!r:.80}")
+    return {"tie_word_embeddings": tied}
+
+
 class TransformersLayout(Layout):
     """Reads `config.json`, `model.safetensors` and what stands beside them."""
 
@@ -188,10 +218,7 @@ class TransformersLayout(Layout):
         self._config = read_json(folder, CONFIG)
         model_type = json_value(self._config, "model_type", str, CONFIG, folder)
         self._entry, self._converter = find_converter("transformers", model_type)
-        architectures = self._config.get("architectures") or [None]
-        self._head = self._converted(
-            lambda config: self._converter.heads.get(architectures[0])
-        )
+        self._warned = False
 
     @staticmethod
     def recognizes(folder: Folder) -> bool:
@@ -201,8 +228,8 @@ class TransformersLayout(Layout):
     def backbone(self, load_weights: bool) -> tuple[type, dict[str, Any]]:
         names = None
         if load_weights:
-            with TensorFiles(self._folder, WEIGHTS) as tensors:
-                names = tensors.shapes().keys()
+            names = self._tensor_names
+        self._warn_of_unknown_keys()
         config = self._converted(self._converter.config, names)
         # Single precision is what nobody chose: the global policy may say otherwise.
         dtype = self._config.get("dtype", self._config.get("torch_dtype"))
@@ -214,22 +241,27 @@ class TransformersLayout(Layout):
         return True
 
     def weight_shapes(self, head: bool) -> Collection[tuple[int, ...]] | None:
-        with TensorFiles(self._folder, WEIGHTS) as tensors:
+        with ForeignTensors(self._folder) as tensors:
             return tensors.shapes().values()
 
     def assign_backbone(self, backbone: Backbone) -> None:
         self._assign(self._converter.weights, backbone.weight_paths())
 
-    def task(self) -> tuple[type, dict[str, Any]] | None:
-        if self._head is None:
-            return None
-        package = str(registered_name(self._entry.cls)).split(">")[0]
-        cls = registered_class(f"{package}>{self._head.task}")
-        return cls, self._converted(self._head.config)
+    def task(
+        self, cls: type = object, *, load_weights: bool = False
+    ) -> tuple[type, dict[str, Any]] | None:
+        heads = self._heads(load_weights)
+        fitting = [head for head in heads if issubclass(self._class_of(head), cls)]
+        for head in fitting or heads:
+            return self._class_of(head), self._converted(head.config)
+        return None
 
     def assign_head(self, task: Task) -> None:
-        assert self._head is not None, "task() said that there is no head"
-        self._assign(self._head.weights, task.head_weight_paths())
+        for head in self._heads(load_weights=True):
+            if isinstance(task, self._class_of(head)):
+                weights = head.weights_of(self._converted(_is_tied))
+                return self._assign(weights, task.head_weight_paths())
+        raise AssertionError("`task` said that there is no head")
 
     def tokenizer(self, cls: type, **kwargs: Any) -> Any:
         tokenizer_cls = self._converter.tokenizer_cls
@@ -257,6 +289,39 @@ class TransformersLayout(Layout):
     def generation_config(self) -> dict[str, Any] | None:
         return read_generation_config(self._folder)
 
+    def _heads(self, load_weights: bool) -> list[Head]:
+        """Returns the trained heads: first what the config names, then what is there.
+
+        Args:
+            load_weights: whether the file of the weights may be asked.
+        """
+        heads = self._converter.heads
+        architecture = self._converted(_architecture)
+        named = [heads[architecture]] if architecture in heads else []
+        if not load_weights:
+            return named
+        return named + [
+            head
+            for head in heads.values()
+            if head not in named
+            and architecture not in head.mistaken_for
+            and head.weights.is_in(self._tensor_names)
+        ]
+
+    def _class_of(self, head: Head) -> type:
+        package = str(registered_name(self._entry.cls)).split(">")[0]
+        return registered_class(f"{package}>{head.task}")
+
+    @functools.cached_property
+    def _tensor_names(self) -> Collection[str]:
+        with ForeignTensors(self._folder) as tensors:
+            return tensors.shapes().keys()
+
+    def _warn_of_unknown_keys(self) -> None:
+        if not self._warned and (unknown := self._converter.unknown(self._config)):
+            warn_of_unknown_keys(self._folder, CONFIG, unknown)
+        self._warned = True
+
     def _converted(self, convert: Callable[..., T], *arguments: Any) -> T:
         """Calls what reads the config; it expects the keys and types of its family."""
         where = f"{CONFIG!r} of the preset {self._folder.label!r}"
@@ -276,5 +341,5 @@ class TransformersLayout(Layout):
     def _assign(
         self, weight_map: WeightMap, variables: Mapping[str, keras.Variable]
     ) -> None:
-        with TensorFiles(self._folder, WEIGHTS) as tensors:
+        with ForeignTensors(self._folder) as tensors:
             weight_map.assign(variables, tensors.shapes(), tensors.read)
