@@ -23,14 +23,14 @@ from domain_core.presets.transformers.reader import (
     activation_name,
     foreign_activation,
     is_tied,
-    word_piece_arguments,
-    write_word_piece,
 )
 from domain_core.presets.transformers.tokenizer_files import (
     byte_pair_arguments,
     sentence_piece_arguments,
+    word_piece_arguments,
     write_byte_pair,
     write_sentence_piece,
+    write_word_piece,
 )
 from domain_core.registry import Sharding
 from domain_core.tokenizers.bert_word_piece_tokenizer import BertWordPieceTokenizer
@@ -238,13 +238,10 @@ def masked_lm_head(
 
 
 _TOKENIZERS: dict[type, Callable[[Any], tuple[Any, Any]]] = {
-    BertWordPieceTokenizer: lambda cls: (word_piece_arguments, write_word_piece),
-    BytePairTokenizer: lambda cls: (
-        byte_pair_arguments(tuple(cls.named_tokens.values()), cls.strip_left),
-        write_byte_pair,
-    ),
+    BertWordPieceTokenizer: lambda cls: (word_piece_arguments(cls), write_word_piece),
+    BytePairTokenizer: lambda cls: (byte_pair_arguments(cls), write_byte_pair),
     SentencePieceTokenizer: lambda cls: (
-        sentence_piece_arguments,
+        sentence_piece_arguments(cls),
         write_sentence_piece,
     ),
 }

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Collection, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import keras
 
-from domain_core.preset_errors import PresetCorruptError
+from domain_core.preset_errors import PresetCorruptError, PresetError
 from domain_core.presets.chat_and_generation import (
     read_chat_template,
     read_generation_config,
@@ -23,30 +22,23 @@ from domain_core.presets.json_files import (
     json_value,
     read_json,
     warn_of_unknown_keys,
-    write_json,
 )
 from domain_core.presets.layout import IMAGE_CONVERTER, Layout
-from domain_core.presets.tokenizer_assets import check_asset
 from domain_core.presets.transformers.converter import Head
 from domain_core.presets.transformers.image_processor import image_converter_arguments
 from domain_core.presets.transformers.tensors import ForeignTensors
+from domain_core.presets.transformers.tokenizer_options import raw_options
 from domain_core.registry import find_converter
 from domain_core.serialization import registered_class, registered_name
 from domain_core.text.chat_template import chat_template_config
-from domain_core.text.vocabulary import write_vocabulary
 from domain_core.weights.weight_map import WeightMap
 
 if TYPE_CHECKING:
     from domain_core.backbone import Backbone
     from domain_core.task import Task
-    from domain_core.tokenizers.bert_word_piece_tokenizer import BertWordPieceTokenizer
 
 CONFIG = "config.json"
 IMAGES = "preprocessor_config.json"
-TOKENIZER = "tokenizer_config.json"
-_VOCABULARY = "vocab.txt"
-# Thousands of reserved tokens stand in some.
-_MAX_TOKENIZER_BYTES = 8 * 2**20
 _ACTIVATIONS = {
     "gelu": "gelu",
     "gelu_new": "gelu_approximate",
@@ -55,6 +47,8 @@ _ACTIVATIONS = {
     "silu": "silu",
 }
 _HALF = ("float16", "bfloat16")
+# What comes of files in which values are not of the types that they should be.
+_ODD = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 T = TypeVar("T")
 
 
@@ -86,52 +80,6 @@ def foreign_activation(name: Any, argument: str = "activation") -> str:
         f"Expected `{argument}` to be one of {sorted(set(_ACTIVATIONS.values()))} to "
         f"export, received {name!r:.200}."
     )
-
-
-def tokenizer_options(folder: Folder) -> dict[str, Any]:
-    """Returns the content of `tokenizer_config.json`; {} where there is none."""
-    if TOKENIZER not in folder:
-        return {}
-    return read_json(folder, TOKENIZER, _MAX_TOKENIZER_BYTES)
-
-
-def word_piece_arguments(folder: Folder) -> dict[str, Any]:
-    """Returns the arguments of a WordPiece tokenizer in Hugging Face's layout."""
-    options = tokenizer_options(folder)
-    check_asset(folder, _VOCABULARY)
-    return {
-        "vocabulary": str(folder.require(_VOCABULARY)),
-        "lowercase": options.get("do_lower_case", True),
-        "strip_accents": options.get("strip_accents"),
-        "split_on_cjk": options.get("tokenize_chinese_chars", True),
-    }
-
-
-def write_word_piece(
-    tokenizer: BertWordPieceTokenizer, directory: Path, max_length: int | None
-) -> None:
-    """Writes the files of BERT's tokenizer; inverse of `word_piece_arguments`.
-
-    Args:
-        tokenizer: a BERT tokenizer.
-        directory: where to write.
-        max_length: number of tokens that the model takes at most.
-    """
-    write_vocabulary(directory / _VOCABULARY, tokenizer.get_vocabulary())
-    options = {
-        "tokenizer_class": "BertTokenizer",
-        "do_lower_case": tokenizer.lowercase,
-        "strip_accents": tokenizer.strip_accents,
-        "tokenize_chinese_chars": tokenizer.split_on_cjk,
-        "unk_token": tokenizer.oov_token,
-        "cls_token": tokenizer.start_token,
-        "sep_token": tokenizer.end_token,
-        "pad_token": tokenizer.pad_token,
-        "mask_token": tokenizer.mask_token,
-        "model_max_length": max_length,
-    }
-    given = {key: value for key, value in options.items() if value is not None}
-    write_json(directory / TOKENIZER, given)
 
 
 def label_arguments(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -272,10 +220,23 @@ class TransformersLayout(Layout):
                 f"Expected a preset for {cls.__name__}; {self._folder.label!r} is "
                 f"for {tokenizer_cls.__name__}. Call its `from_preset` instead."
             )
-        arguments = self._converter.tokenizer(self._folder)
-        template = read_chat_template(self._folder, tokenizer_options(self._folder))
-        arguments |= chat_template_config(template)
+        try:
+            arguments = self._converter.tokenizer(self._folder)
+            template = read_chat_template(self._folder, raw_options(self._folder))
+            arguments |= chat_template_config(template)
+            if not kwargs:
+                return tokenizer_cls(**arguments)
+        except PresetError:
+            raise
+        except _ODD as error:
+            raise self._odd_tokenizer(tokenizer_cls, error) from error
         return tokenizer_cls(**{**arguments, **kwargs})
+
+    def _odd_tokenizer(self, cls: type, error: Exception) -> PresetCorruptError:
+        return PresetCorruptError(
+            f"Expected the files of a {cls.__name__} in the preset "
+            f"{self._folder.label!r}: {str(error)[:1000]}"
+        )
 
     def image_converter(self) -> Any:
         if IMAGES not in self._folder:

@@ -12,6 +12,7 @@ from domain_core import Converter, Head, Transform, WeightMap, registry
 from domain_core.images import ImageConverter
 from domain_core.presets import export_to_transformers
 from domain_core.testing import to_numpy
+from domain_core.tokenizers import ByteTokenizer
 
 ONE_WAY = Transform("one way", lambda a: a, None)
 
@@ -179,7 +180,10 @@ def test_what_is_there_stays_until_the_new_one_is_whole(register, tmp_path):
         toy.export_to_transformers(tmp_path / "toy")
     with pytest.raises(ValueError, match="a tokenizer that Hugging Face has too"):
         export_to_transformers(
-            tmp_path / "toy", backbone=Toy(9, 3), tokenizer=object(), overwrite=True
+            tmp_path / "toy",
+            backbone=Toy(9, 3),
+            tokenizer=ByteTokenizer(),
+            overwrite=True,
         )
     assert Toy.from_preset(tmp_path / "toy").size == 5
     Toy(9, 3).export_to_transformers(tmp_path / "toy", overwrite=True)
