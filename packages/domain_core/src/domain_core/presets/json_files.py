@@ -10,7 +10,7 @@ from typing import Any
 
 from domain_core.preset_errors import PresetCorruptError
 from domain_core.presets.folder import Folder
-from domain_core.strict_json import parse_json, read_object
+from domain_core.strict_json import parse_json, read_file, read_object
 
 MAX_BYTES = 2**20
 # Of a long list each value takes 64 bytes or more of memory, and 3 of the file.
@@ -37,6 +37,26 @@ def read_json(folder: Folder, name: str, max_bytes: int = MAX_BYTES) -> dict[str
         max_values=_MAX_VALUES,
         error=PresetCorruptError,
     )
+
+
+def read_json_list(folder: Folder, name: str) -> list[Any]:
+    """Returns the list in a JSON file of a preset; see `read_json`.
+
+    Raises:
+        PresetCorruptError: if the file is missing, too large, or holds no list.
+    """
+    what = f"{name!r} of the preset {folder.label!r}"
+    content = read_file(folder.require(name), what, MAX_BYTES, PresetCorruptError)
+    try:
+        value = parse_json(content, _MAX_VALUES)
+    except (ValueError, RecursionError) as error:
+        raise PresetCorruptError(f"Expected JSON in {what}: {error}.") from None
+    if not isinstance(value, list):
+        raise PresetCorruptError(
+            f"Expected a list in {what}, received a {type(value).__name__}. Download "
+            "the preset again."
+        )
+    return value
 
 
 def json_value(data: Any, key: str, kind: type, file: str, folder: Folder) -> Any:

@@ -293,7 +293,7 @@ class WordPieceTokenizer(Tokenizer):
             suffix_indicator=self.suffix_indicator,
             oov_token=self.oov_token,
             atomic_tokens=atomic,
-            hidden_tokens=() if parse else hidden,
+            hidden_tokens=() if parse else sorted(hidden),
             added_tokens=added,
             normalized_tokens=self.normalized_tokens,
         )

@@ -175,6 +175,7 @@ _TASKS: dict[type, tuple[ConfigMap, dict[str, Target] | None]] = {
         ConfigMap(
             "normalize",
             renamed={"pooling_mode": Argument("pooling_mode", write=_hub_pooling)},
+            ours={"projections": [], "prompts": None, "default_prompt_name": None},
             ignored=_IGNORED,
         ),
         None,

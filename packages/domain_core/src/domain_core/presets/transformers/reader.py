@@ -258,7 +258,7 @@ class TransformersLayout(Layout):
         """
         heads = self._converter.heads
         architecture = self._converted(_architecture)
-        named = [heads[architecture]] if architecture in heads else []
+        named = [heads[architecture]] if architecture and architecture in heads else []
         if not load_weights:
             return named
         return named + [

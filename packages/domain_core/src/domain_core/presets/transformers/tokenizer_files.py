@@ -67,7 +67,7 @@ def _classes(cls: type, others: Collection[str] = ()) -> set[str]:
 
 def _post_processor(data: Mapping[str, Any], cls: Any) -> None:
     """Raises ValueError if other tokens are put around a text than our packers put."""
-    post = data.get("post_processor")
+    post: Any = data.get("post_processor")
     start, end = cls.named_tokens["start_token"], cls.named_tokens["end_token"]
     kind = component_type(post)
     if kind == "TemplateProcessing":

@@ -278,7 +278,7 @@ def _added(
         if len(ids) > 1:
             raise ValueError(
                 f"Expected one id for the added token {content!r}, received "
-                f"{sorted(ids)} in different files. Save the tokenizer again."
+                f"{sorted(map(str, ids))} in different files. Save the tokenizer again."
             )
         tokens[content] = dataclasses.replace(
             token,

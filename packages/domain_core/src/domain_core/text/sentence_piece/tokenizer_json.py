@@ -80,7 +80,7 @@ def _check_words(component: Any) -> None:
         parts = component.get("pretokenizers")
     if isinstance(parts, list) and len(parts) == 2 and parts[0] == _SPLIT:
         parts = parts[1:]
-    space = parts[0] if isinstance(parts, list) and len(parts) == 1 else None
+    space: Any = parts[0] if isinstance(parts, list) and len(parts) == 1 else None
     # `add_prefix_space` is how `prepend_scheme` was written once.
     if (
         component_type(space) != "Metaspace"
@@ -99,7 +99,8 @@ def _charsmap(component: Any) -> bytes:
         parts = component.get("normalizers")
     if not isinstance(parts, list):
         raise not_expressible("normalizer", component)
-    first, rest = (parts[0] if parts else None), parts[1:]
+    first: Any = parts[0] if parts else None
+    rest = parts[1:]
     if component_type(first) != "Precompiled":
         raise not_expressible("normalizer", component)
     if not all(part == _STRIP or part in _BLANKS for part in rest):
