@@ -80,7 +80,7 @@ def _load(source: str, dtype: str | None) -> dict[str, Any]:
 
     layout = open_preset(source)
     options: dict[str, Any] = {} if dtype is None else {"dtype": dtype}
-    stored = layout.task()
+    stored = layout.task(load_weights=layout.has_weights())
     if stored is not None:
         task = load_task(stored[0], source, **options)
         parts = {"backbone": task.backbone, "task": task}

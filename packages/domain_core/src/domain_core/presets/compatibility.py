@@ -40,7 +40,7 @@ def check_tokenizer_fits(
         ValueError: or `error`, if a token has none.
     """
     rows = getattr(backbone, "vocabulary_size", None)
-    largest = max([tokenizer.vocabulary_size() - 1, *tokenizer.special_token_ids])
+    largest = tokenizer.largest_id()
     if rows is not None and largest >= rows:
         raise error(
             f"Expected {what} to be of at most {rows} tokens, with ids below {rows}, "

@@ -51,13 +51,15 @@ class ConfigMap:
         *same: arguments that both sides have.
         renamed: theirs to ours: a name, a pair of it and what is meant where theirs is
             missing, or an `Argument`.
-        ignored: theirs that change nothing here.
+        ignored: theirs that change nothing here, or that others read.
         theirs: what only they have, with the one value that ours amounts to.
+        only: the same of what need not be written.
         ours: what only we have, with the one value that theirs amounts to; and
             defaults of theirs that are others here.
         among_others: whether a config holds more than the arguments of a class, as
-            Hugging Face's do: what the table does not know is not looked at, and what
-            has no place there is left out. Whoever writes compares what comes back.
+            Hugging Face's do: what the table does not know is not looked at (`unknown`
+            tells its names), and what has no place there is left out. Whoever writes
+            compares what comes back.
         after_reading: completes arguments of ours from others of ours.
         before_writing: removes arguments of ours that follow from others, or raises
             ValueError if theirs can't express them.
@@ -69,6 +71,7 @@ class ConfigMap:
         renamed: Mapping[str, Entry] | None = None,
         ignored: tuple[str, ...] = (),
         theirs: Mapping[str, Any] | None = None,
+        only: Mapping[str, Any] | None = None,
         ours: Mapping[str, Any] | None = None,
         among_others: bool = False,
         after_reading: Callable[[Config], Config] = _same,
@@ -84,6 +87,7 @@ class ConfigMap:
         }
         self._ignored = frozenset(ignored)
         self._theirs = dict(theirs or {})
+        self._only = {**self._theirs, **(only or {})}
         self._ours = dict(ours or {})
         self._among_others = among_others
         self._after_reading = after_reading
@@ -107,8 +111,8 @@ class ConfigMap:
             if key in self._arguments:
                 argument = self._arguments[key]
                 result[argument.name] = _converted(argument.read, value, key, file)
-            elif key in self._theirs:
-                _check_equal(key, value, self._theirs[key], f"{file} here")
+            elif key in self._only:
+                _check_equal(key, value, self._only[key], f"{file} here")
             elif key not in self._ignored and not self._among_others:
                 raise PresetCorruptError(
                     f"Expected keys of {cls.__name__} in {file}, received {key!r}. "
@@ -125,6 +129,11 @@ class ConfigMap:
                     "download the preset again."
                 )
         return self._after_reading(result)
+
+    def unknown(self, config: Mapping[str, Any]) -> list[str]:
+        """Returns the keys that stand nowhere in the table."""
+        known = {*self._arguments, *self._only, *self._ignored}
+        return [key for key in config if key not in known]
 
     def write(self, config: Mapping[str, Any], target: str) -> Config:
         """Returns the arguments of their class.

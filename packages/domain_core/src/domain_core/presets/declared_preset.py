@@ -77,7 +77,9 @@ class DeclaredLayout(Layout):
     def assign_backbone(self, backbone: Backbone) -> None:
         self._files.assign_backbone(backbone)
 
-    def task(self) -> tuple[type, dict[str, Any]] | None:
+    def task(
+        self, cls: type = object, *, load_weights: bool = False
+    ) -> tuple[type, dict[str, Any]] | None:
         if self._preset.task is None:
             return None
         return registered_class(self._preset.task), dict(self._preset.task_config)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from domain_core.preset_errors import PresetCorruptError
 from domain_core.presets.folder import Folder
 from domain_core.serialization import check_plain
-from domain_core.strict_json import parse_json, read_object
+from domain_core.strict_json import parse_json, read_file, read_object
 
 MAX_BYTES = 2**20
 # Of a long list each value takes 64 bytes or more of memory, and 3 of the file.
@@ -47,6 +49,26 @@ def read_json(
     return value
 
 
+def read_json_list(folder: Folder, name: str) -> list[Any]:
+    """Returns the list in a JSON file of a preset; see `read_json`.
+
+    Raises:
+        PresetCorruptError: if the file is missing, too large, or holds no list.
+    """
+    what = f"{name!r} of the preset {folder.label!r}"
+    content = read_file(folder.require(name), what, MAX_BYTES, PresetCorruptError)
+    try:
+        value = parse_json(content, _MAX_VALUES)
+    except (ValueError, RecursionError) as error:
+        raise PresetCorruptError(f"Expected JSON in {what}: {error}.") from None
+    if not isinstance(value, list):
+        raise PresetCorruptError(
+            f"Expected a list in {what}, received a {type(value).__name__}. Download "
+            "the preset again."
+        )
+    return value
+
+
 def json_value(data: Any, key: str, kind: type, file: str, folder: Folder) -> Any:
     """Returns a value of an object that `read_json` gave, checked for its type.
 
@@ -61,6 +83,16 @@ def json_value(data: Any, key: str, kind: type, file: str, folder: Folder) -> An
             "again."
         )
     return value
+
+
+def warn_of_unknown_keys(folder: Folder, name: str, keys: Iterable[str]) -> None:
+    """Warns, once for all of them, of keys that a reader knows nothing of."""
+    warnings.warn(
+        f"The keys {sorted(keys)[:20]} in {name!r} of the preset {folder.label!r} are "
+        "not known here and were not looked at. If one of them changes what the model "
+        "computes, results differ from those of the program that wrote it.",
+        stacklevel=2,
+    )
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -55,8 +55,15 @@ class Layout(abc.ABC):
         """Writes every weight of a backbone."""
 
     @abc.abstractmethod
-    def task(self) -> tuple[type, dict[str, Any]] | None:
-        """Returns the class and arguments of a task with a trained head, or None."""
+    def task(
+        self, cls: type = object, *, load_weights: bool = False
+    ) -> tuple[type, dict[str, Any]] | None:
+        """Returns the class and arguments of a task with a trained head, or None.
+
+        Args:
+            cls: class of the task, preferred where there are several heads.
+            load_weights: as in `backbone`.
+        """
 
     @abc.abstractmethod
     def assign_head(self, task: Task) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import os
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -83,7 +84,7 @@ def load_task(
     max_parameters = kwargs.pop("max_parameters", None)
     layout, load_weights = _opened(preset, load_weights, kwargs)
     backbone_cls, _ = layout.backbone(load_weights)
-    stored = layout.task()
+    stored = layout.task(cls, load_weights=load_weights)
     task_cls = _task_class(cls, preset, backbone_cls, stored)
     same_task = stored is not None and issubclass(task_cls, stored[0])
     if stored and same_task:
@@ -114,7 +115,21 @@ def load_task(
         task = task_cls(**config)
     if load_head:
         layout.assign_head(task)
+    elif load_weights and (same_task or "num_classes" not in kwargs):
+        _warn_of_new_head(task, preset)
     return task
+
+
+def _warn_of_new_head(task: Any, preset: Any) -> None:
+    """Warns that a head has random weights, where nobody may have expected it."""
+    paths = task.head_weight_paths()
+    if names := sorted({path.split(".")[0] for path in paths}):
+        warnings.warn(
+            f"The head of {type(task).__name__}, {', '.join(names)}, is new: its "
+            f"weights are random, none were loaded from the preset "
+            f"{os.fspath(preset)!r}. Train it before you use it.",
+            stacklevel=4,
+        )
 
 
 def _opened(

@@ -8,6 +8,7 @@ token, "text" for text like any other, "error" refuses it.
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -17,6 +18,8 @@ import numpy as np
 from domain_core.arrays.ragged import Ragged
 
 POLICIES = ("parse", "text", "error")
+# Of groups in a pattern; Python compiles it by recursion.
+_MAX_DEPTH = 40
 
 # Unicode's white space, as the inside of a character class of any engine.
 WHITE_SPACE = "\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
@@ -49,15 +52,35 @@ def token_pattern(
     """
     if not tokens:
         return None
-    longest_first = sorted(tokens, key=lambda token: (-len(token), token))
-    plain = [re.escape(token) for token in longest_first if token not in strip_left]
-    eager = [re.escape(token) for token in longest_first if token in strip_left]
+    eager = [token for token in tokens if token in strip_left]
+    any_token = _any_of(tokens)
     if not eager:
-        return re.compile(f"({'|'.join(plain)})")
+        return re.compile(f"({any_token})")
     # Only where the white space begins, or long runs of it would cost their square.
-    before = f"(?:(?<![{WHITE_SPACE}])[{WHITE_SPACE}]+)?"
-    either = "|".join([f"{before}(?:{'|'.join(eager)})", *plain])
-    return re.compile(f"({either})")
+    before = f"(?<![{WHITE_SPACE}])[{WHITE_SPACE}]+"
+    return re.compile(f"({before}(?:{_any_of(eager)})|{any_token})")
+
+
+def _any_of(tokens: Collection[str], depth: int = 0) -> str:
+    """Returns a pattern of the longest token that fits.
+
+    What tokens have in common at their beginning is looked at once: thousands of
+    tokens cost no more than a few.
+    """
+    rest = sorted(tokens, key=lambda token: (-len(token), token))
+    if len(rest) == 1 or depth > _MAX_DEPTH:
+        return "|".join(map(re.escape, rest))
+    branches: dict[str, list[str]] = {}
+    for token in rest:
+        branches.setdefault(token[:1], []).append(token)
+    parts = []
+    for first, branch in branches.items():
+        if not first:
+            continue
+        common = os.path.commonprefix(branch)
+        inner = _any_of([t.removeprefix(common) for t in branch], depth + 1)
+        parts.append(re.escape(common) + (f"(?:{inner})" if inner else ""))
+    return "|".join(parts) if "" not in branches else f"(?:{'|'.join(parts)})?"
 
 
 def forbid_tokens(texts: Sequence[str], pattern: re.Pattern[str] | None) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from domain_core.strict_json import read_object, write_object
@@ -22,21 +22,64 @@ _POST_PROCESSORS = (
     "Sequence",
 )
 _FLAGS = ("single_word", "lstrip", "rstrip", "normalized")
+_ID = (int, type(None))
 
 
 @dataclasses.dataclass(frozen=True)
-class AddedTokens:
-    """Tokens that are matched in texts as a whole.
+class AddedToken:
+    """A token that is found in texts as a whole.
 
     Attributes:
-        ids: id of each.
-        special: those that stand for no text, in order.
-        plain: the others.
+        content: its text.
+        id: its id; None where that is not told.
+        special: whether it stands for no text.
+        lstrip: whether it swallows the white space before it.
+        rstrip: whether it swallows the white space after it.
+        single_word: whether it is only found between the ends of words.
+        normalized: whether it is found in text as it is normalized.
     """
 
-    ids: dict[str, int]
-    special: list[str]
-    plain: list[str]
+    content: str
+    id: int | None = None
+    special: bool = False
+    lstrip: bool = False
+    rstrip: bool = False
+    single_word: bool = False
+    normalized: bool = False
+
+    @classmethod
+    def read(cls, entry: Any, name: str = "added_tokens", **told: Any) -> AddedToken:
+        """Returns what an entry says: a string, or an object with flags.
+
+        Args:
+            entry: of some file.
+            name: where it stands, for messages.
+            **told: attributes that are told elsewhere.
+
+        Raises:
+            ValueError: if it is neither, or a value of another type.
+        """
+        if isinstance(entry, str):
+            entry = {"content": entry}
+        values = {**entry, **told} if isinstance(entry, dict) else {}
+        content, index = values.get("content"), values.get("id")
+        if not isinstance(content, str) or not content or type(index) not in _ID:
+            raise ValueError(
+                f"Expected {name!r} with 'content' and 'id', received {entry!r:.200}. "
+                "Download the file again."
+            )
+        flags = {flag: values.get(flag) or False for flag in (*_FLAGS, "special")}
+        if any(type(value) is not bool for value in flags.values()):
+            raise ValueError(
+                f"Expected flags of {name!r} to be true or false, received "
+                f"{entry!r:.200}. Download the file again."
+            )
+        return cls(content, index, **flags)
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the entry that `read` reads."""
+        flags = {flag: getattr(self, flag) for flag in _FLAGS}
+        return {"content": self.content, **flags, "special": self.special}
 
 
 def read_tokenizer_json(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -87,7 +130,7 @@ def require_model(
             f"{model['type']!r:.40}. Read it with the tokenizer of that kind."
         )
     for key, values in fixed.items():
-        if model.get(key) not in values:
+        if not any(model.get(key) is v or model.get(key) == v for v in values):
             raise not_expressible(f"model.{key}", model.get(key))
 
 
@@ -99,66 +142,104 @@ def not_expressible(name: str, component: Any) -> ValueError:
     )
 
 
-def read_added_tokens(
-    data: Mapping[str, Any],
-    vocabulary: Mapping[str, int],
-    *,
-    strip_left: Sequence[str] = (),
-    normalized: str = "",
-) -> AddedTokens:
-    """Reads the tokens that are matched whole.
-
-    Args:
-        data: content of the file.
-        vocabulary: of the model.
-        strip_left: those that the tokenizer lets swallow the white space before them.
-        normalized: characters that normalization leaves alone: tokens of these may be
-            matched in normalized text.
+def read_added_tokens(data: Mapping[str, Any]) -> dict[str, AddedToken]:
+    """Returns the tokens of a `tokenizer.json` that are found whole, by content.
 
     Raises:
-        ValueError: if one is to be matched in another way than tokenizers here match
-            tokens, or contradicts the vocabulary.
+        ValueError: if one has no content or id, or is there twice.
     """
-    tokens = AddedTokens({}, [], [])
-    for entry in data.get("added_tokens") or []:
-        content = entry.get("content") if isinstance(entry, dict) else None
-        index = entry.get("id") if isinstance(entry, dict) else None
-        if not isinstance(content, str) or not content or type(index) is not int:
+    entries = data.get("added_tokens") or []
+    if not isinstance(entries, list):
+        raise not_expressible("added_tokens", entries)
+    tokens: dict[str, AddedToken] = {}
+    for entry in entries:
+        token = AddedToken.read(entry)
+        if token.id is None or token.content in tokens:
             raise ValueError(
-                "Expected added tokens with 'content' and 'id', received "
+                "Expected added tokens, each once, with 'content' and 'id', received "
                 f"{entry!r:.200}. Download the file again."
             )
-        flags = {flag: bool(entry.get(flag)) for flag in _FLAGS}
-        if set(content) <= set(normalized):
-            flags["normalized"] = False
-        if flags != {**dict.fromkeys(_FLAGS, False), "lstrip": content in strip_left}:
-            raise not_expressible("added_tokens", entry)
-        if vocabulary.get(content, index) != index or content in tokens.ids:
-            raise ValueError(
-                f"Expected one id for the added token {content!r}, received {index} "
-                f"and {vocabulary.get(content, tokens.ids.get(content))}."
-            )
-        tokens.ids[content] = index
-        (tokens.special if entry.get("special") else tokens.plain).append(content)
+        tokens[token.content] = token
     return tokens
+
+
+def require_flags(tokens: Iterable[AddedToken], *expressible: str) -> None:
+    """Raises ValueError if a token is found in a way that has no counterpart here.
+
+    Args:
+        tokens: added tokens.
+        *expressible: flags that have one, or do not matter.
+    """
+    for token in tokens:
+        if any(getattr(token, flag) for flag in _FLAGS if flag not in expressible):
+            raise not_expressible("added_tokens", token.to_json())
+
+
+def number_tokens(
+    tokens: Iterable[AddedToken], vocabulary: Mapping[str, int]
+) -> dict[str, int]:
+    """Returns the ids of the vocabulary and of the tokens added to it.
+
+    What the vocabulary lacks is numbered from its size on, as `tokenizers` does it:
+    first what has an id, in its order, then the others as they come.
+
+    Raises:
+        ValueError: if an id of a file says otherwise.
+    """
+    ids = dict(vocabulary)
+    new: list[AddedToken] = []
+    for token in tokens:
+        if token.content not in vocabulary:
+            new.append(token)
+        elif token.id not in (None, vocabulary[token.content]):
+            raise ValueError(
+                f"Expected one id for the added token {token.content!r}, received "
+                f"{token.id} and {vocabulary[token.content]}."
+            )
+    new.sort(key=lambda token: (token.id is None, token.id))
+    taken = set(vocabulary.values())
+    for token in new:
+        index = len(ids)
+        if token.id not in (None, index) or index in taken:
+            raise ValueError(
+                f"Expected the added token {token.content!r} to have the next id, "
+                f"{index}, received {token.id}: ids of a tokenizer have no gaps. "
+                "Number it anew, or download the file again."
+            )
+        ids[token.content] = index
+    return ids
 
 
 def added_tokens_json(
     special: Mapping[str, int],
     plain: Mapping[str, int],
-    strip_left: Sequence[str] = (),
+    strip_left: Collection[str] = (),
+    normalized: Collection[str] = (),
 ) -> list[dict[str, Any]]:
     """Returns what `read_added_tokens` reads, in the order of ids."""
-    entries = [
-        {
-            "id": index,
-            "content": token,
-            "single_word": False,
-            "lstrip": token in strip_left,
-            "rstrip": False,
-            "normalized": False,
-            "special": token in special,
-        }
+    tokens = [
+        AddedToken(
+            token,
+            index,
+            special=token in special,
+            lstrip=token in strip_left,
+            normalized=token in normalized,
+        )
         for token, index in {**plain, **special}.items()
     ]
-    return sorted(entries, key=lambda entry: entry["id"])
+    tokens.sort(key=lambda token: token.id or 0)
+    return [{"id": token.id, **token.to_json()} for token in tokens]
+
+
+def boolean(name: str, value: Any) -> bool:
+    """Returns a value that must be true, false or missing.
+
+    Raises:
+        ValueError: if it is something else.
+    """
+    if not isinstance(value, bool | None):
+        raise ValueError(
+            f"Expected {name!r} of the tokenizer to be true or false, received "
+            f"{value!r:.80}. Download the file again."
+        )
+    return bool(value)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from domain_core.text.word_piece.bert_engine import BertWordPieceEngine
 from domain_core.text.word_piece.engine import WordPieceEngine
+from domain_core.tokenizers.tokenizer import as_tokens
 from domain_core.tokenizers.word_piece_tokenizer import WordPieceTokenizer
 
 
@@ -27,6 +28,11 @@ class BertWordPieceTokenizer(WordPieceTokenizer):
         special_tokens_in_strings: whether a special token in a text means itself; see
             `WordPieceTokenizer`.
         strip_accents: drop accents; None does what `lowercase` does, as BERT did.
+        added_tokens: further tokens to keep whole wherever they occur in a text; those
+            that the vocabulary lacks get the next ids. There is no `graph` form of
+            them.
+        normalized_tokens: those of them, and of special tokens, that are found in text
+            as it is normalized; the others only as they are written.
         **kwargs: further arguments of `WordPieceTokenizer`.
 
     Raises:
@@ -51,9 +57,14 @@ class BertWordPieceTokenizer(WordPieceTokenizer):
         special_tokens_in_strings: bool | str = False,
         *,
         strip_accents: bool | None = None,
+        added_tokens: Sequence[str] = (),
+        normalized_tokens: Sequence[str] = (),
         **kwargs: Any,
     ) -> None:
-        super().__init__(**self.arguments)
+        self.added_tokens = as_tokens("added_tokens", added_tokens)
+        self.normalized_tokens = as_tokens("normalized_tokens", normalized_tokens)
+        more = ("added_tokens", "normalized_tokens")
+        super().__init__(**{k: v for k, v in self.arguments.items() if k not in more})
 
     def tokens_in_texts(self) -> list[str]:
         return [*self.special_tokens, self.oov_token]

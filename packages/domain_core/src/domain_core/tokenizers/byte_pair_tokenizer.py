@@ -29,7 +29,7 @@ from domain_core.text.byte_pair.tokenizer_json import (
 from domain_core.text.graph_special_tokens import encode_around
 from domain_core.text.special_tokens import TextPieces, token_pattern
 from domain_core.text.tokenizer_json import read_tokenizer_json, write_tokenizer_json
-from domain_core.tokenizers.tokenizer import Tokenizer
+from domain_core.tokenizers.tokenizer import Tokenizer, as_tokens
 
 _NORMALIZATIONS = (None, "NFC", "none")
 
@@ -62,12 +62,10 @@ class BytePairTokenizer(Tokenizer):
         unk_token: stands for bytes that the vocabulary lacks; None to raise.
         ignore_merges: take a word that is a token for that token, as Llama 3 and
             tiktoken do.
+        strip_left: tokens that swallow the white space before them where they are
+            parsed; None for those of the class.
         **kwargs: `name`, `errors`, `graph`; see `Tokenizer`. With `graph`, words are
             merged by a loop of TensorFlow operations, some ten times slower.
-
-    Attributes:
-        strip_left: special tokens that swallow the white space before them where they
-            are parsed.
 
     Raises:
         ValueError: if a file cannot be read, an id or a merge is there twice, or a
@@ -85,7 +83,7 @@ class BytePairTokenizer(Tokenizer):
 
     file_assets: ClassVar[tuple[str, ...]] = ("vocabulary.json", "merges.txt")
     asset_config_keys: ClassVar[tuple[str, ...]] = ("vocabulary", "merges")
-    strip_left: ClassVar[tuple[str, ...]] = ()
+    strip_left: Sequence[str] = ()
 
     def __init__(
         self,
@@ -102,6 +100,7 @@ class BytePairTokenizer(Tokenizer):
         normalization: str | None = None,
         unk_token: str | None = None,
         ignore_merges: bool = False,
+        strip_left: Sequence[str] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -116,14 +115,16 @@ class BytePairTokenizer(Tokenizer):
                 f"{normalization!r}."
             )
         self.add_prefix_space = add_prefix_space
-        self.unsplittable_tokens = _as_tokens(
+        self.unsplittable_tokens = as_tokens(
             "unsplittable_tokens", unsplittable_tokens or ()
         )
-        self.added_tokens = _as_tokens("added_tokens", added_tokens)
+        self.added_tokens = as_tokens("added_tokens", added_tokens)
         self.pattern = as_pattern(pattern).name
         self.normalization = normalization
         self.unk_token = unk_token
         self.ignore_merges = ignore_merges
+        if strip_left is not None:
+            self.strip_left = as_tokens("strip_left", strip_left)
         self._ids: dict[str, int] | None = None
         if (vocabulary is None) != (merges is None):
             raise ValueError(
@@ -224,6 +225,10 @@ class BytePairTokenizer(Tokenizer):
     def vocabulary_size(self) -> int:
         """Returns the number of tokens."""
         return len(self._require_ids())
+
+    def largest_id(self) -> int:
+        self._require_ids()
+        return max(self._tokens)
 
     def id_to_token(self, id: int) -> str:
         self._require_ids()
@@ -341,10 +346,13 @@ class BytePairTokenizer(Tokenizer):
         self.set_vocabulary_and_merges(vocabulary, merges)
 
     def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {
+        config = super().get_config() | {
             "vocabulary": self._ids and dict(self._ids),
             "merges": None if self._ids is None else self.get_merges(),
         }
+        if self.strip_left == type(self).strip_left:
+            config.pop("strip_left", None)
+        return config
 
     @classmethod
     def _from_file(
@@ -415,11 +423,3 @@ class BytePairTokenizer(Tokenizer):
                 "`from_preset`."
             )
         return self._ids
-
-
-def _as_tokens(name: str, tokens: Sequence[str]) -> list[str]:
-    if isinstance(tokens, str) or not all(isinstance(t, str) and t for t in tokens):
-        raise ValueError(
-            f"Expected `{name}` to be a list of tokens, received {tokens!r:.80}."
-        )
-    return list(dict.fromkeys(tokens))

@@ -26,7 +26,7 @@ from domain_core.text.sentence_piece.model import (
     with_types,
 )
 from domain_core.text.special_tokens import TextPieces, token_pattern
-from domain_core.tokenizers.tokenizer import Tokenizer
+from domain_core.tokenizers.tokenizer import Tokenizer, as_tokens
 
 # Longer strings are base64: the smallest models have more.
 _LONGEST_PATH = 2048
@@ -61,12 +61,17 @@ class SentencePieceTokenizer(Tokenizer):
         add_eos: end each with its end-of-sentence token.
         added_tokens: further tokens, whose ids follow those of the model; they are
             kept whole wherever they occur in a text.
+        normalized_tokens: those of them, and of special tokens, that are found in text
+            as the model normalizes it, if the class cuts texts at them. Offsets and
+            `graph` have no form of this.
+        strip_left: tokens that swallow the white space before them where they are
+            parsed; None for those of the class.
         **kwargs: `name`, `special_tokens`, `errors`, `graph`; see `Tokenizer`.
 
     Attributes:
         appended: special tokens that a model may lack; their ids then follow its own.
-        strip_left: special tokens that swallow the white space before them where they
-            are parsed.
+        cuts_at_added_tokens: whether what lies between added tokens is encoded each on
+            its own, as Hugging Face does; else the model knows them.
 
     Raises:
         ValueError: if the model cannot be read, or lacks a special token.
@@ -84,7 +89,8 @@ class SentencePieceTokenizer(Tokenizer):
     file_assets: ClassVar[tuple[str, ...]] = ("vocabulary.spm",)
     asset_config_keys: ClassVar[tuple[str, ...]] = ("proto",)
     appended: ClassVar[tuple[str, ...]] = ()
-    strip_left: ClassVar[tuple[str, ...]] = ()
+    cuts_at_added_tokens: ClassVar[bool] = False
+    strip_left: Sequence[str] = ()
 
     def __init__(
         self,
@@ -95,12 +101,22 @@ class SentencePieceTokenizer(Tokenizer):
         add_eos: bool = False,
         *,
         added_tokens: Sequence[str] = (),
+        normalized_tokens: Sequence[str] = (),
+        strip_left: Sequence[str] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(sequence_length=sequence_length, dtype=dtype, **kwargs)
         self.add_bos = add_bos
         self.add_eos = add_eos
-        self.added_tokens = list(added_tokens)
+        self.added_tokens = as_tokens("added_tokens", added_tokens)
+        self.normalized_tokens = as_tokens("normalized_tokens", normalized_tokens)
+        if normalized_tokens and not self.cuts_at_added_tokens:
+            raise ValueError(
+                f"Expected no `normalized_tokens` for {type(self).__name__}, received "
+                f"{normalized_tokens!r:.80}: its model finds added tokens itself."
+            )
+        if strip_left is not None:
+            self.strip_left = as_tokens("strip_left", strip_left)
         self._proto: bytes | None = None
         if proto is not None:
             self.set_proto(proto)
@@ -120,6 +136,13 @@ class SentencePieceTokenizer(Tokenizer):
                 )
         self._tables = self.id_tables(self._engine.pieces)
         self._set_special_token_ids()
+        self._whole = self._parsed_ids()
+        late = set(self.normalized_tokens)
+        self._pattern = token_pattern(set(self._whole) - late, self.strip_left)
+        self._late = {
+            self._normalized(t): i for t, i in self._whole.items() if t in late
+        }
+        self._late_pattern = token_pattern(self._late, self.strip_left)
 
     def get_proto(self) -> bytes:
         """Returns the model as it was given."""
@@ -127,13 +150,18 @@ class SentencePieceTokenizer(Tokenizer):
 
     def encode_batch(self, texts: list[str]) -> Ragged:
         texts, pieces = self._cut(texts)
-        rows = self._ids(self._engine.encode(texts))
+        rows = self._encode_stretches(texts)
         if pieces is not None:
             rows = pieces.join(rows)
         return self._with_ends(rows, *self._ends)
 
     def encode_batch_with_offsets(self, texts: list[str]) -> tuple[Ragged, Ragged]:
         texts, pieces = self._cut(texts)
+        if self._late_pattern is not None:
+            raise ValueError(
+                "Offsets have no form for added tokens that are found in normalized "
+                f"text, such as {self.normalized_tokens[:5]}. Use `tokenize`."
+            )
         ids, offsets = self._engine.encode_with_offsets(texts)
         ids = self._ids(ids)
         if pieces is not None:
@@ -154,13 +182,19 @@ class SentencePieceTokenizer(Tokenizer):
         import tensorflow as tf
 
         self._require_proto()
+        if self._late_pattern is not None:
+            raise ValueError(
+                "graph=True has no form for added tokens that are found in normalized "
+                f"text, such as {self.normalized_tokens[:5]}. Construct the tokenizer "
+                "with graph=False."
+            )
         texts = tf.strings.unicode_transcode(
             texts, "UTF-8", "UTF-8", errors=self.errors
         )
         if self.special_token_policy == "error":
             texts = forbid_in_graph(texts, self.tokens_in_texts())
         rows = encode_around(
-            texts, self._parsed_ids(), self._encode_stretches_in_graph, self.strip_left
+            texts, self._whole, self._encode_stretches_in_graph, self.strip_left
         )
         start, end = (
             tf.tile(tf.constant([ids], tf.int32, (1, len(ids))), (rows.nrows(), 1))
@@ -218,7 +252,12 @@ class SentencePieceTokenizer(Tokenizer):
 
     def get_config(self) -> dict[str, Any]:
         proto = self._proto and base64.b64encode(self._proto).decode("ascii")
-        return super().get_config() | {"proto": proto}
+        config = super().get_config() | {"proto": proto}
+        if self.strip_left == type(self).strip_left:
+            config.pop("strip_left", None)
+        if not self.normalized_tokens:
+            config.pop("normalized_tokens", None)
+        return config
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: Any = None) -> Self:
@@ -231,17 +270,23 @@ class SentencePieceTokenizer(Tokenizer):
         """Adds the tokens that the model lacks."""
         known = {piece.text for piece in read_pieces(model)}
         missing = [Piece(t, 0.0, CONTROL) for t in self.appended if t not in known]
-        added = [Piece(t, 0.0, USER_DEFINED) for t in self.added_tokens]
+        known.update(piece.text for piece in missing)
+        added = [
+            Piece(token, 0.0, USER_DEFINED)
+            for token in self.added_tokens
+            if token not in known
+        ]
+        self._num_added = len(added)
         return with_pieces(model, [*missing, *added])
 
     def _hidden(self, model: bytes) -> bytes:
         """Hides special tokens that the model itself would find in a text."""
-        if self.special_token_policy == "parse":
-            return model
+        hidden = set(self.added_tokens) if self.cuts_at_added_tokens else set()
+        if self.special_token_policy != "parse":
+            hidden.update(self.named_tokens.values())
         found = (USER_DEFINED, NORMAL)
         texts = {p.text for p in read_pieces(model) if p.type in found}
-        special = texts.intersection(self.named_tokens.values())
-        return with_types(model, dict.fromkeys(special, CONTROL))
+        return with_types(model, dict.fromkeys(texts & hidden, CONTROL))
 
     def _set_special_token_ids(self) -> None:
         known = self._engine.places
@@ -256,19 +301,30 @@ class SentencePieceTokenizer(Tokenizer):
 
     def _parsed_ids(self) -> dict[str, int]:
         """The tokens that texts are cut at."""
-        if self.special_token_policy != "parse":
-            return {}
-        return {token: self.token_to_id(token) for token in self.tokens_in_texts()}
+        tokens = list(self.added_tokens) if self.cuts_at_added_tokens else []
+        if self.special_token_policy == "parse":
+            tokens += self.tokens_in_texts()
+        return {token: self.token_to_id(token) for token in tokens}
+
+    def _normalized(self, text: str) -> str:
+        """Does to a text what the model does first, but for white space."""
+        return str(self._decoder.normalize(text))
+
+    def _encode_stretches(self, texts: list[str]) -> Ragged:
+        if self._late_pattern is None:
+            return self._ids(self._engine.encode(texts))
+        normalized = [self._normalized(text) for text in texts]
+        pieces = TextPieces.cut(normalized, self._late_pattern, self._late)
+        return pieces.join(self._ids(self._engine.encode(pieces.texts)))
 
     def _cut(self, texts: list[str]) -> tuple[list[str], TextPieces | None]:
         """Returns what to encode, and how to put it together if tokens lie between."""
         self._require_proto()
         texts = self.check_texts(texts)
-        ids = self._parsed_ids()
-        pattern = token_pattern(ids, self.strip_left)
+        pattern = self._pattern
         if pattern is None or not any(map(pattern.search, texts)):
             return texts, None
-        pieces = TextPieces.cut(texts, pattern, ids)
+        pieces = TextPieces.cut(texts, pattern, self._whole)
         return pieces.texts, pieces
 
     def _ids(self, rows: Ragged) -> Ragged:

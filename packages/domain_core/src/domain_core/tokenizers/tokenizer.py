@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -321,6 +321,10 @@ class Tokenizer(RemembersArguments):
         """Returns the number of ids."""
         return len(self.get_vocabulary())
 
+    def largest_id(self) -> int:
+        """Returns the largest id; `vocabulary_size()` or more where some are free."""
+        return max([self.vocabulary_size() - 1, *self.special_token_ids])
+
     def id_to_token(self, id: int) -> str:
         """Returns the token of an id."""
         raise NotImplementedError(f"{type(self).__name__} must write `id_to_token`.")
@@ -532,3 +536,24 @@ def _checked_dtype(dtype: Any) -> str:
 
 def _checked_length(length: Any) -> int | None:
     return None if length is None else as_positive_int("sequence_length", length)
+
+
+def as_tokens(name: str, tokens: Iterable[str]) -> list[str]:
+    """Returns tokens, each once.
+
+    Args:
+        name: of the argument, for messages.
+        tokens: strings.
+
+    Raises:
+        ValueError: if they are no list of strings, or one is empty.
+    """
+    given = tokens if isinstance(tokens, Iterable) else [tokens]
+    found = [] if isinstance(tokens, str | Mapping) else list(given)
+    if isinstance(tokens, str | Mapping) or not all(
+        isinstance(token, str) and token for token in found
+    ):
+        raise ValueError(
+            f"Expected `{name}` to be a list of tokens, received {tokens!r:.80}."
+        )
+    return list(dict.fromkeys(found))

@@ -72,7 +72,9 @@ def test_what_is_not_here(tmp_path):
     refused("a WordPiece model.*BPE", model={"type": "BPE"})
     refused("without gaps", model={**model, "vocab": {**model["vocab"], "a": 9}})
     added = {"id": 5, "content": "<t>", "special": False}
-    refused("'added_tokens'", added_tokens=[added])
+    refused("single_word", added_tokens=[{**added, "single_word": True}])
+    refused("next id, 5, received 6", added_tokens=[{**added, "id": 6}])
+    refused("true or false", added_tokens=[{**added, "normalized": "no"}])
     refused(r"lacks \['\[UNK\]', ", model={**model, "vocab": {"a": 0}}, added_tokens=[])
     path.write_text(json.dumps(good))
     with pytest.raises(ValueError, match=r"received \['lowercase'\]"):

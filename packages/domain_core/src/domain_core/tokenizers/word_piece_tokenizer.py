@@ -77,6 +77,9 @@ class WordPieceTokenizer(Tokenizer):
     file_assets: ClassVar[tuple[str, ...]] = ("vocabulary.txt",)
     asset_config_keys: ClassVar[tuple[str, ...]] = ("vocabulary",)
     engine_cls: ClassVar[type[WordPieceEngine]] = KerasWordPieceEngine
+    # Of subclasses that take some.
+    added_tokens: Sequence[str] = ()
+    normalized_tokens: Sequence[str] = ()
 
     def __init__(
         self,
@@ -126,6 +129,10 @@ class WordPieceTokenizer(Tokenizer):
             tokens = read_vocabulary(vocabulary)
         else:
             tokens = check_vocabulary(vocabulary)
+        known = set(tokens)
+        added = [token for token in self.added_tokens if token not in known]
+        self._pieces = tokens
+        tokens = [*tokens, *added]
         ids = {token: index for index, token in enumerate(tokens)}
         missing = [t for t in [self.oov_token, *self.special_tokens] if t not in ids]
         if missing:
@@ -137,7 +144,7 @@ class WordPieceTokenizer(Tokenizer):
         self._vocabulary = tokens
         self._ids = ids
         self._tokens = np.array(tokens, dtype=object)
-        self._engine = self._make_engine(tokens)
+        self._engine = self._make_engine(tokens, added)
         self._set_special_token_ids()
 
     def encode_batch(self, texts: list[str]) -> Ragged:
@@ -161,6 +168,11 @@ class WordPieceTokenizer(Tokenizer):
 
     def encode_in_graph(self, texts: Any) -> Any:
         self._require_vocabulary()
+        if self.added_tokens:
+            raise ValueError(
+                f"graph=True has no form for added tokens; this {type(self).__name__} "
+                f"has {list(self.added_tokens)[:5]}. Construct it with graph=False."
+            )
         if self.special_token_policy == "error":
             texts = forbid_in_graph(texts, self.tokens_in_texts())
         graph = word_piece_graph(self._engine)
@@ -237,36 +249,43 @@ class WordPieceTokenizer(Tokenizer):
         self._require_bert()
         if not self.split:
             raise ValueError("A `tokenizer.json` cannot hold split=False.")
+        self._require_vocabulary()
         components = word_piece_to_json(
-            self._require_vocabulary(),
+            self._pieces,
             lowercase=self.lowercase,
             strip_accents=self.strip_accents,
             split_on_cjk=self.split_on_cjk,
             suffix_indicator=self.suffix_indicator,
             oov_token=self.oov_token,
             special_tokens={t: self._ids[t] for t in self.tokens_in_texts()},
+            added_tokens={t: self._ids[t] for t in self.added_tokens},
+            normalized_tokens=self.normalized_tokens,
         )
         write_tokenizer_json(path, components)
 
     def save_assets(self, directory: str | os.PathLike[str]) -> None:
-        write_vocabulary(
-            Path(directory) / self.file_assets[0], self._require_vocabulary()
-        )
+        self._require_vocabulary()
+        write_vocabulary(Path(directory) / self.file_assets[0], self._pieces)
 
     def load_assets(self, directory: str | os.PathLike[str]) -> None:
         self.set_vocabulary(Path(directory) / self.file_assets[0])
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
-            "vocabulary": self._vocabulary and list(self._vocabulary),
+            "vocabulary": self._vocabulary and list(self._pieces),
             "special_tokens": self._own_special_tokens,
             "special_tokens_in_strings": self.special_token_policy,
         }
 
-    def _make_engine(self, vocabulary: list[str]) -> WordPieceEngine:
+    def _make_engine(
+        self, vocabulary: list[str], added: Sequence[str]
+    ) -> WordPieceEngine:
         strip = self.lowercase if self.strip_accents is None else self.strip_accents
         parse = self.special_token_policy == "parse"
         tokens = self.tokens_in_texts()
+        own = {t for t in self.added_tokens if t not in added}
+        atomic = [*(tokens if parse else ()), *own]
+        hidden = {*self.special_tokens} - {self.oov_token, *own}
         return self.engine_cls(
             vocabulary,
             lowercase=self.lowercase,
@@ -275,11 +294,11 @@ class WordPieceTokenizer(Tokenizer):
             split_on_cjk=self.split_on_cjk,
             suffix_indicator=self.suffix_indicator,
             oov_token=self.oov_token,
-            atomic_tokens=tokens if parse else (),
-            hidden_tokens=()
-            if parse
-            else [t for t in self.special_tokens if t != self.oov_token],
+            atomic_tokens=atomic,
+            hidden_tokens=() if parse else sorted(hidden),
             word_tokens=() if self.split else tokens,
+            added_tokens=added,
+            normalized_tokens=self.normalized_tokens,
         )
 
     @classmethod

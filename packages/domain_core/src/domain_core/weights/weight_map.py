@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import keras
@@ -136,6 +136,8 @@ class WeightMap:
             `Transform`. `{i}` matches an integer and carries over.
         ignored: regular expressions of foreign names that hold no weight of ours.
             They are not written on export.
+        instead: foreign names of tensors that are not read where another is there, with
+            the name of the other; both are written.
         constants: foreign names of tensors that always have the same value, which are
             not read; each with our attribute path beside which it is written.
         optional_prefix: a prefix that some checkpoints carry and others do not
@@ -147,6 +149,7 @@ class WeightMap:
         table: Mapping[str, Target],
         *,
         ignored: Iterable[str] = (),
+        instead: Mapping[str, str] | None = None,
         constants: Mapping[str, tuple[str, Array]] | None = None,
         optional_prefix: str = "",
     ) -> None:
@@ -154,11 +157,19 @@ class WeightMap:
             foreign: target if isinstance(target, tuple) else (target, IDENTITY)
             for foreign, target in table.items()
         }
+        self._instead = dict(instead or {})
         self._constants = dict(constants or {})
         prefix = f"({re.escape(optional_prefix)})?"
         unread = [prefix + _pattern(foreign).pattern for foreign in self._constants]
         self._ignored = (*ignored, *unread)
         self._optional_prefix = optional_prefix
+
+    def is_in(self, names: Collection[str]) -> bool:
+        """Whether all tensors of a table without layers are among `names`."""
+        return all(
+            foreign in names or self._instead.get(foreign) in names
+            for foreign in self._table
+        )
 
     def assign(
         self,
@@ -218,25 +229,27 @@ class WeightMap:
             ValueError: if entries only work one way, or variables have none; the
                 message names them.
         """
-        patterns = {
-            _pattern(ours): (foreign, transform)
+        patterns = [
+            (_pattern(ours), foreign, transform)
             for foreign, (ours, transform) in self._table.items()
-        }
+        ]
         prefix = self._optional_prefix if with_prefix else ""
         tensors: dict[str, Tensor] = {}
         problems: dict[str, None] = {}
         for path, variable in variables.items():
-            for pattern, (foreign, transform) in patterns.items():
-                if match := pattern.fullmatch(path):
-                    break
-            else:
+            found = [
+                (match, foreign, transform)
+                for pattern, foreign, transform in patterns
+                if (match := pattern.fullmatch(path))
+            ]
+            if not found:
                 problems[f"{path} has no entry"] = None
-                continue
-            if transform.backward is None:
-                problems[f"{foreign} only reads, by {transform.name!r}"] = None
-                continue
-            name = prefix + _fill(foreign, match)
-            tensors[name] = _changed(variable, transform.backward)
+            for match, foreign, transform in found:
+                if transform.backward is None:
+                    problems[f"{foreign} only reads, by {transform.name!r}"] = None
+                    continue
+                name = prefix + _fill(foreign, match)
+                tensors[name] = _changed(variable, transform.backward)
             for foreign, (beside, value) in self._constants.items():
                 if match := _pattern(beside).fullmatch(path):
                     tensors[prefix + _fill(foreign, match)] = Tensor.constant(value)
@@ -257,7 +270,11 @@ class WeightMap:
         patterns = {_pattern(foreign): t for foreign, t in self._table.items()}
         sources: dict[str, tuple[str, Transform]] = {}
         problems: list[str] = []
+        names = list(names)
+        there = set(names)
         for name in names:
+            if self._instead.get(name) in there:
+                continue
             if any(re.fullmatch(pattern, name) for pattern in self._ignored):
                 continue
             short = name.removeprefix(self._optional_prefix)

@@ -19,24 +19,26 @@ from domain_core import (
 )
 from domain_core.presets.config_map import Argument, Config, ConfigMap, Entry
 from domain_core.presets.keras.converter import DTYPE, KerasClass, KerasConverter
+from domain_core.presets.transformers.config_keys import HARMLESS, ONLY
 from domain_core.presets.transformers.reader import (
     activation_name,
     foreign_activation,
-    word_piece_arguments,
-    write_word_piece,
+    is_tied,
 )
 from domain_core.presets.transformers.tokenizer_files import (
     byte_pair_arguments,
     sentence_piece_arguments,
+    word_piece_arguments,
     write_byte_pair,
     write_sentence_piece,
+    write_word_piece,
 )
 from domain_core.registry import Sharding
 from domain_core.tokenizers.bert_word_piece_tokenizer import BertWordPieceTokenizer
 from domain_core.tokenizers.byte_pair_tokenizer import BytePairTokenizer
 from domain_core.tokenizers.sentence_piece_tokenizer import SentencePieceTokenizer
 from domain_core.tokenizers.tokenizer import Tokenizer
-from domain_core.weights.weight_map import IDENTITY, Target
+from domain_core.weights.weight_map import IDENTITY, TRANSPOSE, Target
 from keras_nlp.models.keras_hub_classes import (
     dense,
     norm,
@@ -119,41 +121,94 @@ class TransformersHead:
     Args:
         task: our class.
         weights: entries of the tensors outside the encoder.
+        unread: pattern of tensors that are not this head's.
+        untied: further entries where the scores do not repeat the token embedding.
+        instead: as in `WeightMap`, for these.
         read: their config to the task's arguments.
         write: the inverse, as in `Head`.
-        tied: pattern of tensors that repeat the token embedding.
+        mistaken_for: as in `Head`, what follows the family's name.
     """
 
     task: type
     weights: Mapping[str, Target]
     read: Callable[[Mapping[str, Any]], Config] = lambda config: {}
     write: Callable[[Mapping[str, Any]], Config] = lambda arguments: {}
-    tied: str = ""
+    unread: str = ""
+    untied: Mapping[str, Target] | None = None
+    instead: Mapping[str, str] | None = None
+    mistaken_for: tuple[str, ...] = ()
 
-    def under(self, encoder: str) -> Head:
-        """Returns it as a `Head`, given the prefix of the encoder's tensors."""
-        ignored = (re.escape(encoder) + ".*", self.tied)
-        weights = WeightMap(self.weights, ignored=ignored)
-        return Head(self.task.__name__, self.read, weights, self.write)
+    def under(self, encoder: str, name: str) -> Head:
+        """Returns it as a `Head`.
+
+        Args:
+            encoder: prefix of the encoder's tensors.
+            name: of the family.
+        """
+        ignored = (re.escape(encoder) + ".*", self.unread)
+        untied = None
+        if self.untied is not None:
+            entries = {**self.weights, **self.untied}
+            untied = WeightMap(entries, ignored=ignored, instead=self.instead)
+        # What repeats the token embedding.
+        repeated = tuple(map(re.escape, self.untied or ()))
+        return Head(
+            self.task.__name__,
+            self.read,
+            WeightMap(self.weights, ignored=(*ignored, *repeated)),
+            self.write,
+            untied,
+            tuple(f"{name}{part}" for part in self.mistaken_for),
+        )
 
 
-def masked_lm_weights(transform: str, norm: str, bias: str) -> dict[str, Target]:
-    """Returns the entries of a masked language model's head."""
-    return {
+def masked_lm_head(
+    task: type,
+    transform: str,
+    norm: str,
+    bias: str,
+    decoder: str,
+    read: Callable[[Mapping[str, Any]], Config],
+    *,
+    unread: str = "",
+) -> TransformersHead:
+    """Returns the head of a masked language model.
+
+    Args:
+        task: our class.
+        transform: their name of the hidden layer.
+        norm: of the normalization.
+        bias: of the scores' bias.
+        decoder: of the layer that makes the scores. It may have a bias of its own,
+            which counts where it is not tied.
+        read: as in `TransformersHead`, but for what is said of ties.
+        unread: pattern of tensors of other heads.
+    """
+    weight, own_bias = f"{decoder}.weight", f"{decoder}.bias"
+    table: dict[str, Target] = {
         **dense_weights(transform, "mlm_head.transform"),
         **norm_weights(norm, "mlm_head.norm"),
         bias: "mlm_head.output_bias",
     }
+    untied: dict[str, Target] = {weight: ("mlm_head.scores.kernel", TRANSPOSE)}
+    if own_bias != bias:
+        untied[own_bias] = "mlm_head.output_bias"
+    return TransformersHead(
+        task,
+        table,
+        lambda config: {**read(config), **is_tied(config)},
+        lambda arguments: {"tie_word_embeddings": arguments["tie_word_embeddings"]},
+        unread=unread,
+        untied=untied,
+        instead={bias: own_bias} if own_bias != bias else None,
+    )
 
 
 _TOKENIZERS: dict[type, Callable[[Any], tuple[Any, Any]]] = {
-    BertWordPieceTokenizer: lambda cls: (word_piece_arguments, write_word_piece),
-    BytePairTokenizer: lambda cls: (
-        byte_pair_arguments(tuple(cls.named_tokens.values()), cls.strip_left),
-        write_byte_pair,
-    ),
+    BertWordPieceTokenizer: lambda cls: (word_piece_arguments(cls), write_word_piece),
+    BytePairTokenizer: lambda cls: (byte_pair_arguments(cls), write_byte_pair),
     SentencePieceTokenizer: lambda cls: (
-        sentence_piece_arguments,
+        sentence_piece_arguments(cls),
         write_sentence_piece,
     ),
 }
@@ -166,6 +221,7 @@ def transformers_converter(
     *,
     config: Mapping[str, Entry],
     fixed: Mapping[str, Any] | None = None,
+    harmless: Sequence[str] = (),
     written: Mapping[str, Any] | None = None,
     told_by_weights: Callable[[Collection[str] | None], Config] = lambda names: {},
     blocks: Mapping[str, str] = BLOCKS,
@@ -183,6 +239,7 @@ def transformers_converter(
         encoder: prefix of the encoder's tensors in a model with a head.
         config: their keys, and our arguments.
         fixed: keys with the one value that we have.
+        harmless: further keys that change nothing, or that heads read.
         written: further keys that are written.
         told_by_weights: arguments that follow from the tensors' names.
         blocks: the parts of a block.
@@ -197,7 +254,9 @@ def transformers_converter(
     where = "Hugging Face's config"
     table = ConfigMap(
         renamed=config,
+        ignored=(*HARMLESS, *harmless),
         theirs=fixed,
+        only=ONLY,
         among_others=True,
         after_reading=_one_dropout,
         before_writing=_two_dropouts,
@@ -225,7 +284,10 @@ def transformers_converter(
             **table.write(dict(ours), where),
         },
         weights=WeightMap(weights, ignored=(unread,), optional_prefix=encoder),
-        heads={f"{name}{part}": head.under(encoder) for part, head in heads.items()},
+        heads={
+            f"{name}{part}": head.under(encoder, name) for part, head in heads.items()
+        },
+        unknown=table.unknown,
         tokenizer_cls=tokenizer,
         tokenizer=read_tokenizer,
         write_tokenizer=write_tokenizer,

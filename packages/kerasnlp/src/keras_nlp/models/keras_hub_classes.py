@@ -158,7 +158,11 @@ _CLASSIFIER: dict[str, Any] = {
 _TASKS: dict[type, tuple[ConfigMap, dict[str, Target] | None]] = {
     MaskedLM: (
         ConfigMap(
-            ours={"intermediate_activation": "gelu", "layer_norm_epsilon": 1e-5},
+            ours={
+                "intermediate_activation": "gelu",
+                "layer_norm_epsilon": 1e-5,
+                "tie_word_embeddings": True,
+            },
             ignored=_IGNORED,
         ),
         {
@@ -171,6 +175,7 @@ _TASKS: dict[type, tuple[ConfigMap, dict[str, Target] | None]] = {
         ConfigMap(
             "normalize",
             renamed={"pooling_mode": Argument("pooling_mode", write=_hub_pooling)},
+            ours={"projections": [], "prompts": None, "default_prompt_name": None},
             ignored=_IGNORED,
         ),
         None,

@@ -20,13 +20,15 @@ class MaskedLM(Task):
     """Predicts the tokens behind masked positions; trains on unlabelled text.
 
     Inputs are the backbone's and "mask_positions" int `(B, M)`; the output is logits
-    `(B, M, vocabulary_size)`, projected by the token embedding's own table.
+    `(B, M, vocabulary_size)`, projected by the token embedding's own table, or by a
+    table of their own.
 
     Args:
         backbone: a `Backbone` with a `token_embedding` that gives "sequence_output".
         preprocessor: masks raw texts; None if inputs come preprocessed.
         intermediate_activation: activation of the head's transform.
         layer_norm_epsilon: added to the variance in the head.
+        tie_word_embeddings: project by the token embedding's table.
         name: name of the model.
 
     Raises:
@@ -42,18 +44,21 @@ class MaskedLM(Task):
         *,
         intermediate_activation: Any = "gelu",
         layer_norm_epsilon: float = 1e-5,
+        tie_word_embeddings: bool = True,
         name: str | None = None,
     ) -> None:
         # layers
         require_outputs("MaskedLM", backbone, "sequence_output")
-        if backbone.token_embedding is None:
+        embedding = backbone.token_embedding
+        if embedding is None:
             raise ValueError(
                 f"Expected a backbone with a `token_embedding` for MaskedLM; "
                 f"{type(backbone).__name__} has none."
             )
         check_preprocessor_fits(preprocessor, backbone)
         mlm_head = MaskedLMHead(
-            token_embedding=backbone.token_embedding,
+            vocabulary_size=embedding.input_dim,
+            token_embedding=embedding if tie_word_embeddings else None,
             intermediate_activation=intermediate_activation,
             layer_norm_epsilon=layer_norm_epsilon,
             kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02),

@@ -9,7 +9,10 @@ import numpy as np
 
 from domain_core.backbone_outputs import outputs_of, require_outputs
 
-POOLINGS = ("pooled", "first", "cls", "mean", "max")
+POOLINGS = (
+    *("pooled", "first", "cls", "mean", "max"),
+    *("weighted_mean", "mean_sqrt_len", "last"),
+)
 
 
 def pool(backbone: keras.Model, inputs: Any, pooling: str | None) -> tuple[str, Any]:
@@ -19,8 +22,10 @@ def pool(backbone: keras.Model, inputs: Any, pooling: str | None) -> tuple[str, 
         backbone: a `Backbone` that gives "sequence_output" or "pooled_output".
         inputs: its inputs; "padding_mask" among them says which tokens are real.
         pooling: "pooled" takes the backbone's own summary, "first" (or "cls") the first
-            token, "mean" and "max" those over real tokens; None takes "pooled" where
-            there is one, else "first".
+            token, "last" the last real one, "mean" and "max" those over real tokens,
+            "weighted_mean" a mean in which the n-th token counts n times,
+            "mean_sqrt_len" a sum divided by the root of the number of tokens; None
+            takes "pooled" where there is one, else "first".
 
     Returns:
         The name of the output that is used, and a tensor `(B, D)`.
@@ -50,5 +55,13 @@ def pool(backbone: keras.Model, inputs: Any, pooling: str | None) -> tuple[str, 
     if pooling == "max":
         return feature, ops.max(ops.where(real, x, np.float32(-1e9)), axis=1)
     weights = ops.cast(real, x.dtype)
+    places = ops.cumsum(ops.ones_like(weights), axis=1)  # from 1
+    if pooling == "last":
+        last = ops.max(places * weights, axis=1, keepdims=True)
+        weights = ops.cast(ops.equal(places, last), x.dtype)
+    if pooling == "weighted_mean":
+        weights *= places
     total = ops.maximum(ops.sum(weights, axis=1), 1)
+    if pooling == "mean_sqrt_len":
+        total = ops.sqrt(total)
     return feature, ops.sum(x * weights, axis=1) / total

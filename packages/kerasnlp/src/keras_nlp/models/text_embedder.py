@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+import os
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -15,6 +18,7 @@ from domain_core.preprocessor import Preprocessor
 from domain_core.task import Task
 from domain_core.text.text_inputs import as_segments
 from keras_nlp.models.pooling import pool
+from keras_nlp.models.sentence_transformers_folder import sentence_folder
 from keras_nlp.models.text_embedder_preprocessor import TextEmbedderPreprocessor
 from keras_nlp.models.text_inputs import check_preprocessor_fits
 
@@ -25,15 +29,22 @@ class TextEmbedder(Task):
     """Turns each text into a vector; similar texts into similar ones, once trained so.
 
     Works with every backbone that gives "sequence_output" `(B, T, D)` or
-    "pooled_output" `(B, D)`, one of the user's own too. It has no weights of its own.
+    "pooled_output" `(B, D)`, one of the user's own too. Only `projections` have
+    weights. `from_preset` also reads folders of `sentence-transformers`.
 
     Args:
         backbone: a `Backbone`.
         preprocessor: turns texts into the backbone's inputs; None if inputs come
             preprocessed.
-        pooling_mode: "mean" or "max" over real tokens, "cls" for the first token, or
-            "pooled" for the backbone's own summary.
+        pooling_mode: "mean" or "max" over real tokens, "cls" for the first token,
+            "last" for the last real one, "pooled" for the backbone's own summary,
+            "weighted_mean" where the n-th token counts n times, or "mean_sqrt_len"
+            for a sum divided by the root of the number of tokens.
         normalize: divide by the length, so that a dot product is a cosine.
+        projections: dense layers after pooling, each as arguments of
+            `keras.layers.Dense`: "units", "activation" and "use_bias".
+        prompts: texts by name, of which `encode` puts one before each text.
+        default_prompt_name: name of the prompt if `encode` is told none.
         name: name of the model.
 
     Raises:
@@ -60,10 +71,24 @@ class TextEmbedder(Task):
         pooling_mode: str = "mean",
         normalize: bool = True,
         *,
+        projections: Sequence[Mapping[str, Any]] = (),
+        prompts: Mapping[str, str] | None = None,
+        default_prompt_name: str | None = None,
         name: str | None = None,
     ) -> None:
         check_preprocessor_fits(preprocessor, backbone)
-        feature, vectors = _vectors(backbone, pooling_mode, normalize)
+        if default_prompt_name not in (None, *(prompts or {})):
+            raise ValueError(
+                "Expected `default_prompt_name` to be one of "
+                f"{sorted(prompts or {})}, received {default_prompt_name!r}."
+            )
+        layers = [
+            keras.layers.Dense(
+                **options, name=f"projection_{place}", dtype=backbone.dtype_policy
+            )
+            for place, options in enumerate(projections)
+        ]
+        feature, vectors = _vectors(backbone, pooling_mode, normalize, layers)
         super().__init__(
             backbone,
             backbone.input,
@@ -72,6 +97,9 @@ class TextEmbedder(Task):
             features=(feature,),
             name=name,
         )
+        for layer in layers:
+            setattr(self, layer.name, layer)
+        self._projections = layers
         self._variants: dict[tuple[str, bool], Any] = {}
         self.compile()
 
@@ -99,6 +127,8 @@ class TextEmbedder(Task):
         *,
         pooling: str | None = None,
         normalize: bool | None = None,
+        prompt_name: str | None = None,
+        prompt: str | None = None,
         batch_size: int = 32,
     ) -> np.ndarray:
         """Embeds any number of texts, fast: those of about one length together.
@@ -110,13 +140,17 @@ class TextEmbedder(Task):
                 together, as in the preprocessor.
             pooling: instead of `pooling_mode`.
             normalize: instead of the constructor's.
+            prompt_name: of the text in `prompts` to put before each text; None for
+                the constructor's `default_prompt_name`.
+            prompt: text to put there instead; "" for none.
             batch_size: number of texts to compute at a time.
 
         Returns:
             float32 array `(N, D)`, or `(D,)` for a single text.
 
         Raises:
-            ValueError: if there is no preprocessor, or `texts` are no texts.
+            ValueError: if there is no preprocessor, no prompt of that name, or `texts`
+                are no texts.
         """
         if not isinstance(self.preprocessor, TextEmbedderPreprocessor):
             raise ValueError(
@@ -126,6 +160,8 @@ class TextEmbedder(Task):
             )
         as_positive_int("batch_size", batch_size)
         segments, single = as_segments(to_host(texts))
+        if before := self._prompt(prompt_name, prompt):
+            segments = [[before + text for text in segments[0]], *segments[1:]]
         model = self._variant(pooling, normalize)
         rows, lengths = self.preprocessor.tokenize(segments)
         order = np.argsort(-lengths, kind="stable")
@@ -145,6 +181,62 @@ class TextEmbedder(Task):
         """Does what `encode` does, as KerasHub calls it."""
         return self.encode(text, **kwargs)
 
+    @classmethod
+    def from_preset(
+        cls,
+        preset: str | os.PathLike[str],
+        load_weights: bool | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Builds the embedder of a preset; see `Task.from_preset`.
+
+        A folder of `sentence-transformers` says how to pool, project and normalize, of
+        how many tokens texts are, and which prompts there are.
+        """
+        task = super().from_preset(preset, load_weights, **kwargs)
+        folder = sentence_folder(preset)
+        if folder is None:
+            return task
+        given = {
+            k: v for k, v in kwargs.items() if k in inspect.signature(cls).parameters
+        }
+        preprocessor = task.preprocessor
+        if isinstance(preprocessor, TextEmbedderPreprocessor) and (
+            "preprocessor" not in kwargs
+        ):
+            if folder.lowercase and not getattr(
+                preprocessor.tokenizer, "lowercase", False
+            ):
+                raise ValueError(
+                    "The value True of 'do_lower_case' can't be expressed here for a "
+                    f"{type(preprocessor.tokenizer).__name__}, which keeps case."
+                )
+            positions = getattr(task.backbone, "max_sequence_length", None)
+            limits = [n for n in (folder.max_length, positions) if n is not None]
+            if limits:
+                preprocessor = type(preprocessor).from_config(
+                    {**preprocessor.get_config(), "sequence_length": min(limits)}
+                )
+        arguments = {**folder.arguments, **given, "preprocessor": preprocessor}
+        whole = type(task)(task.backbone, **arguments)
+        if load_weights is not False and "projections" not in kwargs:
+            folder.assign(whole.head_weight_paths())
+        return whole
+
+    def _prompt(self, name: str | None, prompt: str | None) -> str:
+        if prompt is not None:
+            return prompt
+        prompts = self.prompts or {}
+        name = self.default_prompt_name if name is None else name
+        if name is None:
+            return ""
+        if name not in prompts:
+            raise ValueError(
+                f"Expected `prompt_name` to be one of {sorted(prompts)}, received "
+                f"{name!r}."
+            )
+        return str(prompts[name])
+
     def _variant(self, pooling: str | None, normalize: bool | None) -> keras.Model:
         """Returns the model itself, or one that pools in another way."""
         key = (
@@ -154,13 +246,20 @@ class TextEmbedder(Task):
         if key == (self.pooling_mode, self.normalize):
             return self
         if key not in self._variants:
-            _, vectors = _vectors(self.backbone, *key)
+            _, vectors = _vectors(self.backbone, *key, self._projections)
             self._variants[key] = keras.Model(self.backbone.input, vectors)
         return self._variants[key]
 
 
-def _vectors(backbone: keras.Model, pooling: str, normalize: bool) -> tuple[str, Any]:
+def _vectors(
+    backbone: keras.Model,
+    pooling: str,
+    normalize: bool,
+    projections: Sequence[keras.layers.Layer],
+) -> tuple[str, Any]:
     feature, x = pool(backbone, backbone.input, pooling)
+    for layer in projections:
+        x = layer(x)
     x = keras.ops.cast(x, "float32")
     if normalize:
         x = keras.ops.normalize(x, axis=-1, order=2, epsilon=1e-12)

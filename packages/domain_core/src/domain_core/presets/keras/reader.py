@@ -127,7 +127,9 @@ class KerasLayout(Layout):
         weights = self._converter.weights(backbone.get_config())
         self._assign(weights, backbone.weight_paths(), head=False)
 
-    def task(self) -> tuple[type, dict[str, Any]] | None:
+    def task(
+        self, cls: type = object, *, load_weights: bool = False
+    ) -> tuple[type, dict[str, Any]] | None:
         item, config = self._task()
         if item is None:
             return None

@@ -118,7 +118,9 @@ class NativeLayout(Layout):
     def assign_backbone(self, backbone: Backbone) -> None:
         self._assign("backbone.safetensors", backbone.weight_paths())
 
-    def task(self) -> tuple[type, dict[str, Any]] | None:
+    def task(
+        self, cls: type = object, *, load_weights: bool = False
+    ) -> tuple[type, dict[str, Any]] | None:
         if "task.json" not in self._folder:
             return None
         return self._class_and_config("task.json", "task")

@@ -19,14 +19,23 @@ class Head:
         task: name of our task class.
         config: foreign config to constructor arguments of the task.
         weights: map of the tensors outside the backbone.
+        untied: the map where "tie_word_embeddings" is false; None if it says nothing.
         to_config: the inverse of `config`, which may leave out what it cannot write:
             export compares what comes back. None if this head is only read.
+        mistaken_for: foreign architectures whose heads have tensors of the same names,
+            and mean something else by them.
     """
 
     task: str
     config: Callable[[Mapping[str, Any]], dict[str, Any]]
     weights: WeightMap
     to_config: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
+    untied: WeightMap | None = None
+    mistaken_for: tuple[str, ...] = ()
+
+    def weights_of(self, is_tied: bool) -> WeightMap:
+        """Returns the map, given whether the output repeats the token embedding."""
+        return self.weights if is_tied or self.untied is None else self.untied
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +48,7 @@ class Converter:
         config: foreign config and the names of the tensors at hand (None if no weights
             will be loaded) to constructor arguments of our backbone; raises ValueError
             on a value it can't express.
+        unknown: the keys of a foreign config of which the family knows nothing.
         weights: map of the backbone's tensors.
         tokenizer_cls: our tokenizer's class; None for models without text.
         tokenizer: the preset's files to constructor arguments of the tokenizer.
@@ -57,5 +67,6 @@ class Converter:
     tokenizer_cls: type | None = None
     tokenizer: Callable[[Folder], dict[str, Any]] | None = None
     heads: Mapping[str, Head] = dataclasses.field(default_factory=dict)
+    unknown: Callable[[Mapping[str, Any]], list[str]] = lambda config: []
     to_config: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
     write_tokenizer: Callable[[Any, Path, int | None], None] | None = None

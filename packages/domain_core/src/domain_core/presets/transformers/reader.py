@@ -6,41 +6,39 @@ safetensors, and a family's own tables say what goes where.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Collection, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import keras
 
-from domain_core.preset_errors import PresetCorruptError
+from domain_core.preset_errors import PresetCorruptError, PresetError
 from domain_core.presets.chat_and_generation import (
     read_chat_template,
     read_generation_config,
 )
 from domain_core.presets.folder import Folder
-from domain_core.presets.json_files import json_value, read_json, write_json
+from domain_core.presets.json_files import (
+    json_value,
+    read_json,
+    warn_of_unknown_keys,
+)
 from domain_core.presets.layout import IMAGE_CONVERTER, Layout
-from domain_core.presets.safetensors_reader import TensorFiles
-from domain_core.presets.tokenizer_assets import check_asset
+from domain_core.presets.transformers.converter import Head
 from domain_core.presets.transformers.image_processor import image_converter_arguments
+from domain_core.presets.transformers.tensors import ForeignTensors
+from domain_core.presets.transformers.tokenizer_options import raw_options
 from domain_core.registry import find_converter
 from domain_core.serialization import registered_class, registered_name
 from domain_core.text.chat_template import chat_template_config
-from domain_core.text.vocabulary import write_vocabulary
 from domain_core.weights.weight_map import WeightMap
 
 if TYPE_CHECKING:
     from domain_core.backbone import Backbone
     from domain_core.task import Task
-    from domain_core.tokenizers.bert_word_piece_tokenizer import BertWordPieceTokenizer
 
 CONFIG = "config.json"
-WEIGHTS = "model.safetensors"
 IMAGES = "preprocessor_config.json"
-TOKENIZER = "tokenizer_config.json"
-_VOCABULARY = "vocab.txt"
-# Thousands of reserved tokens stand in some.
-_MAX_TOKENIZER_BYTES = 8 * 2**20
 _ACTIVATIONS = {
     "gelu": "gelu",
     "gelu_new": "gelu_approximate",
@@ -49,6 +47,8 @@ _ACTIVATIONS = {
     "silu": "silu",
 }
 _HALF = ("float16", "bfloat16")
+# What comes of files in which values are not of the types that they should be.
+_ODD = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 T = TypeVar("T")
 
 
@@ -80,52 +80,6 @@ def foreign_activation(name: Any, argument: str = "activation") -> str:
         f"Expected `{argument}` to be one of {sorted(set(_ACTIVATIONS.values()))} to "
         f"export, received {name!r:.200}."
     )
-
-
-def tokenizer_options(folder: Folder) -> dict[str, Any]:
-    """Returns the content of `tokenizer_config.json`; {} where there is none."""
-    if TOKENIZER not in folder:
-        return {}
-    return read_json(folder, TOKENIZER, _MAX_TOKENIZER_BYTES)
-
-
-def word_piece_arguments(folder: Folder) -> dict[str, Any]:
-    """Returns the arguments of a WordPiece tokenizer in Hugging Face's layout."""
-    options = tokenizer_options(folder)
-    check_asset(folder, _VOCABULARY)
-    return {
-        "vocabulary": str(folder.require(_VOCABULARY)),
-        "lowercase": options.get("do_lower_case", True),
-        "strip_accents": options.get("strip_accents"),
-        "split_on_cjk": options.get("tokenize_chinese_chars", True),
-    }
-
-
-def write_word_piece(
-    tokenizer: BertWordPieceTokenizer, directory: Path, max_length: int | None
-) -> None:
-    """Writes the files of BERT's tokenizer; inverse of `word_piece_arguments`.
-
-    Args:
-        tokenizer: a BERT tokenizer.
-        directory: where to write.
-        max_length: number of tokens that the model takes at most.
-    """
-    write_vocabulary(directory / _VOCABULARY, tokenizer.get_vocabulary())
-    options = {
-        "tokenizer_class": "BertTokenizer",
-        "do_lower_case": tokenizer.lowercase,
-        "strip_accents": tokenizer.strip_accents,
-        "tokenize_chinese_chars": tokenizer.split_on_cjk,
-        "unk_token": tokenizer.oov_token,
-        "cls_token": tokenizer.start_token,
-        "sep_token": tokenizer.end_token,
-        "pad_token": tokenizer.pad_token,
-        "mask_token": tokenizer.mask_token,
-        "model_max_length": max_length,
-    }
-    given = {key: value for key, value in options.items() if value is not None}
-    write_json(directory / TOKENIZER, given)
 
 
 def label_arguments(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -180,6 +134,30 @@ def classifier_config(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {**label_config(arguments), "classifier_dropout": arguments["dropout"]}
 
 
+def _architecture(config: Mapping[str, Any]) -> str | None:
+    """Returns the class that a checkpoint was saved from, None if it is not told."""
+    names = config.get("architectures") or [None]
+    if not isinstance(names, list) or not isinstance(names[0], str | None):
+        raise TypeError(f"'architectures' is {names!r:.80}")
+    return names[0]
+
+
+def _is_tied(config: Mapping[str, Any]) -> bool:
+    return is_tied(config)["tie_word_embeddings"]
+
+
+def is_tied(config: Mapping[str, Any]) -> dict[str, bool]:
+    """Returns the argument that says whether scores repeat the token embedding.
+
+    Raises:
+        TypeError: if the config says something else than yes or no.
+    """
+    tied = config.get("tie_word_embeddings", True)
+    if not isinstance(tied, bool):
+        raise TypeError(f"'tie_word_embeddings' is {tied!r:.80}")
+    return {"tie_word_embeddings": tied}
+
+
 class TransformersLayout(Layout):
     """Reads `config.json`, `model.safetensors` and what stands beside them."""
 
@@ -188,10 +166,7 @@ class TransformersLayout(Layout):
         self._config = read_json(folder, CONFIG)
         model_type = json_value(self._config, "model_type", str, CONFIG, folder)
         self._entry, self._converter = find_converter("transformers", model_type)
-        architectures = self._config.get("architectures") or [None]
-        self._head = self._converted(
-            lambda config: self._converter.heads.get(architectures[0])
-        )
+        self._warned = False
 
     @staticmethod
     def recognizes(folder: Folder) -> bool:
@@ -201,8 +176,8 @@ class TransformersLayout(Layout):
     def backbone(self, load_weights: bool) -> tuple[type, dict[str, Any]]:
         names = None
         if load_weights:
-            with TensorFiles(self._folder, WEIGHTS) as tensors:
-                names = tensors.shapes().keys()
+            names = self._tensor_names
+        self._warn_of_unknown_keys()
         config = self._converted(self._converter.config, names)
         # Single precision is what nobody chose: the global policy may say otherwise.
         dtype = self._config.get("dtype", self._config.get("torch_dtype"))
@@ -217,7 +192,7 @@ class TransformersLayout(Layout):
         return True
 
     def weight_shapes(self, head: bool) -> Collection[tuple[int, ...]] | None:
-        with TensorFiles(self._folder, WEIGHTS) as tensors:
+        with ForeignTensors(self._folder) as tensors:
             return tensors.shapes().values()
 
     def weight_bytes(self) -> int | None:
@@ -226,16 +201,21 @@ class TransformersLayout(Layout):
     def assign_backbone(self, backbone: Backbone) -> None:
         self._assign(self._converter.weights, backbone.weight_paths())
 
-    def task(self) -> tuple[type, dict[str, Any]] | None:
-        if self._head is None:
-            return None
-        package = str(registered_name(self._entry.cls)).split(">")[0]
-        cls = registered_class(f"{package}>{self._head.task}")
-        return cls, self._converted(self._head.config)
+    def task(
+        self, cls: type = object, *, load_weights: bool = False
+    ) -> tuple[type, dict[str, Any]] | None:
+        heads = self._heads(load_weights)
+        fitting = [head for head in heads if issubclass(self._class_of(head), cls)]
+        for head in fitting or heads:
+            return self._class_of(head), self._converted(head.config)
+        return None
 
     def assign_head(self, task: Task) -> None:
-        assert self._head is not None, "task() said that there is no head"
-        self._assign(self._head.weights, task.head_weight_paths())
+        for head in self._heads(load_weights=True):
+            if isinstance(task, self._class_of(head)):
+                weights = head.weights_of(self._converted(_is_tied))
+                return self._assign(weights, task.head_weight_paths())
+        raise AssertionError("`task` said that there is no head")
 
     def tokenizer(self, cls: type, **kwargs: Any) -> Any:
         tokenizer_cls = self._converter.tokenizer_cls
@@ -246,10 +226,23 @@ class TransformersLayout(Layout):
                 f"Expected a preset for {cls.__name__}; {self._folder.label!r} is "
                 f"for {tokenizer_cls.__name__}. Call its `from_preset` instead."
             )
-        arguments = self._converter.tokenizer(self._folder)
-        template = read_chat_template(self._folder, tokenizer_options(self._folder))
-        arguments |= chat_template_config(template)
+        try:
+            arguments = self._converter.tokenizer(self._folder)
+            template = read_chat_template(self._folder, raw_options(self._folder))
+            arguments |= chat_template_config(template)
+            if not kwargs:
+                return tokenizer_cls(**arguments)
+        except PresetError:
+            raise
+        except _ODD as error:
+            raise self._odd_tokenizer(tokenizer_cls, error) from error
         return tokenizer_cls(**{**arguments, **kwargs})
+
+    def _odd_tokenizer(self, cls: type, error: Exception) -> PresetCorruptError:
+        return PresetCorruptError(
+            f"Expected the files of a {cls.__name__} in the preset "
+            f"{self._folder.label!r}: {str(error)[:1000]}"
+        )
 
     def image_converter(self) -> Any:
         if IMAGES not in self._folder:
@@ -262,6 +255,39 @@ class TransformersLayout(Layout):
 
     def generation_config(self) -> dict[str, Any] | None:
         return read_generation_config(self._folder)
+
+    def _heads(self, load_weights: bool) -> list[Head]:
+        """Returns the trained heads: first what the config names, then what is there.
+
+        Args:
+            load_weights: whether the file of the weights may be asked.
+        """
+        heads = self._converter.heads
+        architecture = self._converted(_architecture)
+        named = [heads[architecture]] if architecture and architecture in heads else []
+        if not load_weights:
+            return named
+        return named + [
+            head
+            for head in heads.values()
+            if head not in named
+            and architecture not in head.mistaken_for
+            and head.weights.is_in(self._tensor_names)
+        ]
+
+    def _class_of(self, head: Head) -> type:
+        package = str(registered_name(self._entry.cls)).split(">")[0]
+        return registered_class(f"{package}>{head.task}")
+
+    @functools.cached_property
+    def _tensor_names(self) -> Collection[str]:
+        with ForeignTensors(self._folder) as tensors:
+            return tensors.shapes().keys()
+
+    def _warn_of_unknown_keys(self) -> None:
+        if not self._warned and (unknown := self._converter.unknown(self._config)):
+            warn_of_unknown_keys(self._folder, CONFIG, unknown)
+        self._warned = True
 
     def _converted(self, convert: Callable[..., T], *arguments: Any) -> T:
         """Calls what reads the config; it expects the keys and types of its family."""
@@ -282,5 +308,5 @@ class TransformersLayout(Layout):
     def _assign(
         self, weight_map: WeightMap, variables: Mapping[str, keras.Variable]
     ) -> None:
-        with TensorFiles(self._folder, WEIGHTS) as tensors:
+        with ForeignTensors(self._folder) as tensors:
             weight_map.assign(variables, tensors.shapes(), tensors.read)

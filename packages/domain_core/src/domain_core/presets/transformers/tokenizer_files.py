@@ -1,47 +1,199 @@
-"""Tokenizers in Hugging Face's layout, but for WordPiece."""
+"""Tokenizers in Hugging Face's layout: one reader and one writer for each kind."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import dataclasses
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from domain_core.presets.folder import Folder
-from domain_core.presets.json_files import read_json, write_json
-from domain_core.text.byte_pair.files import write_ids, write_merges
-from domain_core.text.byte_pair.tokenizer_json import byte_pair_from_json
-from domain_core.text.tokenizer_json import read_tokenizer_json
+from domain_core.presets.json_files import write_json
+from domain_core.presets.tokenizer_assets import check_asset
+from domain_core.presets.transformers.tokenizer_options import (
+    JSON,
+    OPTIONS,
+    Reader,
+    TokenizerOptions,
+    flag,
+    options_table,
+    read_options,
+)
+from domain_core.text.byte_pair import tokenizer_json as byte_pair_json
+from domain_core.text.byte_pair.files import (
+    read_ids,
+    read_merges,
+    write_ids,
+    write_merges,
+)
+from domain_core.text.sentence_piece.tokenizer_json import unigram_from_json
+from domain_core.text.tokenizer_json import (
+    AddedToken,
+    component_type,
+    not_expressible,
+    number_tokens,
+    require_flags,
+)
+from domain_core.text.vocabulary import read_vocabulary, write_vocabulary
+from domain_core.text.word_piece import tokenizer_json as word_piece_json
 
 if TYPE_CHECKING:
+    from domain_core.tokenizers.bert_word_piece_tokenizer import BertWordPieceTokenizer
     from domain_core.tokenizers.byte_pair_tokenizer import BytePairTokenizer
     from domain_core.tokenizers.sentence_piece_tokenizer import SentencePieceTokenizer
     from domain_core.tokenizers.tokenizer import Tokenizer
 
-TOKENIZER = "tokenizer_config.json"
-_JSON = "tokenizer.json"
-_VOCABULARY, _MERGES = "vocab.json", "merges.txt"
+_WORDS, _VOCABULARY, _MERGES = "vocab.txt", "vocab.json", "merges.txt"
 _MODELS = ("sentencepiece.bpe.model", "spiece.model", "tokenizer.model")
+Writer = Callable[[Any, Path, int | None], None]
 
 
-def byte_pair_arguments(
-    named: Sequence[str], strip_left: Sequence[str] = ()
-) -> Callable[[Folder], dict[str, Any]]:
-    """Returns what reads the arguments of a byte-pair tokenizer.
+def _roles(cls: Any) -> dict[str, str]:
+    """Returns the special tokens that a class names, by what they are for."""
+    named: Mapping[str, str] = cls.named_tokens
+    start, end = named["start_token"], named["end_token"]
+    roles = {"cls": start, "sep": end, "bos": start, "eos": end}
+    return roles | {
+        role: named[f"{role}_token"]
+        for role in ("pad", "mask", "unk")
+        if f"{role}_token" in named
+    }
 
-    Args:
-        named: special tokens that the tokenizer's class names.
-        strip_left: those that swallow the white space before them.
-    """
+
+def _classes(cls: type, others: Collection[str] = ()) -> set[str]:
+    names = {cls.__name__, *others}
+    return names | {f"{name}Fast" for name in names}
+
+
+def _post_processor(data: Mapping[str, Any], cls: Any) -> None:
+    """Raises ValueError if other tokens are put around a text than our packers put."""
+    post: Any = data.get("post_processor")
+    start, end = cls.named_tokens["start_token"], cls.named_tokens["end_token"]
+    kind = component_type(post)
+    if kind == "TemplateProcessing":
+        single = post.get("single")
+        parts = single if isinstance(single, list) else []
+        around = [
+            [*part, *(value.get("id") for value in part.values())] for part in parts
+        ]
+        expected = [("SpecialToken", start), ("Sequence", "A"), ("SpecialToken", end)]
+        if around != [[*part] for part in expected]:
+            raise not_expressible("post_processor", post)
+    elif kind in ("BertProcessing", "RobertaProcessing"):
+        pairs = post.get("cls"), post.get("sep")
+        if [pair[0] for pair in pairs if isinstance(pair, list) and pair] != [
+            start,
+            end,
+        ]:
+            raise not_expressible("post_processor", post)
+
+
+# WordPiece.
+
+_BERT_CLASSES = ("BertTokenizer", "DistilBertTokenizer", "ElectraTokenizer")
+
+
+def word_piece_arguments(cls: type) -> Reader:
+    """Returns what reads the arguments of a BERT tokenizer."""
+    table = options_table(
+        {
+            "do_lower_case": flag("lowercase", True),
+            "strip_accents": flag("strip_accents", None),
+            "tokenize_chinese_chars": flag("split_on_cjk", True),
+        }
+    )
+    named = tuple(cls.named_tokens.values())  # type: ignore[attr-defined]
 
     def read(folder: Folder) -> dict[str, Any]:
-        if _JSON in folder:
-            data = read_tokenizer_json(folder.require(_JSON))
-            return byte_pair_from_json(data, named=named, strip_left=strip_left)
-        options = read_json(folder, TOKENIZER) if TOKENIZER in folder else {}
+        found = read_options(
+            folder, table, cls, _classes(cls, _BERT_CLASSES), _roles(cls)
+        )
+        unk = found.roles.get("unk", "[UNK]")
+        if found.data is not None:
+            _post_processor(found.data, cls)
+            arguments = word_piece_json.word_piece_from_json(
+                found.data, named=named, added=_with_named(found, named)
+            )
+            if found.is_generic:
+                return arguments
+            _require_same("unk_token", unk, arguments["oov_token"])
+            _require_same("wordpieces_prefix", "##", arguments["suffix_indicator"])
+            # As in `transformers`, options count more than `tokenizer.json`.
+            return arguments | found.arguments
+        check_asset(folder, _WORDS)
+        words = read_vocabulary(folder.require(_WORDS))
+        ids = {word: index for index, word in enumerate(words)}
         return {
-            "vocabulary": str(folder.require(_VOCABULARY)),
-            "merges": str(folder.require(_MERGES)),
-            "add_prefix_space": bool(options.get("add_prefix_space", False)),
+            "vocabulary": words,
+            "oov_token": unk,
+            **found.arguments,
+            **word_piece_json.added_arguments(
+                [*_with_named(found, named).values()], ids, named=(*named, unk)
+            ),
+        }
+
+    return read
+
+
+def write_word_piece(
+    tokenizer: BertWordPieceTokenizer, directory: Path, max_length: int | None
+) -> None:
+    """Writes the files of BERT's tokenizer; inverse of `word_piece_arguments`.
+
+    Args:
+        tokenizer: a BERT tokenizer.
+        directory: where to write.
+        max_length: number of tokens that the model takes at most.
+    """
+    words = tokenizer.get_vocabulary()
+    new = {*tokenizer.added_tokens} - {*tokenizer.get_config()["vocabulary"]}
+    write_vocabulary(directory / _WORDS, [word for word in words if word not in new])
+    _write_options(
+        tokenizer,
+        directory,
+        max_length,
+        tokenizer_class="BertTokenizer",
+        unk_token=tokenizer.oov_token,
+        do_lower_case=tokenizer.lowercase,
+        strip_accents=tokenizer.strip_accents,
+        tokenize_chinese_chars=tokenizer.split_on_cjk,
+    )
+
+
+# Byte pairs.
+
+
+def byte_pair_arguments(cls: type) -> Reader:
+    """Returns what reads the arguments of a byte-pair tokenizer."""
+    table = options_table(
+        {"add_prefix_space": flag("add_prefix_space", False)},
+        only={"do_lower_case": False},
+    )
+    named = tuple(cls.named_tokens.values())  # type: ignore[attr-defined]
+    strip_left = cls.strip_left  # type: ignore[attr-defined]
+
+    def read(folder: Folder) -> dict[str, Any]:
+        found = read_options(folder, table, cls, _classes(cls), _roles(cls))
+        added = _with_named(found, named)
+        if found.data is not None:
+            _post_processor(found.data, cls)
+            arguments = byte_pair_json.byte_pair_from_json(
+                found.data, named=named, strip_left=strip_left, added=added
+            )
+            return arguments if found.is_generic else arguments | found.arguments
+        for name in (_VOCABULARY, _MERGES):
+            check_asset(folder, name)
+        vocabulary = read_ids(folder.require(_VOCABULARY))
+        merges = read_merges(folder.require(_MERGES))
+        byte_pair_json.require_known(merges, vocabulary)
+        # There is no normalization before which, or after which, they could be found.
+        tokens = [dataclasses.replace(t, normalized=False) for t in added.values()]
+        return {
+            "merges": merges,
+            **found.arguments,
+            **byte_pair_json.added_arguments(
+                tokens, vocabulary, named=named, strip_left=strip_left
+            ),
         }
 
     return read
@@ -65,10 +217,55 @@ def write_byte_pair(
     )
 
 
-def sentence_piece_arguments(folder: Folder) -> dict[str, Any]:
-    """Returns the arguments of a SentencePiece tokenizer."""
-    found = [name for name in _MODELS if name in folder]
-    return {"proto": str(folder.require(found[0] if found else _MODELS[0]))}
+# SentencePiece.
+
+
+def sentence_piece_arguments(cls: type) -> Reader:
+    """Returns what reads the arguments of a SentencePiece tokenizer."""
+    table = options_table(
+        # Only true has been known since version 5; before, nothing was said.
+        {},
+        only={"do_lower_case": False, "add_prefix_space": True},
+    )
+    named = tuple(cls.named_tokens.values())  # type: ignore[attr-defined]
+
+    def read(folder: Folder) -> dict[str, Any]:
+        found = read_options(folder, table, cls, _classes(cls), _roles(cls))
+        models = [name for name in _MODELS if name in folder]
+        if found.data is not None:
+            _post_processor(found.data, cls)
+            proto, ids = unigram_from_json(found.data, named=named)
+            if models and not found.is_generic:
+                check_asset(folder, models[0])
+                proto = folder.require(models[0]).read_bytes()
+        else:
+            name = models[0] if models else _MODELS[0]
+            check_asset(folder, name)
+            proto, ids = folder.require(name).read_bytes(), None
+        plain = cls(proto)
+        vocabulary = {t: i for i, t in enumerate(plain.get_vocabulary())}
+        if ids is not None and vocabulary != ids:
+            raise ValueError(
+                f"Expected {JSON!r} to number its tokens as {cls.__name__} does: the "
+                f"special ones first, {named[-1]!r} last, and as in a model beside it. "
+                f"Received the first {list(ids)[:5]} and the last {list(ids)[-1]!r}."
+            )
+        tokens = [*_with_named(found, named).values()]
+        require_flags(tokens, "lstrip", "normalized")
+        ids = number_tokens(tokens, vocabulary)
+        others = [token for token in tokens if token.content not in named]
+        others.sort(key=lambda token: ids[token.content])
+        arguments: dict[str, Any] = {"proto": proto}
+        if others:
+            arguments["added_tokens"] = [token.content for token in others]
+        if late := [token.content for token in tokens if token.normalized]:
+            arguments["normalized_tokens"] = late
+        eager = [token.content for token in tokens if token.lstrip]
+        if set(eager) != set(cls.strip_left):  # type: ignore[attr-defined]
+            arguments["strip_left"] = eager
+        return arguments
+
+    return read
 
 
 def write_sentence_piece(
@@ -79,17 +276,60 @@ def write_sentence_piece(
     _write_options(tokenizer, directory, max_length)
 
 
+# All.
+
+
+def _with_named(
+    found: TokenizerOptions, named: Collection[str]
+) -> dict[str, AddedToken]:
+    """Returns all added tokens, those that a class names among them."""
+    own = {token: AddedToken(token, special=True) for token in named}
+    return {**own, **found.added}
+
+
+def _require_same(name: str, first: str, second: str) -> None:
+    if first != second:
+        raise ValueError(
+            f"Expected one value of {name!r}, received {first!r:.80} in {OPTIONS!r} "
+            f"and {second!r:.80} in {JSON!r}. Save the tokenizer again."
+        )
+
+
 def _write_options(
     tokenizer: Tokenizer, directory: Path, max_length: int | None, **options: Any
 ) -> None:
-    options |= {
-        "tokenizer_class": type(tokenizer).__name__,
+    """Writes `tokenizer_config.json`, with how each token is found in a text."""
+    whole = getattr(tokenizer, "added_tokens", ())
+    unk_token = getattr(tokenizer, "unk_token", None)
+    special = [*tokenizer.special_tokens, *filter(None, [options.get("unk_token")])]
+    strip_left = getattr(tokenizer, "strip_left", ())
+    normalized = getattr(tokenizer, "normalized_tokens", ())
+    tokens = {
+        str(tokenizer.token_to_id(token)): AddedToken(
+            token,
+            special=token in special,
+            lstrip=token in strip_left,
+            normalized=token in normalized,
+        ).to_json()
+        for token in dict.fromkeys([*special, *whole])
+    }
+    named = {
         "bos_token": tokenizer.start_token,
         "cls_token": tokenizer.start_token,
         "eos_token": tokenizer.end_token,
         "sep_token": tokenizer.end_token,
         "pad_token": tokenizer.pad_token,
-        "model_max_length": max_length,
+        "mask_token": tokenizer.mask_token,
+        "unk_token": unk_token,
     }
-    given = {key: value for key, value in options.items() if value is not None}
-    write_json(directory / TOKENIZER, given)
+    extra = [t for t in special if t not in (*named.values(), options.get("unk_token"))]
+    content: dict[str, Any] = {
+        "tokenizer_class": type(tokenizer).__name__,
+        **named,
+        "model_max_length": max_length,
+        **options,
+        "added_tokens_decoder": dict(sorted(tokens.items(), key=lambda t: int(t[0]))),
+        "additional_special_tokens": extra or None,
+    }
+    given = {key: value for key, value in content.items() if value is not None}
+    write_json(directory / OPTIONS, given)

@@ -24,7 +24,8 @@ from domain_core.presets.transformers.image_processor import (
     image_converter_arguments,
     image_processor_config,
 )
-from domain_core.presets.transformers.reader import CONFIG, IMAGES, WEIGHTS
+from domain_core.presets.transformers.reader import CONFIG, IMAGES
+from domain_core.presets.transformers.tensors import WEIGHTS
 from domain_core.registry import backbones
 from domain_core.serialization import registered_class, registered_name
 from domain_core.text.chat_template import chat_template_config
@@ -79,7 +80,8 @@ def write_transformers(
     if task and head and head.to_config:
         back = {**_defaults(_class_of(head, backbone)), **head.config(config)}
         _check_came_back(task, task.get_config(), back, head.to_config)
-        tensors |= head.weights.to_foreign(task.head_weight_paths())
+        weights = head.weights_of(getattr(task, "tie_word_embeddings", True))
+        tensors |= weights.to_foreign(task.head_weight_paths())
     config["dtype"] = backbone.dtype_policy.variable_dtype
     if tokenizer is not None and tokenizer.pad_token_id is not None:
         config["pad_token_id"] = tokenizer.pad_token_id

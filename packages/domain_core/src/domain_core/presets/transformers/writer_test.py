@@ -12,7 +12,7 @@ from domain_core import Converter, Head, Transform, WeightMap, registry
 from domain_core.images import ImageConverter
 from domain_core.presets import export_to_transformers
 from domain_core.testing import to_numpy
-from domain_core.tokenizers.byte_tokenizer import ByteTokenizer
+from domain_core.tokenizers import ByteTokenizer
 
 ONE_WAY = Transform("one way", lambda a: a, None)
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from domain_core.text.byte_pair.files import check_ids, check_merges
 from domain_core.text.byte_pair.patterns import PATTERNS, BytePairPattern
 from domain_core.text.tokenizer_json import (
+    AddedToken,
     added_tokens_json,
     component_type,
     not_expressible,
+    number_tokens,
     read_added_tokens,
+    require_flags,
     require_model,
 )
 
@@ -30,13 +34,16 @@ def byte_pair_from_json(
     *,
     named: Sequence[str] = (),
     strip_left: Sequence[str] = (),
+    added: Mapping[str, AddedToken] | None = None,
 ) -> dict[str, Any]:
     """Returns the arguments of a `BytePairTokenizer`.
 
     Args:
         data: content of the file.
         named: special tokens that the tokenizer's class names.
-        strip_left: tokens that it lets swallow the white space before them.
+        strip_left: tokens that it lets swallow the white space before them, if nothing
+            else is said.
+        added: added tokens, where they are told elsewhere.
 
     Raises:
         ValueError: if a component has no counterpart; the message names it.
@@ -61,34 +68,73 @@ def byte_pair_from_json(
         raise not_expressible("decoder", decoder)
     vocabulary = check_ids(model.get("vocab"), "model.vocab")
     merges = check_merges(model.get("merges") or [], "model.merges")
-    for pair in merges:
-        if not {*pair, "".join(pair)} <= vocabulary.keys():
-            raise ValueError(
-                "Expected merges of tokens of the vocabulary, received "
-                f"{' '.join(pair)!r}. Download the file again."
-            )
-    added = read_added_tokens(
-        data,
-        vocabulary,
-        strip_left=strip_left,
-        normalized=" \t\n\r" if normalization != "none" else "",
-    )
+    require_known(merges, vocabulary)
+    if added is None:
+        added = read_added_tokens(data)
+    # What no normalization changes, is found before it and after.
+    plain = [
+        dataclasses.replace(token, normalized=False)
+        if normalization == "none" or not token.content.strip(" \t\n\r")
+        else token
+        for token in added.values()
+    ]
     unk_token = model.get("unk_token")
     if unk_token is not None and not isinstance(unk_token, str):
         raise not_expressible("model.unk_token", unk_token)
     return {
-        "vocabulary": check_ids({**vocabulary, **added.ids}, "added_tokens"),
+        **added_arguments(plain, vocabulary, named=named, strip_left=strip_left),
         "merges": merges,
         "add_prefix_space": add_prefix_space,
-        "unsplittable_tokens": [t for t in added.special if t not in named],
         "pattern": pattern.name,
-        "added_tokens": added.plain,
         "normalization": (
             None if normalization == pattern.normalization else normalization
         ),
         "unk_token": unk_token,
         "ignore_merges": bool(model.get("ignore_merges")),
     }
+
+
+def added_arguments(
+    tokens: Sequence[AddedToken],
+    vocabulary: Mapping[str, int],
+    *,
+    named: Sequence[str],
+    strip_left: Sequence[str],
+) -> dict[str, Any]:
+    """Returns the arguments of a `BytePairTokenizer` that tell its tokens.
+
+    Args:
+        tokens: added ones.
+        vocabulary: of the model.
+        named: special tokens that the tokenizer's class names.
+        strip_left: as in `byte_pair_from_json`.
+
+    Raises:
+        ValueError: if a token is found in a way, or has an id, that can't be expressed.
+    """
+    require_flags(tokens, "lstrip")
+    known = {token.content for token in tokens}
+    eager = [token.content for token in tokens if token.lstrip]
+    usual = [token for token in strip_left if token in known]
+    others = [token for token in tokens if token.content not in named]
+    return {
+        "vocabulary": number_tokens(tokens, vocabulary),
+        "unsplittable_tokens": [t.content for t in others if t.special],
+        "added_tokens": [t.content for t in others if not t.special],
+        **({} if set(eager) == set(usual) else {"strip_left": eager}),
+    }
+
+
+def require_known(
+    merges: Sequence[tuple[str, str]], vocabulary: Mapping[str, int]
+) -> None:
+    """Raises ValueError if merges are of, or end in, what is no token."""
+    for pair in merges:
+        if not {*pair, "".join(pair)} <= vocabulary.keys():
+            raise ValueError(
+                "Expected merges of tokens of the vocabulary, received "
+                f"{' '.join(pair)!r}. Download the file again."
+            )
 
 
 def byte_pair_to_json(

@@ -81,6 +81,19 @@ class SentencePieceEngine:
         pair = np.dtype((np.int32, 2))
         return ids, Ragged.from_rows([mapping["offsets"] for mapping in found], pair)
 
+    def normalize(self, text: str) -> str:
+        """Returns a text with its characters normalized, white space as it is."""
+        return str(self._normalizer.normalize(text))
+
+    @functools.cached_property
+    def _normalizer(self) -> Any:
+        return import_sentencepiece().SentencePieceNormalizer(
+            model_proto=self.model,
+            add_dummy_prefix=False,
+            escape_whitespaces=False,
+            remove_extra_whitespaces=False,
+        )
+
     def decode(self, rows: list[list[int]]) -> list[str]:
         """Returns the text of each row of ids, which must be in the vocabulary."""
         return [str(self._processor.decode(row)) if row else "" for row in rows]

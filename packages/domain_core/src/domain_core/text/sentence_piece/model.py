@@ -70,6 +70,25 @@ def with_pieces(model: bytes, pieces: Iterable[Piece]) -> bytes:
     return model + b"".join(map(_write_piece, pieces))
 
 
+def unigram_model(pieces: Iterable[Piece], charsmap: bytes) -> bytes:
+    """Returns a unigram model, which puts white space in order as usual.
+
+    Args:
+        pieces: in the order of their ids.
+        charsmap: SentencePiece's compiled table of what characters become.
+    """
+    # Type 1 of the trainer's field 3; of the normalizer's, 2 is the table, and 3 to 5
+    # add a space before a text, remove further ones, and write them as "▁".
+    trainer = b"\x18\x01"
+    normalizer = b"\x12" + _as_varint(len(charsmap)) + charsmap
+    normalizer += b"\x18\x01\x20\x01\x28\x01"
+    return (
+        b"".join(map(_write_piece, pieces))
+        + (b"\x12" + _as_varint(len(trainer)) + trainer)
+        + (b"\x1a" + _as_varint(len(normalizer)) + normalizer)
+    )
+
+
 def _read_piece(data: bytes) -> Piece:
     text, score, kind = b"", 0.0, NORMAL
     for number, begin, start, end in _fields(data):

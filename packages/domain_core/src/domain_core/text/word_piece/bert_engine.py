@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import re
+from collections.abc import Callable
 from typing import Any
 
 from domain_core.arrays.ragged import Ragged
+from domain_core.text.special_tokens import token_pattern
 from domain_core.text.tokenizers_library import call_compiled, import_tokenizers
 from domain_core.text.word_piece.engine import WordPieceEngine, offsets_as_ragged
 
@@ -37,11 +40,18 @@ class BertWordPieceEngine(WordPieceEngine):
             return [chunk]
         text = chunk.lower() if self.lowercase else chunk
         # The compiled code would find those in lower case, too, if it were given that.
-        if self.atomic_tokens and any(
-            t in chunk or t in text for t in self.atomic_tokens
-        ):
+        find = self._find_whole
+        if find is not None and (find(chunk) or find(text)):
             return [chunk]
         return _WORDS.findall(text)
+
+    @functools.cached_property
+    def _find_whole(self) -> Callable[[str], Any] | None:
+        """Finds what may be a token that is kept whole."""
+        tokens = {*self.atomic_tokens, *self.added_tokens}
+        lower = {token.lower() for token in tokens if token in self.normalized_tokens}
+        pattern = token_pattern(tokens | lower)
+        return None if pattern is None else pattern.search
 
     def _is_word(self, word: str) -> bool:
         return _WORDS.fullmatch(word) is not None
@@ -59,8 +69,20 @@ class BertWordPieceEngine(WordPieceEngine):
             tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.BertPreTokenizer()
         tokenizer.add_special_tokens(
             [
-                tokenizers.AddedToken(token, normalized=False, special=True)
+                tokenizers.AddedToken(
+                    token, normalized=token in self.normalized_tokens, special=True
+                )
                 for token in self.atomic_tokens
+                if token not in self.added_tokens
+            ]
+        )
+        # In order: each gets the next id.
+        tokenizer.add_tokens(
+            [
+                tokenizers.AddedToken(
+                    token, normalized=token in self.normalized_tokens, special=False
+                )
+                for token in self.added_tokens
             ]
         )
         return tokenizer

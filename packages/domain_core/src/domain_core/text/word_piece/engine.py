@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import compress
 from typing import Any, ClassVar
 
@@ -50,6 +50,9 @@ class WordPieceEngine:
         hidden_tokens: tokens that no text may give, not even one that equals them.
         word_tokens: tokens that a text which equals them gives all the same, whatever
             the rules for case and accents make of it.
+        added_tokens: the last tokens of the vocabulary, which are kept whole, too, and
+            are no pieces of words. Only of `BertWordPieceEngine`.
+        normalized_tokens: those of them that are found in text as it is normalized.
     """
 
     # Rust counts characters, and gives up on longer words.
@@ -68,6 +71,8 @@ class WordPieceEngine:
         atomic_tokens: Sequence[str] = (),
         hidden_tokens: Sequence[str] = (),
         word_tokens: Sequence[str] = (),
+        added_tokens: Sequence[str] = (),
+        normalized_tokens: Collection[str] = (),
     ) -> None:
         self.vocabulary = vocabulary
         self.lowercase = lowercase
@@ -79,12 +84,15 @@ class WordPieceEngine:
         # The longest first, should one begin with another.
         self.atomic_tokens = tuple(sorted(atomic_tokens, key=len, reverse=True))
         self.hidden_tokens = frozenset(hidden_tokens)
-        whole = frozenset(word_tokens)
-        self.word_tokens = {t: i for i, t in enumerate(vocabulary) if t in whole}
+        by_word = frozenset(word_tokens)
+        self.word_tokens = {t: i for i, t in enumerate(vocabulary) if t in by_word}
+        self.added_tokens = tuple(added_tokens)
+        self.normalized_tokens = frozenset(normalized_tokens)
         self._begins = np.array(
             [not token.startswith(suffix_indicator) for token in vocabulary], bool
         )
-        self._has_blank_token = any(_BLANKS.search(t) for t in self.atomic_tokens)
+        whole = (*self.atomic_tokens, *self.added_tokens)
+        self._has_blank_token = any(_BLANKS.search(t) for t in whole)
         self._reset()
 
     def _reset(self) -> None:
@@ -206,12 +214,15 @@ class WordPieceEngine:
 
     def _model(self) -> Any:
         models = import_tokenizers().models
+        pieces = self.vocabulary[: len(self.vocabulary) - len(self.added_tokens)]
+        ids = {t: i for i, t in enumerate(pieces) if t not in self.hidden_tokens}
+        if self.added_tokens:
+            # They are numbered by what is there, so that hidden tokens keep a place: of
+            # a control character, which normalization drops.
+            hidden = (i for i, t in enumerate(pieces) if t in self.hidden_tokens)
+            ids |= {f"\0{index}": index for index in hidden}
         return models.WordPiece(
-            {
-                token: index
-                for index, token in enumerate(self.vocabulary)
-                if token not in self.hidden_tokens
-            },
+            ids,
             unk_token=self.oov_token,
             continuing_subword_prefix=self.suffix_indicator,
             max_input_chars_per_word=self.max_word_length,
@@ -242,7 +253,7 @@ class WordPieceEngine:
             raise
 
     def __getstate__(self) -> dict[str, Any]:
-        made = ("_built", "_lock", "_words", "_chunks")
+        made = ("_built", "_lock", "_words", "_chunks", "_find_whole")
         return {k: v for k, v in self.__dict__.items() if k not in made}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from domain_core import Converter, Head, WeightMap, dense_weights
 from domain_core.arguments import check_choices
 from domain_core.presets.config_map import Argument, Config, ConfigMap
 from domain_core.presets.keras.converter import DTYPE, KerasClass, KerasConverter
+from domain_core.presets.transformers.config_keys import HARMLESS, ONLY
 from domain_core.presets.transformers.reader import label_arguments, label_config
 from domain_core.weights.weight_map import (
     Target,
@@ -87,6 +88,9 @@ _CONFIG = ConfigMap(
     },
     # Only that after each sum: inside blocks it is always ReLU.
     theirs={"hidden_act": "relu"},
+    # The last two say which features a backbone of theirs returns.
+    ignored=(*HARMLESS, "stage_names", "out_features", "out_indices"),
+    only=ONLY,
     ours={
         "include_rescaling": False,
         "padding": "symmetric",
@@ -133,6 +137,7 @@ FROM_TRANSFORMERS = Converter(
         constants=batch_counters(_WEIGHTS),
         optional_prefix="resnet.",
     ),
+    unknown=_CONFIG.unknown,
     heads={
         "ResNetForImageClassification": Head(
             "ImageClassifier",

@@ -39,6 +39,11 @@ FROM_TRANSFORMERS = bert_like.transformers_converter(
     "bert.",
     config=bert_like.CONFIG,
     fixed=bert_like.FIXED,
+    # The "pooler_" keys come from Google's files and were never read.
+    harmless=(
+        *("directionality", "pooler_fc_size", "pooler_num_attention_heads"),
+        *("pooler_num_fc_layers", "pooler_size_per_head", "pooler_type"),
+    ),
     told_by_weights=lambda names: {
         "include_pooler": names is None
         or any(name.endswith("pooler.dense.weight") for name in names)
@@ -51,22 +56,25 @@ FROM_TRANSFORMERS = bert_like.transformers_converter(
             dense_weights("classifier", "logits"),
             classifier_arguments,
             _classifier_config,
+            unread=r"(cls|qa_outputs)\..*",
+            mistaken_for=("ForTokenClassification", "ForMultipleChoice"),
         ),
-        "ForMaskedLM": TransformersHead(
+        "ForMaskedLM": bert_like.masked_lm_head(
             tasks.BertMaskedLM,
-            bert_like.masked_lm_weights(
-                "cls.predictions.transform.dense",
-                "cls.predictions.transform.LayerNorm",
-                "cls.predictions.bias",
-            ),
+            "cls.predictions.transform.dense",
+            "cls.predictions.transform.LayerNorm",
+            "cls.predictions.bias",
+            "cls.predictions.decoder",
             lambda config: {
                 "intermediate_activation": activation_name(config),
                 "layer_norm_epsilon": config.get("layer_norm_eps", 1e-12),
             },
-            tied=r"cls\.predictions\.decoder\..*",
+            unread=r"(cls\.seq_relationship|classifier|qa_outputs)\..*",
         ),
         "ForQuestionAnswering": TransformersHead(
-            tasks.BertQuestionAnswerer, dense_weights("qa_outputs", "span_logits")
+            tasks.BertQuestionAnswerer,
+            dense_weights("qa_outputs", "span_logits"),
+            unread=r"(cls|classifier)\..*",
         ),
     },
     tokenizer=tasks.BertTokenizer,

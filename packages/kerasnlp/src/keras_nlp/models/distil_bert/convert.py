@@ -28,6 +28,13 @@ FROM_TRANSFORMERS = bert_like.transformers_converter(
         "max_position_embeddings": ("max_sequence_length", 512),
         "activation": bert_like.ACTIVATION,
     },
+    # How positions begin; what they became stands in the file.
+    harmless=(
+        "sinusoidal_pos_embds",
+        "seq_classif_dropout",
+        "qa_dropout",
+        "tie_weights_",
+    ),
     written={"sinusoidal_pos_embds": False},
     blocks={
         "attention.query": "transformer.layer.{i}.attention.q_lin",
@@ -54,17 +61,20 @@ FROM_TRANSFORMERS = bert_like.transformers_converter(
                 **label_config(arguments),
                 "seq_classif_dropout": arguments["dropout"],
             },
+            unread=r"(vocab_\w+|qa_outputs)\..*",
+            mistaken_for=("ForMultipleChoice",),
         ),
-        "ForMaskedLM": TransformersHead(
+        "ForMaskedLM": bert_like.masked_lm_head(
             tasks.DistilBertMaskedLM,
-            bert_like.masked_lm_weights(
-                "vocab_transform", "vocab_layer_norm", "vocab_projector.bias"
-            ),
+            "vocab_transform",
+            "vocab_layer_norm",
+            "vocab_projector.bias",
+            "vocab_projector",
             lambda config: {
                 "intermediate_activation": activation_name(config, "activation"),
                 "layer_norm_epsilon": 1e-12,
             },
-            tied=r"vocab_projector\.weight",
+            unread=r"(pre_classifier|classifier|qa_outputs)\..*",
         ),
     },
     tokenizer=tasks.DistilBertTokenizer,

@@ -59,17 +59,19 @@ def _from_transformers(
                     "hidden_dim": theirs["hidden_size"],
                 },
                 classifier_config,
+                unread=r"(lm_head|qa_outputs)\..*",
             ),
-            "ForMaskedLM": TransformersHead(
+            "ForMaskedLM": bert_like.masked_lm_head(
                 masked_lm,
-                bert_like.masked_lm_weights(
-                    "lm_head.dense", "lm_head.layer_norm", "lm_head.bias"
-                ),
+                "lm_head.dense",
+                "lm_head.layer_norm",
+                "lm_head.bias",
+                "lm_head.decoder",
                 lambda theirs: {
                     "intermediate_activation": "gelu",
                     "layer_norm_epsilon": theirs.get("layer_norm_eps", 1e-5),
                 },
-                tied=r"lm_head\.decoder\..*",
+                unread=r"(classifier|qa_outputs)\..*",
             ),
         },
         tokenizer=tokenizer,

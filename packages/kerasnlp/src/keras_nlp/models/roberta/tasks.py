@@ -39,7 +39,7 @@ class RobertaTokenizer(BytePairTokenizer):
         "mask_token": "<mask>",
     }
     separator_tokens: ClassVar[tuple[str, ...]] = ("</s>", "</s>")
-    strip_left: ClassVar[tuple[str, ...]] = ("<mask>",)
+    strip_left: Sequence[str] = ("<mask>",)
 
     def tokens_in_texts(self) -> list[str]:
         known = self._ids or {}
@@ -63,13 +63,18 @@ class XLMRobertaTokenizer(SentencePieceTokenizer):
     }
     separator_tokens: ClassVar[tuple[str, ...]] = ("</s>", "</s>")
     appended: ClassVar[tuple[str, ...]] = ("<pad>", "<mask>")
-    strip_left: ClassVar[tuple[str, ...]] = ("<mask>",)
+    cuts_at_added_tokens: ClassVar[bool] = True
+    strip_left: Sequence[str] = ("<mask>",)
 
     def id_tables(self, pieces: Sequence[Piece]) -> IdTables:
         first = ["<s>", "<pad>", "</s>", "<unk>"]
         texts = [piece.text for piece in pieces]
-        rest = [i for i, text in enumerate(texts) if text not in (*first, "<mask>")]
-        places = [*map(texts.index, first), *rest, texts.index("<mask>")]
+        # What was added to a model comes last, in its order.
+        end = len(pieces) - self._num_added
+        given = {*first, "<mask>"}
+        rest = [i for i, text in enumerate(texts[:end]) if text not in given]
+        added = range(end, len(pieces))
+        places = [*map(texts.index, first), *rest, texts.index("<mask>"), *added]
         ids = np.zeros(len(pieces), np.int32)
         ids[places] = np.arange(len(places))
         return IdTables(ids, np.array(places, np.int32))

@@ -1,0 +1,112 @@
+"""Unigram tokenizers of `tokenizer.json` as SentencePiece models."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from domain_core.text.sentence_piece.model import (
+    CONTROL,
+    NORMAL,
+    UNKNOWN,
+    Piece,
+    unigram_model,
+)
+from domain_core.text.tokenizer_json import (
+    component_type,
+    not_expressible,
+    require_model,
+)
+
+# White space is put in order by SentencePiece itself.
+_STRIP = {"type": "Strip", "strip_left": False, "strip_right": True}
+_BLANKS = [
+    {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": content}
+    for content in (" ", "▁")
+]
+_SPLIT = {"type": "WhitespaceSplit"}
+_MOST_PIECES = 2**21
+
+
+def unigram_from_json(
+    data: Mapping[str, Any], *, named: Collection[str]
+) -> tuple[bytes, dict[str, int]]:
+    """Returns a SentencePiece model, and the ids of its tokens.
+
+    Args:
+        data: content of the file.
+        named: special tokens that the tokenizer's class names.
+
+    Raises:
+        ValueError: if a component has no counterpart; the message names it.
+    """
+    model = data["model"]
+    require_model(model, "Unigram", {"byte_fallback": (None, False)})
+    _check_words(data.get("pre_tokenizer"))
+    decoder = data.get("decoder")
+    if decoder is not None and component_type(decoder) != "Metaspace":
+        raise not_expressible("decoder", decoder)
+    entries, unknown = model.get("vocab"), model.get("unk_id")
+    if not isinstance(entries, list) or not 0 < len(entries) <= _MOST_PIECES:
+        raise not_expressible("model.vocab", entries)
+    if type(unknown) is not int or not 0 <= unknown < len(entries):
+        raise not_expressible("model.unk_id", unknown)
+    pieces: dict[str, Piece] = {}
+    for place, entry in enumerate(entries):
+        text, score = entry if isinstance(entry, list) and len(entry) == 2 else ("", 0)
+        if (
+            not isinstance(text, str)
+            or not text
+            or text in pieces
+            or type(score) not in (int, float)
+        ):
+            raise ValueError(
+                "Expected pairs of a token, each once, and its score in 'model.vocab', "
+                f"received {entry!r:.80} as number {place}. Download the file again."
+            )
+        kind = CONTROL if text in named else NORMAL
+        pieces[text] = Piece(text, score, UNKNOWN if place == unknown else kind)
+    charsmap = _charsmap(data.get("normalizer"))
+    ids = {text: place for place, text in enumerate(pieces)}
+    return unigram_model(pieces.values(), charsmap), ids
+
+
+def _check_words(component: Any) -> None:
+    """Raises ValueError unless a text is cut as SentencePiece cuts it."""
+    parts = [component]
+    if component_type(component) == "Sequence":
+        parts = component.get("pretokenizers")
+    if isinstance(parts, list) and len(parts) == 2 and parts[0] == _SPLIT:
+        parts = parts[1:]
+    space: Any = parts[0] if isinstance(parts, list) and len(parts) == 1 else None
+    # `add_prefix_space` is how `prepend_scheme` was written once.
+    if (
+        component_type(space) != "Metaspace"
+        or space.get("replacement") != "▁"
+        or space.get("prepend_scheme", "always") != "always"
+        or space.get("add_prefix_space", True) is not True
+        or space.get("split", True) is not True
+    ):
+        raise not_expressible("pre_tokenizer", component)
+
+
+def _charsmap(component: Any) -> bytes:
+    """Returns the table of characters that a text is normalized by."""
+    parts = [component]
+    if component_type(component) == "Sequence":
+        parts = component.get("normalizers")
+    if not isinstance(parts, list):
+        raise not_expressible("normalizer", component)
+    first: Any = parts[0] if parts else None
+    rest = parts[1:]
+    if component_type(first) != "Precompiled":
+        raise not_expressible("normalizer", component)
+    if not all(part == _STRIP or part in _BLANKS for part in rest):
+        raise not_expressible("normalizer", component)
+    text = first.get("precompiled_charsmap")
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, TypeError, ValueError):
+        raise not_expressible("normalizer", component) from None
