@@ -121,6 +121,11 @@ class SentencePieceTokenizer(Tokenizer):
         self._tables = self.id_tables(self._engine.pieces)
         self._set_special_token_ids()
 
+    @property
+    def proto(self) -> bytes | None:
+        """The model; None until it is set."""
+        return self._proto
+
     def get_proto(self) -> bytes:
         """Returns the model as it was given."""
         return self._require_proto()

@@ -9,11 +9,9 @@ import numpy as np
 
 from domain_core import register_task
 from domain_core.arguments import as_positive_int
-from domain_core.arrays.host_call import to_host
 from domain_core.backbone_outputs import gives
 from domain_core.preprocessor import Preprocessor
 from domain_core.task import Task
-from domain_core.text.text_inputs import as_segments
 from keras_nlp.models.pooling import pool
 from keras_nlp.models.text_embedder_preprocessor import TextEmbedderPreprocessor
 from keras_nlp.models.text_inputs import check_preprocessor_fits
@@ -125,7 +123,7 @@ class TextEmbedder(Task):
                 "call `predict` on preprocessed inputs."
             )
         as_positive_int("batch_size", batch_size)
-        segments, single = as_segments(to_host(texts))
+        segments, single = self.preprocessor.tokenizer.read_segments(texts)
         model = self._variant(pooling, normalize)
         rows, lengths = self.preprocessor.tokenize(segments)
         order = np.argsort(-lengths, kind="stable")

@@ -66,6 +66,13 @@ class XLMRobertaTokenizer(SentencePieceTokenizer):
     def id_tables(self, pieces: Sequence[Piece]) -> IdTables:
         first = ["<s>", "<pad>", "</s>", "<unk>"]
         texts = [piece.text for piece in pieces]
+        needed = ("<s>", "</s>", "<unk>")
+        if missing := [token for token in needed if token not in texts]:
+            raise ValueError(
+                f"Expected a SentencePiece model with the tokens {list(needed)} for "
+                f"{type(self).__name__}; it lacks {missing}. Train it with bos_id, "
+                "eos_id and unk_id, or use that of the checkpoint."
+            )
         rest = [i for i, text in enumerate(texts) if text not in (*first, "<mask>")]
         places = [*map(texts.index, first), *rest, texts.index("<mask>")]
         ids = np.zeros(len(pieces), np.int32)
