@@ -1,6 +1,7 @@
 """Preprocessing objects load configs of upstream's, where they are Keras layers."""
 
 import inspect
+import io
 import json
 
 import numpy as np
@@ -82,6 +83,73 @@ def test_preprocessors(cls):
     if "Roberta" in cls.__name__:
         tokenizer = models.RobertaTokenizer(ROBERTA, [])
     check(cls, {"tokenizer": tokenizer}, ["float32"])
+
+
+def test_vocabularies_are_attributes():
+    assert models.BertTokenizer(BERT).vocabulary == BERT
+    roberta = models.RobertaTokenizer(ROBERTA | {"a": 5, "b": 6, "ab": 7}, ["a b"])
+    assert roberta.vocabulary == roberta.get_vocabulary()
+    assert roberta.merges == ["a b"]
+    proto = tokenizers.compute_sentence_piece_proto(iter(["a b ab"] * 9), 6)
+    assert tokenizers.SentencePieceTokenizer(proto).proto == proto
+    for empty in (models.BertTokenizer(), models.RobertaTokenizer()):
+        assert empty.vocabulary is None
+    assert models.RobertaTokenizer().merges is None
+    assert tokenizers.SentencePieceTokenizer().proto is None
+
+
+@pytest.mark.parametrize("cls", subclasses(Tokenizer, tokenizers, models))
+def test_invalid_bytes(cls):
+    """As `errors` says, for every tokenizer and route on the host."""
+    arguments = {
+        "vocabulary": ROBERTA if "Roberta" in cls.__name__ else BERT,
+        "proto": None,
+        "merges": [],
+    }
+    if "BytePair" in cls.__name__:
+        arguments["vocabulary"] = {token: i for i, token in enumerate(BERT)}
+    names = inspect.signature(cls).parameters
+    arguments = {name: arguments[name] for name in arguments if name in names}
+    if "proto" in arguments:
+        text = ["a b ab"] * 9
+        special = {"bos_id": 0, "eos_id": 2, "unk_id": 3, "pad_id": 1}
+        arguments["proto"] = sentence_piece(text, **special)
+    for errors, text in (("replace", "a\ufffda"), ("ignore", "aa")):
+        made = cls(**arguments, errors=errors)
+        expected = made(text).tolist()
+        assert made(b"a\xffa").tolist() == expected
+        assert made([b"a\xffa", "a"])[0] == expected
+        assert made.tokenize_with_offsets(b"a\xffa")[0].tolist() == expected
+        assert made.encode([b"a\xffa"]).ids[0].tolist() == expected
+    with pytest.raises(ValueError, match="to be UTF-8"):
+        cls(**arguments, errors="strict")([b"a\xffa"])
+
+
+def sentence_piece(texts, **ids):
+    sentencepiece = pytest.importorskip("sentencepiece")
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(texts),
+        model_writer=model,
+        vocab_size=8,
+        hard_vocab_limit=False,
+        minloglevel=2,
+        **ids,
+    )
+    return model.getvalue()
+
+
+def test_a_sentence_piece_model_without_the_tokens():
+    proto = sentence_piece(["a b ab"] * 9, bos_id=-1)
+    with pytest.raises(ValueError, match=r"it lacks \['<s>'\]"):
+        models.XLMRobertaTokenizer(proto)
+
+
+def test_preprocessors_read_bytes_as_their_tokenizer():
+    tokenizer = models.BertTokenizer(BERT, errors="replace")
+    preprocessor = models.BertTextClassifierPreprocessor(tokenizer, 6)
+    found = preprocessor([b"a \xff", b"a"])["token_ids"].tolist()
+    assert found == preprocessor(["a \ufffd", "a"])["token_ids"].tolist()
 
 
 @pytest.mark.parametrize("graph", [False, True])

@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from domain_core.arguments import as_positive_int
-from domain_core.arrays.host_call import to_host
 from domain_core.text.rows.context_windows import overlapping
 from domain_core.text.rows.packed_rows import require_room
-from domain_core.text.text_inputs import as_texts
 
 if TYPE_CHECKING:
     from domain_core.tokenizers.tokenizer import Tokenizer
@@ -57,7 +55,7 @@ def encode(
 ) -> Encoding:
     """Implements `Tokenizer.encode`."""
     _check_options(max_length, truncate, stride, padding_side)
-    texts, _ = as_texts(to_host(inputs))
+    texts, _ = tokenizer.read_texts(inputs)
     ids, offsets = tokenizer.encode_batch(texts), None
     if return_offsets:
         ids, offsets = tokenizer.encode_with_offsets(texts)

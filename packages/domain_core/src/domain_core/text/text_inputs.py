@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
+import functools
 import re
 from itertools import chain
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -17,13 +19,18 @@ ERRORS = ("strict", "replace", "ignore")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def as_texts(inputs: Any, name: str = "inputs") -> tuple[list[str], bool]:
+def as_texts(
+    inputs: Any, name: str = "inputs", errors: str = "strict", replacement: int = 0xFFFD
+) -> tuple[list[str], bool]:
     """Reads a string, or a flat collection of strings.
 
     Args:
         inputs: str, UTF-8 bytes, or a list, tuple, NumPy array or pandas Series of
             such.
         name: what to call `inputs` in errors.
+        errors: what to do with bytes that are no UTF-8: "strict" raises, "replace" puts
+            `replacement` in place of each malformed sequence, "ignore" drops it.
+        replacement: code point of a character.
 
     Returns:
         The texts, and whether `inputs` was a single one.
@@ -32,7 +39,7 @@ def as_texts(inputs: Any, name: str = "inputs") -> tuple[list[str], bool]:
         ValueError: if anything else is found; the message names the place.
     """
     if isinstance(inputs, str | bytes):
-        return [_as_text(inputs, name)], True
+        return [_as_text(inputs, name, errors, replacement)], True
     if isinstance(inputs, list | tuple):
         texts: Any = inputs
     else:
@@ -47,14 +54,44 @@ def as_texts(inputs: Any, name: str = "inputs") -> tuple[list[str], bool]:
             )
         texts = array.tolist()
         if array.ndim == 0:
-            return [_as_text(texts, name)], True
+            return [_as_text(texts, name, errors, replacement)], True
     kinds = set(map(type, texts))
     if kinds == {str}:
         return list(texts), False
     if kinds == {bytes}:
         with contextlib.suppress(UnicodeDecodeError):  # told below which one it is
             return [text.decode() for text in texts], False
-    return [_as_text(text, f"{name}[{i}]") for i, text in enumerate(texts)], False
+    return [
+        _as_text(text, f"{name}[{i}]", errors, replacement)
+        for i, text in enumerate(texts)
+    ], False
+
+
+def decode_bytes(
+    data: bytes, errors: str, replacement: int = 0xFFFD, encoding: str = "UTF-8"
+) -> str:
+    """Decodes bytes as TensorFlow does.
+
+    Args:
+        data: the bytes.
+        errors: one of `ERRORS`; see `as_texts`.
+        replacement: code point that "replace" puts in place of a malformed sequence.
+        encoding: what they are in.
+
+    Raises:
+        UnicodeDecodeError: if they are not, and `errors` is "strict".
+    """
+    if errors == "replace" and replacement != 0xFFFD:
+        errors = _replacing_by(replacement)
+    return data.decode(encoding, errors)
+
+
+@functools.cache
+def _replacing_by(replacement: int) -> str:
+    """Returns the name of an error handler that Python's decoders then know."""
+    name = f"domain_core.replace_by_{replacement}"
+    codecs.register_error(name, lambda error: (chr(replacement), cast(Any, error).end))
+    return name
 
 
 def as_unicode(
@@ -114,17 +151,19 @@ def as_given(texts: list[str], offsets: Ragged) -> Ragged:
     return Ragged(np.concatenate(moved), offsets.lengths)
 
 
-def _as_text(text: Any, name: str) -> str:
+def _as_text(
+    text: Any, name: str, errors: str = "strict", replacement: int = 0xFFFD
+) -> str:
     if isinstance(text, str):
         return str(text)
     if isinstance(text, bytes):
         try:
-            return text.decode("utf-8")
+            return decode_bytes(text, errors, replacement)
         except UnicodeDecodeError as error:
             raise ValueError(
                 f"Expected `{name}` to be UTF-8, received {text[:40]!r} ({error}). "
-                "Decode it yourself, e.g. "
-                "`data.decode('latin-1')` or `data.decode('utf-8', 'replace')`."
+                "Decode it yourself, e.g. `data.decode('latin-1')`, or construct the "
+                "tokenizer with `errors='replace'`."
             ) from None
     raise _not_text(text, name, "a string")
 
@@ -146,13 +185,17 @@ def _not_text(
     )
 
 
-def as_segments(inputs: Any, name: str = "x") -> tuple[list[list[str]], bool]:
+def as_segments(
+    inputs: Any, name: str = "x", errors: str = "strict", replacement: int = 0xFFFD
+) -> tuple[list[list[str]], bool]:
     """Reads one text per sample, or several that belong together.
 
     Args:
         inputs: what `as_texts` reads; or a tuple or dict of such, one per segment, as
             in `(first, second)`.
         name: what to call `inputs` in errors.
+        errors: see `as_texts`.
+        replacement: see there.
 
     Returns:
         The texts of each segment, and whether `inputs` was a single sample.
@@ -166,7 +209,9 @@ def as_segments(inputs: Any, name: str = "x") -> tuple[list[list[str]], bool]:
         named = {f"{name}[{i}]": value for i, value in enumerate(inputs)}
     else:
         named = {name: inputs}
-    read = {key: as_texts(value, key) for key, value in named.items()}
+    read = {
+        key: as_texts(value, key, errors, replacement) for key, value in named.items()
+    }
     sizes = {
         key: "a single string" if single else f"{len(texts)} texts"
         for key, (texts, single) in read.items()
@@ -179,13 +224,17 @@ def as_segments(inputs: Any, name: str = "x") -> tuple[list[list[str]], bool]:
     return [texts for texts, _ in read.values()], next(iter(read.values()))[1]
 
 
-def as_rows(inputs: Any, name: str = "inputs") -> tuple[Ragged, bool]:
+def as_rows(
+    inputs: Any, name: str = "inputs", errors: str = "strict", replacement: int = 0xFFFD
+) -> tuple[Ragged, bool]:
     """Reads one row of tokens, or a batch of rows of any lengths.
 
     Args:
         inputs: int ids or str tokens as `(T,)` or `(B, T)`: nested lists, NumPy arrays
             or tensors of the backend; or a `Ragged`.
         name: what to call `inputs` in errors.
+        errors: what to do with tokens that are no UTF-8; see `as_texts`.
+        replacement: see there.
 
     Returns:
         The rows, int32 or object; and whether `inputs` was a single one.
@@ -202,7 +251,8 @@ def as_rows(inputs: Any, name: str = "inputs") -> tuple[Ragged, bool]:
         single = array.ndim == 1
         rows: Any = array[None] if single else array
         lengths = np.full(len(rows), rows.shape[1])
-        return Ragged(_as_tokens(array.ravel(), inputs, name), lengths), single
+        tokens = _as_tokens(array.ravel(), inputs, name, errors, replacement)
+        return Ragged(tokens, lengths), single
     single = not any(isinstance(row, list | tuple | np.ndarray) for row in inputs)
     rows = [inputs] if single else inputs
     try:
@@ -214,10 +264,13 @@ def as_rows(inputs: Any, name: str = "inputs") -> tuple[Ragged, bool]:
         raise _not_rows(inputs, name) from None
     if isinstance(flat, np.ndarray) and (flat.ndim > 1 or flat.dtype.kind not in "iu"):
         raise _not_rows(inputs, name)
-    return Ragged(_as_tokens(flat, inputs, name), lengths), single
+    tokens = _as_tokens(flat, inputs, name, errors, replacement)
+    return Ragged(tokens, lengths), single
 
 
-def _as_tokens(values: Any, inputs: Any, name: str) -> np.ndarray:
+def _as_tokens(
+    values: Any, inputs: Any, name: str, errors: str, replacement: int
+) -> np.ndarray:
     """Returns flat tokens as int32, or as objects where they are strings."""
     if len(values) == 0:
         return np.empty(0, np.int32)
@@ -234,7 +287,10 @@ def _as_tokens(values: Any, inputs: Any, name: str) -> np.ndarray:
             raise _not_rows(inputs, name)
         values = values.tolist()
     tokens = np.empty(len(values), object)
-    tokens[:] = [_as_text(value, f"{name}[{i}]") for i, value in enumerate(values)]
+    tokens[:] = [
+        _as_text(value, f"{name}[{i}]", errors, replacement)
+        for i, value in enumerate(values)
+    ]
     return tokens
 
 

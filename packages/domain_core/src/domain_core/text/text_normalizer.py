@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from domain_core.text.unicode_normalization import normalize
+from domain_core.text.word_piece.graph_text_parts import apply_between
 from domain_core.text.word_piece.keras_engine import fold_case
 
 FORMS = ("NFC", "NFD", "NFKC", "NFKD")
@@ -68,16 +69,27 @@ class TextNormalizer:
         return whole, np.repeat(spans, list(map(len, parts)), axis=0)
 
     def in_graph(self, texts: Any) -> Any:
-        """Does the same for a string tensor."""
+        """Does the same for a string tensor of valid UTF-8, for all of Unicode.
+
+        TensorFlow Text has a later version of it than Python: characters that Python
+        does not know stay.
+        """
         if not self.lowercase and self.form is None:
             return texts
         import tensorflow_text
 
-        if self.lowercase:
-            texts = tensorflow_text.case_fold_utf8(texts)
-        if self.form is not None:
-            texts = tensorflow_text.normalize_utf8(texts, self.form)
-        return texts
+        from domain_core.text.word_piece.graph_forms import unassigned
+
+        def normal(texts: Any) -> Any:
+            if self.lowercase:
+                # As `fold_case` does: the order of marks matters to folding.
+                texts = tensorflow_text.normalize_utf8(texts, "NFKC")
+                texts = tensorflow_text.case_fold_utf8(texts)
+            if self.form is not None:
+                texts = tensorflow_text.normalize_utf8(texts, self.form)
+            return texts
+
+        return apply_between(texts, unassigned(), normal)
 
 
 def _clusters(text: str) -> list[tuple[int, int]]:

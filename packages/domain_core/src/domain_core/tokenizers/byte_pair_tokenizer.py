@@ -217,6 +217,16 @@ class BytePairTokenizer(Tokenizer):
         """Returns ids by token."""
         return dict(self._require_ids())
 
+    @property
+    def vocabulary(self) -> dict[str, int] | None:
+        """Ids by token; None until they are set."""
+        return None if self._ids is None else dict(self._ids)
+
+    @property
+    def merges(self) -> list[str] | None:
+        """The merges in the form "a b"; None until they are set."""
+        return None if self._ids is None else self.get_merges()
+
     def get_merges(self) -> list[str]:
         """Returns the merges in the form "a b"."""
         self._require_ids()
@@ -347,8 +357,8 @@ class BytePairTokenizer(Tokenizer):
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config() | {
-            "vocabulary": self._ids and dict(self._ids),
-            "merges": None if self._ids is None else self.get_merges(),
+            "vocabulary": self.vocabulary,
+            "merges": self.merges,
         }
         if self.strip_left == type(self).strip_left:
             config.pop("strip_left", None)

@@ -10,7 +10,7 @@ import numpy as np
 from domain_core.arrays.ragged import Ragged
 from domain_core.serialization import serializable
 from domain_core.text.text_normalizer import TextNormalizer
-from domain_core.tokenizers.character_errors import as_replacement, decode_bytes
+from domain_core.tokenizers.character_errors import as_replacement, decode_ids
 from domain_core.tokenizers.tokenizer import Tokenizer
 
 _SIZE = 256
@@ -81,14 +81,14 @@ class ByteTokenizer(Tokenizer):
         rows = self._bytes(rows)
         data, ends = rows.values.tobytes(), np.cumsum(rows.lengths)
         return [
-            decode_bytes(data[start:end], self.errors, self.replacement_char)
+            decode_ids(data[start:end], self.errors, self.replacement_char)
             for start, end in zip(rows.starts.tolist(), ends.tolist(), strict=True)
         ]
 
     def decode_unfinished(self, ids: list[int]) -> str:
         data = self._bytes(Ragged.from_rows([ids])).values.tobytes()
         _, whole = codecs.utf_8_decode(data, "replace", False)
-        text = decode_bytes(data[:whole], self.errors, self.replacement_char)
+        text = decode_ids(data[:whole], self.errors, self.replacement_char)
         return text if whole == len(data) else text + "\ufffd"
 
     def encode_in_graph(self, texts: Any) -> Any:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import codecs
-import functools
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
+
+from domain_core.text.text_inputs import decode_bytes
 
 
 def as_replacement(code: Any) -> int:
@@ -28,30 +28,16 @@ def is_character(code: int) -> bool:
     return 0 <= code < 0xD800 or 0xDFFF < code <= 0x10FFFF
 
 
-def decode_bytes(data: bytes, errors: str, replacement: int) -> str:
-    """Decodes UTF-8.
+def decode_ids(data: bytes, errors: str, replacement: int) -> str:
+    """Decodes the bytes that ids are, as UTF-8.
 
     Raises:
-        ValueError: if it is none and `errors` is "strict".
+        ValueError: if they are none and `errors` is "strict".
     """
     try:
-        return data.decode()
+        return decode_bytes(data, errors, replacement)
     except UnicodeDecodeError as error:
-        if errors == "ignore":
-            return data.decode(errors="ignore")
-        if errors == "strict":
-            raise ValueError(
-                f"Expected ids whose bytes are UTF-8, received {data[:40]!r} ({error})."
-                " Construct the tokenizer with `errors='replace'`."
-            ) from None
-    if replacement == 0xFFFD:
-        return data.decode(errors="replace")
-    return data.decode(errors=_replacing_by(replacement))
-
-
-@functools.cache
-def _replacing_by(replacement: int) -> str:
-    """Returns the name of an error handler that Python's decoders then know."""
-    name = f"domain_core.replace_by_{replacement}"
-    codecs.register_error(name, lambda error: (chr(replacement), cast(Any, error).end))
-    return name
+        raise ValueError(
+            f"Expected ids whose bytes are UTF-8, received {data[:40]!r} ({error}). "
+            "Construct the tokenizer with `errors='replace'`."
+        ) from None

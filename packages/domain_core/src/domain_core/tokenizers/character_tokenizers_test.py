@@ -1,6 +1,8 @@
 """ByteTokenizer and UnicodeCodepointTokenizer."""
 
 import pickle
+import random
+import sys
 
 import numpy as np
 import pytest
@@ -148,7 +150,55 @@ def test_what_is_no_character(errors, replacement, expected):
         tokenizer = cls(**options)
         assert tokenizer.detokenize(tokenizer("h\ud800a")) == expected
     codes = UnicodeCodepointTokenizer(**options)
-    assert codes.detokenize([104, 0xD800, 97]) == expected
+    for wrong in (0xD800, 0xDFFF, -1, 0x110000, 2**31 - 1):
+        assert codes.detokenize([104, wrong, 97]) == expected
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"errors": "replace"}, {"errors": "ignore"}, {"replacement_char": ord("?")}],
+)
+@pytest.mark.parametrize("cls", CLASSES)
+def test_what_is_no_character_is_the_same_in_a_graph(tf, cls, options):
+    plain, graph = cls(**PLAIN, **options), cls(**PLAIN, **options, graph=True)
+    draw = random.Random(0)
+    parts = [b"a", "é€😀".encode(), b"\xc3", b"\xe2\x82", b"\xed\xa0\x80", b"\xf0\x9f"]
+    parts += [b"\xff", b"\xf4\x90", b"\xc0\xaf", b"\x80"]
+    texts = [b"".join(draw.choices(parts, k=4)) for _ in range(300)]
+    assert plain(texts) == plain(np.array(texts, object))
+    assert tf.function(graph)(tf.constant(texts)).to_list() == plain(texts)
+    ids = [[104, 0xD800, 97], [-1, 0x110000, 98]]
+    if cls is UnicodeCodepointTokenizer:
+        found = tf.function(graph.detokenize)(tf.constant(ids)).numpy()
+        assert [text.decode() for text in found] == plain.detokenize(ids)
+
+
+@pytest.mark.parametrize("form", [None, "NFC", "NFKD"])
+def test_case_and_forms_in_a_graph(tf, form):
+    """Python and TensorFlow Text know other versions of Unicode."""
+    options = {"normalization_form": form}
+    codes = [0x1C89, 0xA7CB, 0x10D50, 0x105C9, 0x1CCD6, 0x11383]
+    texts = [f"a{chr(code)}b" for code in codes]
+    texts += [f"a\u0345{chr(code)}b" for code in (0x301, 0x897, 0x10D69, *codes)]
+    plain, graph = (
+        UnicodeCodepointTokenizer(**options, graph=graph) for graph in (False, True)
+    )
+    assert tf.function(graph)(tf.constant(texts)).to_list() == plain(texts)
+
+
+@pytest.mark.large
+@pytest.mark.parametrize("form", [None, "NFC", "NFD", "NFKC", "NFKD"])
+@pytest.mark.parametrize("lowercase", [True, False])
+def test_all_of_unicode_in_a_graph(tf, form, lowercase):
+    codes = [c for c in range(1, sys.maxunicode + 1) if not 0xD800 <= c < 0xE000]
+    options = {"normalization_form": form, "lowercase": lowercase}
+    plain, graph = (
+        UnicodeCodepointTokenizer(**options, graph=graph) for graph in (False, True)
+    )
+    run = tf.function(graph)
+    for pattern in ("a{}b", "a\u0345{}b", "a{}\u0301\u0345b"):
+        texts = [pattern.format(chr(code)) for code in codes]
+        assert run(tf.constant(texts)).to_list() == plain.encode_batch(texts).to_list()
 
 
 @pytest.mark.parametrize(
@@ -161,7 +211,16 @@ def test_what_is_no_character(errors, replacement, expected):
         (lambda: UnicodeCodepointTokenizer(vocabulary_size=0), "received 0"),
         (lambda: UnicodeCodepointTokenizer(0), "received 0"),
         (lambda: ByteTokenizer().detokenize([256]), "received 256"),
-        (lambda: UnicodeCodepointTokenizer().detokenize([-1]), "received -1"),
+        (
+            lambda: UnicodeCodepointTokenizer(errors="strict").detokenize([-1]),
+            "received -1",
+        ),
+        (
+            lambda: UnicodeCodepointTokenizer(
+                input_encoding="UTF-16-BE", errors="strict"
+            )(b"a"),
+            "Expected bytes in UTF-16-BE",
+        ),
         (lambda: ByteTokenizer(errors="strict").detokenize([255]), "bytes are UTF-8"),
         (lambda: ByteTokenizer(errors="strict")("\ud800"), "lone surrogate"),
         (lambda: ByteTokenizer()(None), "received None"),

@@ -144,6 +144,11 @@ class SentencePieceTokenizer(Tokenizer):
         }
         self._late_pattern = token_pattern(self._late, self.strip_left)
 
+    @property
+    def proto(self) -> bytes | None:
+        """The model; None until it is set."""
+        return self._proto
+
     def get_proto(self) -> bytes:
         """Returns the model as it was given."""
         return self._require_proto()

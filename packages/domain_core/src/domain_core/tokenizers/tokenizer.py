@@ -21,7 +21,14 @@ from domain_core.serialization import role
 from domain_core.text.chat_template import as_chat_template
 from domain_core.text.encoding import Encoding, encode
 from domain_core.text.special_tokens import as_policy, forbid_tokens, token_pattern
-from domain_core.text.text_inputs import ERRORS, as_given, as_rows, as_texts, as_unicode
+from domain_core.text.text_inputs import (
+    ERRORS,
+    as_given,
+    as_rows,
+    as_segments,
+    as_texts,
+    as_unicode,
+)
 
 
 @role("tokenizer")
@@ -47,8 +54,8 @@ class Tokenizer(RemembersArguments):
         special_tokens: what a special token in a text means. "parse": the token itself,
             so only for texts you trust. "text": text like any other. "error": a
             ValueError.
-        errors: "strict" refuses texts with lone surrogates, "replace" reads U+FFFD for
-            them, "ignore" leaves them out.
+        errors: "strict" refuses texts with lone surrogates and bytes that are no UTF-8,
+            "replace" reads U+FFFD for them, "ignore" leaves them out.
         graph: make symbolic tensors by TensorFlow operations alone, not by a call of
             Python code.
         chat_template: Jinja program that makes one text of a conversation, or several
@@ -230,7 +237,7 @@ class Tokenizer(RemembersArguments):
             arrays `(T, 2)`: the token came from `text[start:end]`. For a single string
             no lists, but the arrays.
         """
-        texts, single = as_texts(to_host(inputs))
+        texts, single = self.read_texts(inputs)
         ids, offsets = self.encode_with_offsets(texts)
         if single:
             return ids.values, offsets.values
@@ -295,6 +302,14 @@ class Tokenizer(RemembersArguments):
 
         tokens = [self.id_to_token(i) for i in range(self.vocabulary_size())]
         return tf.gather(tf.constant(tokens), ids)
+
+    def read_texts(self, inputs: Any, name: str = "inputs") -> tuple[list[str], bool]:
+        """Reads texts in any form as `errors` says; see `as_texts`."""
+        return as_texts(to_host(inputs), name, self.errors, self.replacement_char)
+
+    def read_segments(self, inputs: Any) -> tuple[list[list[str]], bool]:
+        """Reads one text or several per sample, likewise; see `as_segments`."""
+        return as_segments(to_host(inputs), "x", self.errors, self.replacement_char)
 
     def check_texts(self, texts: list[str]) -> list[str]:
         """Returns texts fit for `encode_batch`, or raises.
@@ -424,7 +439,7 @@ class Tokenizer(RemembersArguments):
             )
 
     def _encode(self, inputs: Any) -> tuple[Ragged, bool]:
-        texts, single = as_texts(inputs)
+        texts, single = self.read_texts(inputs)
         return self.encode_batch(texts), single
 
     def _is_single(self, tensor: Any) -> bool:

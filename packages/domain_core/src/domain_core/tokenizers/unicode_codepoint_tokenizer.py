@@ -9,6 +9,7 @@ import numpy as np
 from domain_core.arguments import as_positive_int
 from domain_core.arrays.ragged import Ragged
 from domain_core.serialization import serializable
+from domain_core.text.text_inputs import decode_bytes
 from domain_core.text.text_normalizer import TextNormalizer
 from domain_core.tokenizers.character_errors import as_replacement, is_character
 from domain_core.tokenizers.tokenizer import Tokenizer
@@ -97,24 +98,21 @@ class UnicodeCodepointTokenizer(Tokenizer):
         return Ragged.from_rows(rows), Ragged.from_rows(spans, pair)
 
     def decode_batch(self, rows: Ragged) -> list[str]:
-        codes = rows.values
-        wrong = (codes < 0) | (codes >= self.vocabulary_size())
-        if wrong.any():
-            self.id_to_token(int(codes[wrong][0]))
-        rows = rows.where(codes != 0)
+        rows = rows.where(rows.values != 0)
         codes = rows.values.copy()
-        surrogates = (codes >= 0xD800) & (codes <= 0xDFFF)
-        if surrogates.any():
+        wrong = (codes < 0) | (codes >= _ALL) | ((codes >= 0xD800) & (codes <= 0xDFFF))
+        if wrong.any():
             if self.errors == "strict":
                 raise ValueError(
-                    "Expected code points of characters, received the surrogate "
-                    f"{int(codes[surrogates][0])}. Construct the tokenizer with "
+                    f"Expected ids that are code points of characters, in [0, "
+                    f"{_ALL - 1}] without surrogates, received "
+                    f"{int(codes[wrong][0])}. Construct the tokenizer with "
                     "`errors='replace'`."
                 )
-            codes[surrogates] = self.replacement_char
+            codes[wrong] = self.replacement_char
             rows = Ragged(codes, rows.lengths)
             if self.errors == "ignore":
-                rows = rows.where(~surrogates)
+                rows = rows.where(~wrong)
         text = rows.values.astype("<u4").tobytes().decode("utf-32-le")
         ends = np.cumsum(rows.lengths).tolist()
         starts = rows.starts.tolist()
@@ -124,13 +122,10 @@ class UnicodeCodepointTokenizer(Tokenizer):
         import tensorflow as tf
 
         options = {"errors": self.errors, "replacement_char": self.replacement_char}
-        if self.input_encoding != "UTF-8":
-            texts = tf.strings.unicode_transcode(
-                texts, self.input_encoding, "UTF-8", **options
-            )
-        codes = tf.strings.unicode_decode(
-            self._normalize.in_graph(texts), "UTF-8", **options
+        texts = tf.strings.unicode_transcode(
+            texts, self.input_encoding, "UTF-8", **options
         )
+        codes = tf.strings.unicode_decode(self._normalize.in_graph(texts), "UTF-8")
         return tf.minimum(codes, self.vocabulary_size() - 1)
 
     def decode_in_graph(self, ids: Any) -> Any:
@@ -190,7 +185,16 @@ class UnicodeCodepointTokenizer(Tokenizer):
         if self.input_encoding == "UTF-8" or isinstance(inputs, str):
             return inputs
         if isinstance(inputs, bytes):
-            return inputs.decode(self.input_encoding, self.errors)
+            try:
+                return decode_bytes(
+                    inputs, self.errors, self.replacement_char, self.input_encoding
+                )
+            except UnicodeDecodeError as error:
+                raise ValueError(
+                    f"Expected bytes in {self.input_encoding}, received "
+                    f"{inputs[:40]!r} ({error}). Construct the tokenizer with another "
+                    "`input_encoding`, or with `errors='replace'`."
+                ) from None
         if isinstance(inputs, np.ndarray) and inputs.ndim == 0:
             return self._decoded(inputs.item())
         if isinstance(inputs, list | tuple | np.ndarray):

@@ -186,6 +186,11 @@ class WordPieceTokenizer(Tokenizer):
         """Returns the tokens in the order of their ids."""
         return list(self._require_vocabulary())
 
+    @property
+    def vocabulary(self) -> list[str] | None:
+        """The tokens in the order of their ids; None until they are set."""
+        return None if self._vocabulary is None else list(self._vocabulary)
+
     def vocabulary_size(self) -> int:
         """Returns the number of tokens."""
         return len(self._require_vocabulary())
@@ -321,7 +326,12 @@ class WordPieceTokenizer(Tokenizer):
     def _encode(self, inputs: Any) -> tuple[Ragged, bool]:
         if self.split:
             return super()._encode(inputs)
-        words, single = as_rows([inputs] if isinstance(inputs, str | bytes) else inputs)
+        words, single = as_rows(
+            [inputs] if isinstance(inputs, str | bytes) else inputs,
+            "inputs",
+            self.errors,
+            self.replacement_char,
+        )
         pieces = self.encode_batch(words.values.tolist())
         # As many pieces as all words of the row together.
         lengths = np.bincount(

@@ -10,11 +10,9 @@ import keras
 import numpy as np
 
 from domain_core import register_task
-from domain_core.arrays.host_call import to_host
 from domain_core.backbone_outputs import gives, require_outputs
 from domain_core.classifier import check_labels, make_logits
 from domain_core.task import Task
-from domain_core.text.text_inputs import as_texts
 from keras_nlp.models.question_answerer_preprocessor import QuestionAnswererPreprocessor
 from keras_nlp.models.text_inputs import check_preprocessor_fits
 
@@ -158,8 +156,9 @@ class QuestionAnswerer(Task):
                 "Expected a preprocessor, received none. Build the task with "
                 "`preprocessor=`, or load it from a preset with a vocabulary."
             )
-        questions, single = as_texts(to_host(question), "question")
-        contexts, _ = as_texts(to_host(context), "context")
+        tokenizer = self.preprocessor.tokenizer
+        questions, single = tokenizer.read_texts(question, "question")
+        contexts, _ = tokenizer.read_texts(context, "context")
         if len(questions) != len(contexts):
             raise ValueError(
                 f"Expected one context per question, received {len(questions)} "

@@ -20,7 +20,6 @@ from domain_core.arrays.host_call import (
 from domain_core.arrays.ragged import Ragged
 from domain_core.text.rows.context_windows import Windows, pack_windows, token_spans
 from domain_core.text.rows.multi_segment_packer import MultiSegmentPacker
-from domain_core.text.text_inputs import as_segments
 from domain_core.tokenizers.tokenizer import Tokenizer
 from keras_nlp.models.text_classifier_preprocessor import packing_of, require_tokenizer
 
@@ -157,9 +156,10 @@ class QuestionAnswererPreprocessor(Preprocessor):
 
     def _read(self, x: Any) -> tuple[list[list[str]], bool]:
         if isinstance(x, dict) and set(x) == {"question", "context"}:
-            return as_segments({"question": x["question"], "context": x["context"]})
+            x = {"question": x["question"], "context": x["context"]}
+            return self.tokenizer.read_segments(x)
         if isinstance(x, tuple) and len(x) == 2:
-            return as_segments(x)
+            return self.tokenizer.read_segments(x)
         found = sorted(x) if isinstance(x, dict) else type(x).__name__
         raise ValueError(
             "Expected {'question': ..., 'context': ...} or (questions, contexts), "

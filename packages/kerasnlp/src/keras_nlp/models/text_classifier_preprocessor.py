@@ -19,7 +19,6 @@ from domain_core.arrays.operations import NUMPY, Operations, tensorflow_operatio
 from domain_core.text.rows.graph_rows import as_tensor_rows
 from domain_core.text.rows.multi_segment_packer import MultiSegmentPacker
 from domain_core.text.rows.packed_rows import Packed, PadTo
-from domain_core.text.text_inputs import as_segments
 from domain_core.tokenizers.tokenizer import Tokenizer
 
 
@@ -95,8 +94,13 @@ class TextClassifierPreprocessor(Preprocessor):
         if self.tokenizer.graph and is_symbolic(x):
             inputs = self._in_graph(x)
         else:
-            inputs = run_on_host(self.preprocess, x, self.specs())
+            inputs = run_on_host(self._preprocess_raw, x, self.specs())
         return keras.utils.pack_x_y_sample_weight(inputs, y, sample_weight)
+
+    def _preprocess_raw(self, x: Any) -> dict[str, Any]:
+        segments, single = self.tokenizer.read_segments(x)
+        outputs = self.preprocess(segments)
+        return {k: v[0] for k, v in outputs.items()} if single else outputs
 
     def preprocess(self, segments: list[list[str]]) -> dict[str, np.ndarray]:
         """Turns a batch into arrays; `specs` says which.
@@ -181,24 +185,18 @@ def packing_of(tokenizer: Tokenizer) -> dict[str, Any]:
 
 
 def run_on_host(function: Any, x: Any, specs: dict[str, Spec]) -> Any:
-    """Calls a function of segments on raw samples, behind a host call in a graph.
+    """Calls a function of raw samples, behind a host call in a graph.
 
     Args:
-        function: takes the texts of each segment, gives a dict of batched arrays.
+        function: takes raw samples, gives a dict of arrays.
         x: raw samples as in `TextClassifierPreprocessor`.
         specs: dtype and shape, without batch axis, of the arrays.
     """
     if not is_symbolic(x):
-        return _run(function, to_host(x))
+        return function(to_host(x))
     batch = leading_shape(x)
     out = {k: Spec(s.dtype, (*batch, *s.shape)) for k, s in specs.items()}
-    return host_call(_run, (function, x), out)
-
-
-def _run(function: Any, x: Any) -> dict[str, Any]:
-    segments, single = as_segments(x)
-    outputs = function(segments)
-    return {k: v[0] for k, v in outputs.items()} if single else outputs
+    return host_call(function, (x,), out)
 
 
 def require_tokenizer(tokenizer: Tokenizer, cls: type) -> None:

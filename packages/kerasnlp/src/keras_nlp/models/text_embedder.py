@@ -12,11 +12,9 @@ import numpy as np
 
 from domain_core import register_task
 from domain_core.arguments import as_positive_int
-from domain_core.arrays.host_call import to_host
 from domain_core.backbone_outputs import gives
 from domain_core.preprocessor import Preprocessor
 from domain_core.task import Task
-from domain_core.text.text_inputs import as_segments
 from keras_nlp.models.pooling import pool
 from keras_nlp.models.sentence_transformers_folder import sentence_folder
 from keras_nlp.models.text_embedder_preprocessor import TextEmbedderPreprocessor
@@ -159,7 +157,7 @@ class TextEmbedder(Task):
                 "call `predict` on preprocessed inputs."
             )
         as_positive_int("batch_size", batch_size)
-        segments, single = as_segments(to_host(texts))
+        segments, single = self.preprocessor.tokenizer.read_segments(texts)
         if before := self._prompt(prompt_name, prompt):
             segments = [[before + text for text in segments[0]], *segments[1:]]
         model = self._variant(pooling, normalize)

@@ -69,6 +69,13 @@ class XLMRobertaTokenizer(SentencePieceTokenizer):
     def id_tables(self, pieces: Sequence[Piece]) -> IdTables:
         first = ["<s>", "<pad>", "</s>", "<unk>"]
         texts = [piece.text for piece in pieces]
+        needed = ("<s>", "</s>", "<unk>")
+        if missing := [token for token in needed if token not in texts]:
+            raise ValueError(
+                f"Expected a SentencePiece model with the tokens {list(needed)} for "
+                f"{type(self).__name__}; it lacks {missing}. Train it with bos_id, "
+                "eos_id and unk_id, or use that of the checkpoint."
+            )
         # What was added to a model comes last, in its order.
         end = len(pieces) - self._num_added
         given = {*first, "<mask>"}
