@@ -350,7 +350,42 @@ class TensorFlowOperations(Operations):
         return x if len(x.shape) == 1 else self._tf.reshape(x, (-1,))
 
 
+class KerasOperations(Operations):
+    """The functions on tensors of the backend, those of `keras.ops`.
+
+    A number beside a tensor is one of its dtype here. Keras makes some numbers tensors
+    of `keras.config.floatx()` first: then 2,047 is 2,048 in half precision, and indices
+    become floats.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(keras.ops, name)
+
+    def arange(
+        self, start: Any, stop: Any = None, step: Any = None, dtype: Any = "int32"
+    ) -> Any:
+        return keras.ops.arange(start, stop, 1 if step is None else step, dtype)
+
+    def clip(self, x: Any, x_min: Any, x_max: Any) -> Any:
+        return self.minimum(self.maximum(x, x_min), x_max)
+
+    def maximum(self, x1: Any, x2: Any) -> Any:
+        return keras.ops.maximum(*_alike(x1, x2))
+
+    def minimum(self, x1: Any, x2: Any) -> Any:
+        return keras.ops.minimum(*_alike(x1, x2))
+
+    def mod(self, x1: Any, x2: Any) -> Any:
+        return keras.ops.mod(*_alike(x1, x2))
+
+    def where(self, condition: Any, x1: Any, x2: Any) -> Any:
+        if isinstance(x1, float) and isinstance(x2, float):
+            x1 = keras.ops.convert_to_tensor(x1, "float32")
+        return keras.ops.where(condition, *_alike(x1, x2))
+
+
 NUMPY = NumpyOperations()
+KERAS = KerasOperations()
 
 
 @functools.cache
@@ -366,7 +401,7 @@ def of(*values: Any) -> Any:
     of its backend and symbolic ones, NumPy's for all else: arrays, numbers and lists.
     """
     if any(map(is_backend_tensor, values)):
-        return keras.ops
+        return KERAS
     return tensorflow_operations() if is_tensorflow(*values) else NUMPY
 
 
@@ -421,8 +456,26 @@ def as_rounded(values: Any, dtype: Any, ops: Operations) -> Any:
         high = np.float32(limits.max)
         if int(high) > limits.max:
             high = np.nextafter(high, np.float32(0))
-        values = ops.clip(ops.round(values), float(limits.min), float(high))
+        # Not by `clip`, which has limits in `keras.config.floatx()`.
+        low = float(limits.min)
+        values = ops.minimum(ops.maximum(ops.round(values), low), float(high))
     return ops.cast(values, dtype)
+
+
+def _alike(first: Any, second: Any) -> tuple[Any, Any]:
+    """Returns two arguments, of which a number has the dtype of the other one."""
+    if isinstance(second, int | float) and hasattr(first, "dtype"):
+        return first, _as_number_of(second, first)
+    if isinstance(first, int | float) and hasattr(second, "dtype"):
+        return _as_number_of(first, second), second
+    return first, second
+
+
+def _as_number_of(number: float, tensor: Any) -> Any:
+    dtype = keras.backend.standardize_dtype(tensor.dtype)
+    if isinstance(number, float) and "float" not in dtype:
+        return number
+    return keras.ops.convert_to_tensor(number, dtype)
 
 
 def _is_str(token: Any) -> bool:

@@ -35,8 +35,8 @@ def beta_quantile(uniform: Any, a: float, b: float, ops: Operations) -> Any:
 
 
 def _interpolate(share: Any, table: np.ndarray, ops: Operations) -> Any:
-    place = ops.clip(share * (_POINTS - 1.0), 0.0, _POINTS - 1.001)
-    index = ops.cast(ops.floor(place), "int32")
+    place = share * (_POINTS - 1.0)
+    index = ops.clip(ops.cast(ops.floor(place), "int32"), 0, _POINTS - 2)
     values = ops.convert_to_tensor(table, dtype="float32")
     low, high = (ops.take(values, index + step, axis=0) for step in (0, 1))
     return low + (high - low) * (place - ops.cast(index, "float32"))

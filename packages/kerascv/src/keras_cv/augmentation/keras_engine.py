@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
-
+from domain_core.arrays import operations
 from keras_cv.augmentation.sample_loops import JaxLoops, TensorFlowLoops
 from keras_cv.augmentation.tensor_engine import TensorEngine
 
@@ -16,7 +15,7 @@ class KerasEngine(TensorEngine):
     draws_from_backend = True
 
     def __init__(self) -> None:
-        super().__init__(keras.ops)
+        super().__init__(operations.KERAS)
 
 
 class JaxEngine(JaxLoops, KerasEngine):

@@ -46,7 +46,7 @@ def axis_weights(
         ops: functions of the arrays.
     """
     scale, centers = source_axis(transform, axis, size, ops)
-    pixels = ops.arange(length)[None, None]
+    pixels = ops.arange(length, dtype="int32")[None, None]
     middles = ops.cast(pixels, "float32") + 0.5
     if interpolation == "area":
         half = ops.abs(scale)[:, None, None] / 2
@@ -76,7 +76,7 @@ def source_axis(transform: Transform, axis: int, size: Any, ops: Operations) -> 
     back = inverse(transform.matrix, ops)
     place = 1 - axis  # x comes first
     scale, shift = back[:, place, place], back[:, place, 2]
-    steps = ops.cast(ops.arange(size), "float32")[None, :, None] + 0.5
+    steps = ops.cast(ops.arange(size, dtype="int32"), "float32")[None, :, None] + 0.5
     return scale, scale[:, None, None] * steps + shift[:, None, None]
 
 

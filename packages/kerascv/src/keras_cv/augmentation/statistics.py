@@ -165,7 +165,7 @@ def look_up(table: Any, index: Any, ops: Operations) -> Any:
     """Returns entries of tables `(B, bins, C)` at places, int32 `(B, N, C or 1)`."""
     places = _entries(index, ops.shape(table), ops)
     entries = ops.reshape(ops.transpose(table, (0, 2, 1)), (-1,))
-    if ops is keras.ops and keras.backend.backend() == "torch":
+    if ops is operations.KERAS and keras.backend.backend() == "torch":
         looked_up = entries.index_select(0, places)  # Keras looks for negative ones
     else:
         looked_up = ops.take(entries, places, axis=0)
@@ -180,5 +180,5 @@ def _entries(index: Any, shape: Any, ops: Operations) -> Any:
         int32 `(B * N * C,)`.
     """
     batch, bins, channels = shape
-    tables = ops.cast(ops.arange(batch * channels), "int32") * bins
+    tables = ops.arange(batch * channels, dtype="int32") * bins
     return ops.reshape(ops.reshape(tables, (batch, 1, channels)) + index, (-1,))

@@ -76,7 +76,7 @@ class TensorColors(Engine):
 
     def take_channels(self, images: Any, order: Any) -> Any:
         ops = self.ops
-        channels = ops.arange(images.shape[-1])
+        channels = ops.arange(images.shape[-1], dtype="int32")
         is_taken = ops.cast(order, "int32")[:, :, None] == ops.cast(channels, "int32")
         return self.mix_channels(images, ops.cast(is_taken, "float32"))
 
@@ -143,7 +143,7 @@ class TensorColors(Engine):
         if fill_mode != "constant":
             for axis, reach in enumerate(reaches, 1):
                 length = ops.shape(images)[axis]
-                places = ops.arange(-reach, length + reach)
+                places = ops.arange(-reach, length + reach, dtype="int32")
                 index = fill_indices(places, length, fill_mode, ops)
                 values = ops.take(values, index, axis=axis)
             reaches = 0, 0
@@ -183,7 +183,7 @@ class TensorColors(Engine):
             for column in range(3):
                 moved = padded[:, row : row + height, column : column + width]
                 total = total + moved * kernels[:, row, column, None, None, None]
-        y, x = ops.arange(height), ops.arange(width)
+        y, x = ops.arange(height, dtype="int32"), ops.arange(width, dtype="int32")
         is_row, is_column = (y > 0) & (y < height - 1), (x > 0) & (x < width - 1)
         is_inner = (is_row[:, None] & is_column)[None, :, :, None]
         return ops.where(is_inner, self.as_dtype(total, images.dtype), images)

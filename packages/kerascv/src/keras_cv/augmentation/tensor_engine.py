@@ -89,8 +89,12 @@ class TensorEngine(TensorColors):
             warped = self.warp_points(images, transform, size, interpolation)
         if transform.inner is not None:
             height, width = (transform.inner[:, axis][:, None] for axis in range(2))
-            rows = ops.cast(ops.arange(size[0]), "float32")[None] < height
-            columns = ops.cast(ops.arange(size[1]), "float32")[None] < width
+            rows = (
+                ops.cast(ops.arange(size[0], dtype="int32"), "float32")[None] < height
+            )
+            columns = (
+                ops.cast(ops.arange(size[1], dtype="int32"), "float32")[None] < width
+            )
             is_inner = rows[:, :, None, None] & columns[:, None, :, None]
             fill = ops.cast(transform.fill_value, warped.dtype)
             warped = ops.where(is_inner, warped, fill)
@@ -142,7 +146,7 @@ class TensorEngine(TensorColors):
         ops = self.ops
         batch, length, breadth = ops.shape(values)
         lines = ops.reshape(values, (-1, breadth))
-        first = ops.cast(ops.arange(batch), "int32")[:, None, None] * length
+        first = ops.arange(batch, dtype="int32")[:, None, None] * length
         _, centers = source_axis(transform, axis, size, ops)
         left = ops.floor(centers - 0.5)
         share = centers - 0.5 - left
@@ -169,7 +173,7 @@ class TensorEngine(TensorColors):
             inner = inner_indices(index, transform, axis, length, ops)
             picked.append(inner[..., 0])
             inside.append((inner == index)[..., 0])
-        first = ops.cast(ops.arange(batch), "int32")[:, None] * height
+        first = ops.arange(batch, dtype="int32")[:, None] * height
         rows = (first + picked[0])[:, :, None] * width  # (B, h, 1)
         index = ops.reshape(rows + picked[1][:, None], (-1,))
         values = self.take_rows(ops.reshape(images, (-1, channels)), index)
@@ -237,13 +241,13 @@ class TensorEngine(TensorColors):
         ops = self.ops
         batch, height, width, channels = ops.shape(images)
         length = (height, width)[axis]
-        y, x = (ops.cast(ops.arange(side), "int32") for side in (height, width))
+        y, x = (ops.arange(side, dtype="int32") for side in (height, width))
         back = inverse(transform.matrix, ops)[:, 1 - axis, :, None, None]
         columns, rows = (ops.cast(side, "float32") + 0.5 for side in (x, y))
         centers = back[:, 0] * columns + (back[:, 1] * rows[:, None] + back[:, 2])
         left = ops.floor(centers - 0.5)
         share = (centers - 0.5 - left)[..., None]
-        first = ops.cast(ops.arange(batch), "int32")[:, None, None] * (height * width)
+        first = ops.arange(batch, dtype="int32")[:, None, None] * (height * width)
         first, step = (first + y[:, None] * width, 1) if axis else (first + x, width)
         pixels = ops.reshape(images, (-1, channels))
         taken, pair = ops.cast(left, "int32"), []
@@ -269,7 +273,10 @@ class TensorEngine(TensorColors):
             x and y, float32 `(B, height, width)`.
         """
         ops = self.ops
-        y, x = (ops.cast(ops.arange(length), "float32") + 0.5 for length in size)
+        y, x = (
+            ops.cast(ops.arange(length, dtype="int32"), "float32") + 0.5
+            for length in size
+        )
         # Few sums over all pixels: what is small is added first.
         column = [
             back[:, row, 0, None, None] * x
@@ -287,7 +294,7 @@ class TensorEngine(TensorColors):
             inner_indices(index[..., None], transform, axis, length, ops)[..., 0]
             for index, axis, length in ((x, 1, width), (y, 0, height))
         )
-        first = ops.cast(ops.arange(batch), "int32")[:, None] * (height * width)
+        first = ops.arange(batch, dtype="int32")[:, None] * (height * width)
         index = ops.reshape(first + inner_y * width + inner_x, (-1,))
         values = self.take_rows(ops.reshape(images, (-1, channels)), index)
         values = ops.reshape(values, (batch, -1, channels))
@@ -345,7 +352,7 @@ class TensorEngine(TensorColors):
         patterns = self.as_dtype(patterns, images.dtype)
         for axis in (1, 2):
             if patterns.shape[axis] != 1:
-                places = ops.arange(ops.shape(images)[axis])
+                places = ops.arange(ops.shape(images)[axis], dtype="int32")
                 index = ops.mod(places, patterns.shape[axis])
                 patterns = ops.take(patterns, index, axis=axis)
         return patterns
@@ -361,8 +368,8 @@ class TensorEngine(TensorColors):
         """Returns which pixels lie in rectangles, bool `(B, H, W, 1)`."""
         ops = self.ops
         _, height, width, _ = ops.shape(images)
-        x = ops.cast(ops.arange(width), "float32")[None]
-        y = ops.cast(ops.arange(height), "float32")[None]
+        x = ops.cast(ops.arange(width, dtype="int32"), "float32")[None]
+        y = ops.cast(ops.arange(height, dtype="int32"), "float32")[None]
         left, top, right, bottom = (rectangle[:, side][:, None] for side in range(4))
         columns, rows = (x >= left) & (x < right), (y >= top) & (y < bottom)
         return (rows[:, :, None] & columns[:, None])[..., None]
@@ -372,8 +379,8 @@ class TensorEngine(TensorColors):
         batch = ops.shape(sources)[0]
         _, height, width, channels = ops.shape(images)
         center = ops.cast(center, "int32")
-        y = ops.cast(ops.arange(height), "int32")[None, :, None]
-        x = ops.cast(ops.arange(width), "int32")[None, None, :]
+        y = ops.arange(height, dtype="int32")[None, :, None]
+        x = ops.arange(width, dtype="int32")[None, None, :]
         middle_y, middle_x = (center[:, i][:, None, None] for i in range(2))
         is_low, is_right = y >= middle_y, x >= middle_x
         quarter = 2 * ops.cast(is_low, "int32") + ops.cast(is_right, "int32")

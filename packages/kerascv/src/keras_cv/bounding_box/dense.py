@@ -106,7 +106,7 @@ def mask_invalid_detections(
     outputs = to_dense(bounding_boxes)
     count = outputs["num_detections"]
     ops = operations.of(outputs["boxes"], count)
-    places = ops.arange(ops.shape(outputs["boxes"])[-2])
+    places = ops.arange(ops.shape(outputs["boxes"])[-2], dtype="int32")
     count = ops.cast(count, "int32")[..., None]
     kept = ops.cast(places, "int32") < count  # (B, N)
     for name in (key for key in KEYS if key in outputs):

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from domain_core.arguments import as_finite, is_finite
+from domain_core.arrays import operations
 from domain_core.remembered_arguments import RemembersArguments
 from domain_core.serialization import (
     from_json,
@@ -53,7 +54,7 @@ class FactorSampler(RemembersArguments):
         """
         size = math.prod(shape)
         generator = seeded_generator.current()
-        ops = keras.ops if generator is None else generator.ops
+        ops = operations.KERAS if generator is None else generator.ops
 
         def uniform(columns: int, draw: int) -> Any:
             if generator is not None:

@@ -112,7 +112,7 @@ class AugMix(ColorAugmentation):
         severity = [self.severity.draw(draws) for _ in range(count)]
         severity = ops.stack(severity, axis=1)
 
-        is_there = ops.cast(ops.arange(most), "int32") < depth[..., None]
+        is_there = ops.arange(most, dtype="int32") < depth[..., None]
         return {
             "own": own,
             "share": (1.0 - own)[:, None] * shares,

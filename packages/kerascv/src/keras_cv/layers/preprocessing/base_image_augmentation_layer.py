@@ -368,7 +368,7 @@ class BaseImageAugmentationLayer(ImageByImage, RemembersArguments, keras.layers.
                 count,
                 ops,
                 lambda columns, _: keras.random.uniform(
-                    (count, columns), seed=self._generator
+                    (count, columns), dtype="float32", seed=self._generator
                 ),
                 self._draws_ahead,
             )

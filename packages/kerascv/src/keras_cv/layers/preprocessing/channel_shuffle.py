@@ -40,7 +40,7 @@ class ChannelShuffle(ColorAugmentation):
     def augment_images(self, batch: Batch, parameters: Parameters) -> Any:
         ops = batch.engine.ops
         size = batch.images[0].shape[-1] // self.groups
-        within = ops.cast(ops.arange(size), "int32")
+        within = ops.arange(size, dtype="int32")
         order = parameters["order"][:, :, None] * size + within
         order = ops.reshape(order, (-1, size * self.groups))
         return batch.engine.take_channels(batch.images, order)

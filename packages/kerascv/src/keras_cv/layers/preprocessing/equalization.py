@@ -49,7 +49,9 @@ class Equalization(ValueAugmentation):
         total = ops.sum(counts, axis=1, keepdims=True)
         reached = ops.cumsum(counts, axis=1)
         # All pixels but those of the highest level there is, spread over the levels.
-        levels = ops.cast(ops.arange(self.bins), "float32")[None, :, None]
+        levels = ops.cast(ops.arange(self.bins, dtype="int32"), "float32")[
+            None, :, None
+        ]
         highest = ops.max(ops.where(counts > 0, levels, 0.0), axis=1, keepdims=True)
         of_highest = ops.sum(
             ops.where(levels == highest, counts, 0.0), 1, keepdims=True

@@ -86,7 +86,7 @@ def covered(parameters: Parameters, height: Any, width: Any, ops: Operations) ->
     )
     x, y = (
         (
-            ops.cast(ops.arange(length), "float32")
+            ops.cast(ops.arange(length, dtype="int32"), "float32")
             + 0.5
             - ops.cast(length, "float32") / 2
         )

@@ -61,7 +61,7 @@ class Mosaic(MixingAugmentation):
     def sample(self, draws: Draws, batch: Batch) -> Parameters:
         ops = draws.ops
         low, high = self.offset
-        own = ops.cast(ops.arange(draws.batch), "int32")[:, None]
+        own = ops.arange(draws.batch, dtype="int32")[:, None]
         others = ops.floor(draws.uniform(3) * ops.cast(draws.batch, "float32"))
         place = low + (high - low) * draws.uniform(2)  # of y and x
         return {
