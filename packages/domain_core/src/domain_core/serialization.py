@@ -245,7 +245,7 @@ def classes_in(value: Any) -> Iterator[type]:
         yield from classes_in(item)
 
 
-def check_plain(value: Any, where: str = "a config") -> None:
+def check_plain(value: dict[str, Any] | list[Any], where: str = "a config") -> None:
     """Refuses what Keras would take for objects inside of JSON data, at any depth.
 
     Args:
@@ -257,19 +257,22 @@ def check_plain(value: Any, where: str = "a config") -> None:
         PresetUnsafeError: if an object in Keras' form is there.
     """
     if isinstance(value, dict):
-        if "class" in value and isinstance(value.get("config"), dict):
-            value = value["config"]
-        value = list(value.values())
-    for item in value if isinstance(value, list) else ():
+        named = "class" in value and isinstance(value.get("config"), dict)
+        own = value["config"] if named else value
+        inner = [(f"{key!r:.200} of {where}", item) for key, item in own.items()]
+    else:
+        inner = [(where, item) for item in value]
+    for place, item in inner:
         if isinstance(item, dict) and (
             "registered_name" in item or isinstance(item.get("class_name"), str)
         ):
             raise PresetUnsafeError(
-                f"Expected objects in {where} by the names that they are registered "
+                f"Expected objects in {place} by the names that they are registered "
                 f"under, received one in Keras' form: {item!r:.200}. A preset makes "
                 "no such objects, whatever `keras.config` allows. Do not use it."
             )
-        check_plain(item, where)
+        if isinstance(item, dict | list):
+            check_plain(item, where)
 
 
 @functools.cache
