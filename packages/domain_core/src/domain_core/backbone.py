@@ -10,19 +10,11 @@ from typing import Any, ClassVar, Self
 
 import keras
 
-from domain_core.preset import Preset
 from domain_core.quantization import policy_of, quantized_layers
-from domain_core.registry import presets_of
+from domain_core.registry import PresetsProperty as PresetsProperty
 from domain_core.remembered_arguments import RemembersArguments
 from domain_core.serialization import policy_config, role
 from domain_core.weights.weight_paths import weight_paths
-
-
-class PresetsProperty:
-    """The presets that a class can load, as a class attribute."""
-
-    def __get__(self, instance: Any, owner: type) -> Mapping[str, Preset]:
-        return presets_of(owner)
 
 
 @role("backbone")

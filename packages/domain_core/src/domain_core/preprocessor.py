@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any, ClassVar, Self
 
+from domain_core.registry import PresetsProperty
 from domain_core.remembered_arguments import RemembersArguments
 from domain_core.serialization import role
 from domain_core.tokenizers.tokenizer import Tokenizer
@@ -23,6 +24,7 @@ class Preprocessor(RemembersArguments):
         backbone_cls: class of the backbone it feeds; None if it feeds several.
     """
 
+    presets: ClassVar[PresetsProperty] = PresetsProperty()
     tokenizer_cls: ClassVar[type | None] = None
     backbone_cls: ClassVar[type | None] = None
     tokenizer: Tokenizer | None = None

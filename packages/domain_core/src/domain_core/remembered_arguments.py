@@ -79,7 +79,8 @@ class RemembersArguments:
         """
         for name, value in {k: v for call in calls for k, v in call.items()}.items():
             ours = inspect.getattr_static(type(self), name, None)
-            if name in vars(self) or inspect.isdatadescriptor(ours):
+            is_other = callable(ours) or inspect.isdatadescriptor(ours)
+            if name in vars(self) or is_other:
                 continue
             if not any(map(_is_of_a_graph, keras.tree.flatten(value))):
                 # Configs are compared with what JSON makes of them.

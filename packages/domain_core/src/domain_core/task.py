@@ -7,12 +7,12 @@ from typing import Any, ClassVar, Self
 
 import keras
 
-from domain_core.backbone import PresetsProperty
 from domain_core.backbone_outputs import outputs_of
 from domain_core.ops import FusedAdam
 from domain_core.pipeline import PipelineModel
 from domain_core.preprocessor import Preprocessor
 from domain_core.quantization import quantize_layers, quantized_layers
+from domain_core.registry import PresetsProperty
 from domain_core.remembered_arguments import RemembersArguments
 from domain_core.serialization import role
 from domain_core.weights.weight_paths import weight_paths
@@ -129,7 +129,8 @@ class Task(RemembersArguments, PipelineModel):
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments, and which layers are quantized."""
         config = super().get_config()
-        config = {name: config[name] for name in self.arguments}
+        # Whether it is compiled, and how, Keras keeps beside the config.
+        config = {n: config[n] for n in self.arguments if n != "compile"}
         if quantized := quantized_layers(self, exclude=self.backbone):
             config["quantized"] = quantized
         return config

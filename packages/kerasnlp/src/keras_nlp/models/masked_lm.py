@@ -27,6 +27,7 @@ class MaskedLM(Task):
         intermediate_activation: activation of the head's transform.
         layer_norm_epsilon: added to the variance in the head.
         name: name of the model.
+        compile: whether to compile it, with the defaults of `compile`.
 
     Raises:
         ValueError: if the backbone lacks what the head needs.
@@ -42,6 +43,7 @@ class MaskedLM(Task):
         intermediate_activation: Any = "gelu",
         layer_norm_epsilon: float = 1e-5,
         name: str | None = None,
+        compile: bool = True,
     ) -> None:
         # layers
         require_outputs("MaskedLM", backbone, "sequence_output")
@@ -73,7 +75,8 @@ class MaskedLM(Task):
             name=name,
         )
         self.mlm_head = mlm_head
-        self.compile()
+        if compile:
+            self.compile()
 
     def compile(
         self,

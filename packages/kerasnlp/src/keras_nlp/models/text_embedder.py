@@ -35,6 +35,7 @@ class TextEmbedder(Task):
             "pooled" for the backbone's own summary.
         normalize: divide by the length, so that a dot product is a cosine.
         name: name of the model.
+        compile: whether to compile it, with the defaults of `compile`.
 
     Raises:
         ValueError: if the backbone lacks the output, or does not fit the preprocessor.
@@ -61,6 +62,7 @@ class TextEmbedder(Task):
         normalize: bool = True,
         *,
         name: str | None = None,
+        compile: bool = True,
     ) -> None:
         check_preprocessor_fits(preprocessor, backbone)
         feature, vectors = _vectors(backbone, pooling_mode, normalize)
@@ -73,7 +75,8 @@ class TextEmbedder(Task):
             name=name,
         )
         self._variants: dict[tuple[str, bool], Any] = {}
-        self.compile()
+        if compile:
+            self.compile()
 
     def compile(
         self,
