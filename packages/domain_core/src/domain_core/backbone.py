@@ -10,18 +10,11 @@ from typing import Any, ClassVar, Self
 
 import keras
 
-from domain_core.preset import Preset
-from domain_core.registry import presets_of
+from domain_core.quantization import policy_of, quantized_layers
+from domain_core.registry import PresetsProperty as PresetsProperty
 from domain_core.remembered_arguments import RemembersArguments
-from domain_core.serialization import role
+from domain_core.serialization import policy_config, role
 from domain_core.weights.weight_paths import weight_paths
-
-
-class PresetsProperty:
-    """The presets that a class can load, as a class attribute."""
-
-    def __get__(self, instance: Any, owner: type) -> Mapping[str, Preset]:
-        return presets_of(owner)
 
 
 @role("backbone")
@@ -112,9 +105,21 @@ class Backbone(RemembersArguments, keras.Model):
         text = None if config is None else json_text(dict(config), "generation config")
         self.generation_config_text = text
 
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments; of quantized layers, which they are."""
+        config = super().get_config()
+        if "dtype" in config:
+            config["dtype"] = policy_config(policy_of(self))
+        return config
+
     def weight_paths(self) -> dict[str, keras.Variable]:
         """Maps attribute paths to weights; see `domain_core.weight_paths`."""
         return weight_paths(self)
+
+    def save(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
+        """Saves as `keras.Model.save`, after a look whether a config says it all."""
+        quantized_layers(self)
+        super().save(filepath, *args, **kwargs)
 
     @classmethod
     def from_preset(

@@ -27,6 +27,7 @@ class Classifier(Task):
         class_names: one name per label, for `decode_predictions`.
         features: see `Task`.
         name: name of the model.
+        compile: whether to compile it, with the defaults of `compile`.
 
     Raises:
         ValueError: if there are not as many names as labels.
@@ -44,6 +45,7 @@ class Classifier(Task):
         class_names: Sequence[str] | None = None,
         features: tuple[str, ...] | None = None,
         name: str | None = None,
+        compile: bool = True,
     ) -> None:
         if class_names is not None and len(class_names) != num_classes:
             raise ValueError(
@@ -61,7 +63,8 @@ class Classifier(Task):
         self.num_classes = num_classes
         self.activation = activation
         self.class_names = None if class_names is None else list(class_names)
-        self.compile()
+        if compile:
+            self.compile()
 
     def compile(
         self,

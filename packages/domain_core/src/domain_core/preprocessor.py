@@ -6,6 +6,7 @@ import os
 from typing import Any, ClassVar, Self
 
 from domain_core.arguments import set_layer_arguments
+from domain_core.registry import PresetsProperty
 from domain_core.remembered_arguments import RemembersArguments
 from domain_core.serialization import role
 from domain_core.tokenizers.tokenizer import Tokenizer
@@ -28,6 +29,7 @@ class Preprocessor(RemembersArguments):
             as Keras layers. They mean nothing here.
     """
 
+    presets: ClassVar[PresetsProperty] = PresetsProperty()
     tokenizer_cls: ClassVar[type | None] = None
     backbone_cls: ClassVar[type | None] = None
     tokenizer: Tokenizer | None = None

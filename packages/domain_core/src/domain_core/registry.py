@@ -175,13 +175,39 @@ def tasks() -> Iterator[TaskEntry]:
 
 
 def presets_of(cls: type) -> dict[str, Preset]:
-    """Returns the declared presets that a backbone or task class can load."""
+    """Returns the declared presets that a class can load."""
     found: dict[str, Preset] = {}
     for entry in _BACKBONES.values():
         for name, preset in entry.presets.items():
             if issubclass(entry.cls, cls) or _task_can_use(cls, entry.cls, preset):
                 found[name] = preset
-    return found
+    if found:
+        return found
+    # Of a tokenizer or preprocessor: those of the backbones that it feeds.
+    fed = [
+        known.backbone_cls
+        for known in cast("list[Any]", registered_classes("preprocessor"))
+        if _family_of(known) is not None
+        and (issubclass(known, cls) or _fits_tokenizer(known, cls))
+    ]
+    return {
+        name: preset
+        for entry in _BACKBONES.values()
+        if entry.cls in fed
+        for name, preset in entry.presets.items()
+    }
+
+
+def _fits_tokenizer(preprocessor_cls: Any, cls: type) -> bool:
+    tokenizer_cls = preprocessor_cls.tokenizer_cls
+    return tokenizer_cls is not None and issubclass(tokenizer_cls, cls)
+
+
+class PresetsProperty:
+    """The presets that a class can load, as a class attribute."""
+
+    def __get__(self, instance: Any, owner: type) -> Mapping[str, Preset]:
+        return presets_of(owner)
 
 
 def find_preset(name: str) -> tuple[BackboneEntry, Preset]:

@@ -11,6 +11,11 @@ from typing import Any, Self
 import keras
 
 from domain_core.arguments import as_dtype_name
+from domain_core.quantization import (
+    is_quantized,
+    quantize_by_policy,
+    without_quantization,
+)
 from domain_core.serialization import config_value, layer_config, revive
 
 # The arguments of the constructors that run, the outermost first. Keras saves what
@@ -75,7 +80,8 @@ class RemembersArguments:
         """
         for name, value in {k: v for call in calls for k, v in call.items()}.items():
             ours = inspect.getattr_static(type(self), name, None)
-            if name in vars(self) or inspect.isdatadescriptor(ours):
+            is_other = callable(ours) or inspect.isdatadescriptor(ours)
+            if name in vars(self) or is_other:
                 continue
             if not any(map(_is_of_a_graph, keras.tree.flatten(value))):
                 # Configs are compared with what JSON makes of them.
@@ -140,6 +146,18 @@ def _remembering(init: Callable[..., None]) -> Callable[..., None]:
         own = _Call(defaults | given)
         own.takes_more = takes_more
         own.has_more = len(args) > len(positional)
+        outermost = not vars(self).get(_CALLS)
+        quantized = outermost and isinstance(self, keras.Layer) and own.get("dtype")
+        if quantized and is_quantized(quantized):
+            _check_quantizes(self)
+            own["dtype"] = without_quantization(quantized)
+            place = positional.index("dtype") if "dtype" in positional else len(args)
+            if place < len(args):
+                args = (*args[:place], own["dtype"], *args[place + 1 :])
+            else:
+                kwargs["dtype"] = own["dtype"]
+        else:
+            quantized = None
         # Past `__setattr__`: Keras and torch look at what becomes an attribute.
         state = vars(self)
         calls = state.setdefault(_CALLS, [])
@@ -154,10 +172,22 @@ def _remembering(init: Callable[..., None]) -> Callable[..., None]:
         finally:
             if len(calls) > 1:
                 calls.pop()
+        if quantized:
+            quantize_by_policy(self, quantized)
 
     # Keras reads it in a way that does not look through wrappers.
     remember.__signature__ = signature  # type: ignore[attr-defined]
     return remember
+
+
+def _check_quantizes(layer: keras.Layer) -> None:
+    """Raises ValueError for a layer that is no model: its parts can't be quantized."""
+    if not isinstance(layer, keras.Model):
+        raise ValueError(
+            f"Expected a dtype policy of one precision for a {type(layer).__name__}, "
+            "received a quantized one. Quantize the model that it is part of, by "
+            "`quantize`."
+        )
 
 
 def _hand_out(calls: list[_Call], own: _Call, given: Mapping[str, Any]) -> None:

@@ -245,7 +245,7 @@ def classes_in(value: Any) -> Iterator[type]:
         yield from classes_in(item)
 
 
-def check_plain(value: Any, where: str = "a config") -> None:
+def check_plain(value: dict[str, Any] | list[Any], where: str = "a config") -> None:
     """Refuses what Keras would take for objects inside of JSON data, at any depth.
 
     Args:
@@ -257,19 +257,22 @@ def check_plain(value: Any, where: str = "a config") -> None:
         PresetUnsafeError: if an object in Keras' form is there.
     """
     if isinstance(value, dict):
-        if "class" in value and isinstance(value.get("config"), dict):
-            value = value["config"]
-        value = list(value.values())
-    for item in value if isinstance(value, list) else ():
+        named = "class" in value and isinstance(value.get("config"), dict)
+        own = value["config"] if named else value
+        inner = [(f"{key!r:.200} of {where}", item) for key, item in own.items()]
+    else:
+        inner = [(where, item) for item in value]
+    for place, item in inner:
         if isinstance(item, dict) and (
             "registered_name" in item or isinstance(item.get("class_name"), str)
         ):
             raise PresetUnsafeError(
-                f"Expected objects in {where} by the names that they are registered "
+                f"Expected objects in {place} by the names that they are registered "
                 f"under, received one in Keras' form: {item!r:.200}. A preset makes "
                 "no such objects, whatever `keras.config` allows. Do not use it."
             )
-        check_plain(item, where)
+        if isinstance(item, dict | list):
+            check_plain(item, where)
 
 
 @functools.cache
@@ -375,13 +378,32 @@ def _revived(value: Any) -> Any:
     return revive(value)
 
 
-def dtype_name(policy: Any) -> str:
-    """Returns the name of a dtype policy, as stored in configs.
+def policy_config(policy: Any) -> Any:
+    """Returns a dtype policy as stored in configs, which Keras reads.
 
-    Keras' own serialization of a policy imports TensorFlow; the name is enough, and
-    quantized policies have one too ("int8_from_float32").
+    That is its name, where this says it all; of maps and the like what Keras' own
+    serialization gives, which would import TensorFlow.
     """
-    return keras.dtype_policies.get(policy).name
+    policy = keras.dtype_policies.get(policy)
+    if isinstance(policy, keras.dtype_policies.DTypePolicyMap):
+        members = {path: _policy_of_keras(policy[path]) for path in policy}
+        default = policy_config(policy.default_policy)
+        config = {"default_policy": default, "policy_map": members}
+        return _policy_of_keras(policy, config)
+    if keras.dtype_policies.get(policy.name) == policy:
+        return policy.name
+    return _policy_of_keras(policy)
+
+
+def _policy_of_keras(policy: Any, config: Any = None) -> dict[str, Any]:
+    # The names under which Keras exports them first.
+    is_plain = type(policy) is keras.DTypePolicy
+    return {
+        "module": "keras" if is_plain else "keras.dtype_policies",
+        "class_name": type(policy).__name__,
+        "config": policy.get_config() if config is None else config,
+        "registered_name": None,
+    }
 
 
 def layer_config(layer: keras.Layer) -> dict[str, Any]:
@@ -389,7 +411,7 @@ def layer_config(layer: keras.Layer) -> dict[str, Any]:
     return {
         "name": layer.name,
         "trainable": layer.trainable,
-        "dtype": dtype_name(layer.dtype_policy),
+        "dtype": policy_config(layer.dtype_policy),
     }
 
 
@@ -397,13 +419,13 @@ def config_value(value: Any) -> Any:
     """Returns an argument as a config holds it.
 
     Initializers, regularizers and constraints become what Keras' `get` reads back, as
-    by its `serialize`, which imports TensorFlow; dtype policies their names; lists and
-    dicts, which Keras tracks where they are attributes, plain copies.
+    by its `serialize`, which imports TensorFlow; dtype policies their configs; lists
+    and dicts, which Keras tracks where they are attributes, plain copies.
     """
     if isinstance(value, _OF_WEIGHTS):
         return {"class_name": type(value).__name__, "config": value.get_config()}
     if isinstance(value, keras.dtype_policies.DTypePolicy):
-        return dtype_name(value)
+        return policy_config(value)
     if isinstance(value, list):
         return list(value)
     if isinstance(value, dict):

@@ -7,11 +7,12 @@ from typing import Any, ClassVar, Self
 
 import keras
 
-from domain_core.backbone import PresetsProperty
 from domain_core.backbone_outputs import outputs_of
 from domain_core.ops import FusedAdam
 from domain_core.pipeline import PipelineModel
 from domain_core.preprocessor import Preprocessor
+from domain_core.quantization import quantize_layers, quantized_layers
+from domain_core.registry import PresetsProperty
 from domain_core.remembered_arguments import RemembersArguments
 from domain_core.serialization import role
 from domain_core.weights.weight_paths import weight_paths
@@ -152,9 +153,22 @@ class Task(RemembersArguments, PipelineModel):
             self.optimizer.build(self.trainable_variables)
 
     def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments."""
+        """Returns the constructor's arguments, and which layers are quantized."""
         config = super().get_config()
-        return {name: config[name] for name in self.arguments}
+        # Whether it is compiled, and how, Keras keeps beside the config.
+        config = {n: config[n] for n in self.arguments if n != "compile"}
+        if quantized := quantized_layers(self, exclude=self.backbone):
+            config["quantized"] = quantized
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
+        """Returns a task of a config; the inverse of `get_config`."""
+        config = dict(config)
+        quantized = config.pop("quantized", None)
+        task = super().from_config(config, custom_objects)
+        quantize_layers(task, quantized)
+        return task
 
     def base_config(self) -> dict[str, Any]:
         """Returns the arguments that every task has. Nothing needs it any longer."""
@@ -167,6 +181,11 @@ class Task(RemembersArguments, PipelineModel):
     def head_weight_paths(self) -> dict[str, keras.Variable]:
         """Maps attribute paths to the weights outside the backbone."""
         return weight_paths(self, exclude=self.backbone)
+
+    def save(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
+        """Saves as `keras.Model.save`, after a look whether a config says it all."""
+        quantized_layers(self)
+        super().save(filepath, *args, **kwargs)
 
     @classmethod
     def from_preset(

@@ -29,14 +29,14 @@ def project(dense: keras.layers.Dense, x: Any, policy: Any) -> Any:
     Returns:
         Tensor `(..., E)`.
     """
-    if dense.dtype_policy is not policy or dense.activity_regularizer is not None:
+    if not _plain(dense, policy) or dense.activity_regularizer is not None:
         return dense(x)
     return ops.linear(x, _tensor(dense.kernel), _tensor(dense.bias))
 
 
 def normalize(norm: keras.layers.LayerNormalization, x: Any, policy: Any) -> Any:
     """Applies a layer-normalization sublayer of a block, as `project` does a dense."""
-    if norm.dtype_policy is not policy:
+    if not _plain(norm, policy):
         return norm(x)
     return ops.layer_norm(x, norm.gamma.value, norm.beta.value, norm.epsilon)
 
@@ -47,7 +47,7 @@ def look_up(embedding: keras.layers.Embedding, ids: Any, policy: Any) -> Any:
     The short way casts no row: under a layer that autocasts, the table is cast, else
     the rows come in the dtype of the variables.
     """
-    if embedding.dtype_policy is not policy or embedding.lora_enabled:
+    if not _plain(embedding, policy) or embedding.lora_enabled:
         return embedding(ids)
     return ops.take_rows(embedding.embeddings.value, ids)
 
@@ -69,6 +69,14 @@ def dense(units: int, name: str, layer: keras.Layer, **kwargs: Any) -> Any:
         name=name,
         **kwargs,
     )
+
+
+def _plain(layer: keras.Layer, policy: Any) -> bool:
+    """Whether a sublayer is under the block's policy, and that is of one precision.
+
+    A map may say something else of the sublayer, or that it is quantized.
+    """
+    return layer.dtype_policy is policy and type(policy) is keras.DTypePolicy
 
 
 def _tensor(weight: Any) -> Any:

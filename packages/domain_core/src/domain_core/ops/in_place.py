@@ -24,6 +24,8 @@ if keras.config.backend() == "torch":
         return not torch.is_grad_enabled()
 
     def _from_numpy(array):
+        if array.dtype.name.startswith("float8"):
+            array = array.astype("float32")  # torch takes none of NumPy's
         return torch.from_numpy(array) if array.dtype.name in _SHARED else array
 
 else:

@@ -18,6 +18,7 @@ from domain_core.presets.compatibility import (
 from domain_core.presets.consistent_reads import consistent
 from domain_core.presets.layout import Layout
 from domain_core.presets.open_preset import open_preset
+from domain_core.quantization import is_quantized, quantize_layers
 from domain_core.registry import preprocessor_for, task_for
 from domain_core.serialization import has_role, registered_name
 from domain_core.weights.allocation_budget import (
@@ -87,6 +88,7 @@ def load_task(
     stored = layout.task(cls, load_weights=load_weights)
     task_cls = _task_class(cls, preset, backbone_cls, stored)
     same_task = stored is not None and issubclass(task_cls, stored[0])
+    quantized = stored[1].pop("quantized", None) if stored else None
     if stored and same_task:
         _check_keys(task_cls, stored[1], preset, required=kwargs)
     dtype = {"dtype": kwargs.pop("dtype")} if "dtype" in kwargs else {}
@@ -114,6 +116,7 @@ def load_task(
     with _building(preset, budget, by_preset=not kwargs):
         task = task_cls(**config)
     if load_head:
+        quantize_layers(task, quantized)
         layout.assign_head(task)
     elif load_weights and (same_task or "num_classes" not in kwargs):
         _warn_of_new_head(task, preset)
@@ -162,7 +165,7 @@ def _backbone(
     config = {**config, **kwargs}
     label = os.fspath(preset)
     budget = (
-        _loaded(layout, preset, head=False)
+        _loaded(layout, preset, head=False, dtype=config.get("dtype"))
         if load_weights
         else parameter_budget(layout.weight_bytes(), max_parameters, label)
     )
@@ -178,9 +181,14 @@ def _backbone(
 
 
 @contextlib.contextmanager
-def _loaded(layout: Layout, preset: Any, *, head: bool) -> Iterator[None]:
+def _loaded(
+    layout: Layout, preset: Any, *, head: bool, dtype: Any = None
+) -> Iterator[None]:
     """Is the budget of a model whose weights are about to be loaded."""
     shapes = layout.weight_shapes(head)
+    if shapes is not None and dtype is not None and is_quantized(dtype):
+        # Built in one precision first; two numbers of 4 bit are one in the file.
+        shapes = [*shapes] * 4
     with without_initialization(), allocation_budget(shapes, os.fspath(preset)):
         yield
 

@@ -16,6 +16,7 @@ from domain_core.arguments import (
 )
 from domain_core.arrays.host_call import Spec, host_call, is_symbolic, rank, to_host
 from domain_core.arrays.ragged import Ragged
+from domain_core.registry import PresetsProperty
 from domain_core.remembered_arguments import RemembersArguments
 from domain_core.serialization import role
 from domain_core.text.chat_template import as_chat_template
@@ -73,6 +74,7 @@ class Tokenizer(RemembersArguments):
         replacement_char: code point that `errors="replace"` reads.
     """
 
+    presets: ClassVar[PresetsProperty] = PresetsProperty()
     named_tokens: ClassVar[Mapping[str, str]] = {}
     separator_tokens: ClassVar[tuple[str, ...]] = ()
     file_assets: ClassVar[tuple[str, ...]] = ()

@@ -122,6 +122,14 @@ def test_export_needs_an_entry_for_each_weight():
         MAP.to_foreign(ours)
 
 
+@pytest.mark.backends
+@pytest.mark.parametrize("dtype", ["float8_e4m3fn", "float8_e5m2", "bfloat16"])
+def test_small_floats(dtype):
+    ours = variables(a_kernel=(3,))
+    assign(IdentityMap(), ours, {"a.kernel": np.array([1.0, 2.0, -3.5], dtype)})
+    np.testing.assert_array_equal(to_numpy(ours["a.kernel"]), [1.0, 2.0, -3.5])
+
+
 def test_identity_map():
     ours = variables(a_kernel=(2,))
     assign(IdentityMap(), ours, {"a.kernel": np.array([3.0, 4.0])})

@@ -65,6 +65,19 @@ def weight_paths(
     return paths
 
 
+def layers_of(
+    model: keras.Layer, exclude: keras.Layer | None = None
+) -> list[keras.Layer]:
+    """Returns a model and all layers in it, each once.
+
+    Args:
+        model: a model.
+        exclude: a part to leave out.
+    """
+    seen = {id(layer) for layer in _flatten(exclude)} if exclude is not None else set()
+    return [layer for _, layer in _walk(model, "", seen)]
+
+
 def _walk(
     layer: keras.Layer, path: str, seen: set[int]
 ) -> Iterator[tuple[str, keras.Layer]]:

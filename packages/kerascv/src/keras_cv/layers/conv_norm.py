@@ -24,6 +24,7 @@ def takes_short_way(layer: keras.layers.Layer, policy: Any) -> bool:
     """
     return (
         layer.dtype_policy is policy
+        and type(policy) is keras.DTypePolicy  # a map may say something else of it
         and layer.activity_regularizer is None
         and policy.compute_dtype != "float64"
     )

@@ -36,6 +36,7 @@ class ImageClassifier(Classifier):
             in the size and scale that the backbone expects.
         class_names: one name per label, for `decode_predictions`.
         name: name of the model.
+        compile: whether to compile it, with the defaults of `compile`.
 
     Raises:
         ValueError: if the backbone gives no image features, or an argument is out of
@@ -63,6 +64,7 @@ class ImageClassifier(Classifier):
         class_names: Sequence[str] | None = None,
         *,
         name: str | None = None,
+        compile: bool = True,
     ) -> None:
         # layers
         require_outputs("ImageClassifier", backbone, "features")
@@ -87,6 +89,7 @@ class ImageClassifier(Classifier):
             class_names=class_names,
             features=("features",) if len(outputs_of(backbone)) > 1 else None,
             name=name,
+            compile=compile,
         )
         self.predictions = predictions
 

@@ -13,6 +13,7 @@ SIZE = {
     "max_sequence_length": 6,
 }
 LETTERS = ["<s>", "<pad>", "</s>", "<unk>", *"abcdefgh", "Ġ", "<mask>"]
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a"]
 PACKED = [0, 4, 2, 2, 5, 2]  # <s> a </s> </s> b </s>
 GENERIC = {
     models.TextClassifierPreprocessor: models.RobertaClassifierPreprocessor,
@@ -110,3 +111,34 @@ def test_a_generic_class_packs_as_the_tokenizer_asks():
     assert classifier(pair)["token_ids"][0].tolist() == PACKED
     answerer = models.QuestionAnswererPreprocessor(tokenizer(), 6)
     assert answerer(pair)["token_ids"][0].tolist() == PACKED
+
+
+def test_presets_of_each_class():
+    bert = models.BertBackbone.presets
+    assert bert and models.BertTokenizer.presets == bert
+    assert models.BertClassifierPreprocessor.presets == bert
+    assert models.BertTokenizer(WORDS).presets == bert
+    everything = models.Tokenizer.presets
+    assert everything.keys() >= {*bert, *models.RobertaBackbone.presets}
+    assert models.TextClassifierPreprocessor.presets.keys() == everything.keys()
+    assert models.RobertaTokenizer.presets.keys().isdisjoint(bert)
+
+
+@pytest.mark.parametrize(
+    ("task", "arguments"),
+    [
+        (models.RobertaClassifier, {"num_classes": 2}),
+        (models.TextClassifier, {"num_classes": 2}),
+        (models.RobertaMaskedLM, {}),
+        (models.RobertaTextEmbedder, {}),
+        (models.QuestionAnswerer, {"preprocessor": None}),
+    ],
+)
+def test_tasks_that_are_not_compiled(presets, task, arguments):
+    assert task(backbone(), **arguments).compiled
+    model = task(backbone(), **arguments, compile=False)
+    assert not model.compiled
+    assert "compile" not in model.get_config()
+    preset = presets["another task"]
+    assert not task.from_preset(preset, **arguments, compile=False).compiled
+    assert task.from_preset(preset, **arguments).compiled

@@ -30,6 +30,7 @@ class MaskedLM(Task):
         layer_norm_epsilon: added to the variance in the head.
         tie_word_embeddings: project by the token embedding's table.
         name: name of the model.
+        compile: whether to compile it, with the defaults of `compile`.
 
     Raises:
         ValueError: if the backbone lacks what the head needs.
@@ -46,6 +47,7 @@ class MaskedLM(Task):
         layer_norm_epsilon: float = 1e-5,
         tie_word_embeddings: bool = True,
         name: str | None = None,
+        compile: bool = True,
     ) -> None:
         # layers
         require_outputs("MaskedLM", backbone, "sequence_output")
@@ -79,7 +81,8 @@ class MaskedLM(Task):
             name=name,
         )
         self.mlm_head = mlm_head
-        self.compile()
+        if compile:
+            self.compile()
 
     def compile(
         self,

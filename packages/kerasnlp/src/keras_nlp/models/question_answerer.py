@@ -48,6 +48,7 @@ class QuestionAnswerer(Task):
         backbone: a `Backbone` that gives "sequence_output".
         preprocessor: turns questions and contexts into inputs.
         name: name of the model.
+        compile: whether to compile it, with the defaults of `compile`.
 
     Raises:
         ValueError: if the backbone lacks the output, or does not fit the
@@ -63,6 +64,7 @@ class QuestionAnswerer(Task):
         preprocessor: QuestionAnswererPreprocessor | None = None,
         *,
         name: str | None = None,
+        compile: bool = True,
     ) -> None:
         # layers
         require_outputs("QuestionAnswerer", backbone, "sequence_output")
@@ -82,7 +84,8 @@ class QuestionAnswerer(Task):
             name=name,
         )
         self.span_logits = span_logits
-        self.compile()
+        if compile:
+            self.compile()
 
     def compile(
         self, optimizer: Any = "auto", loss: Any = "auto", **kwargs: Any

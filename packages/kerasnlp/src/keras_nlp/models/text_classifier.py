@@ -38,6 +38,7 @@ class TextClassifier(Classifier):
             one, else "first".
         class_names: one name per label, for `decode_predictions`.
         name: name of the model.
+        compile: whether to compile it, with the defaults of `compile`.
 
     Attributes:
         hidden_activation: activation of the hidden layer.
@@ -78,6 +79,7 @@ class TextClassifier(Classifier):
         pooling: str | None = None,
         class_names: Sequence[str] | None = None,
         name: str | None = None,
+        compile: bool = True,
     ) -> None:
         # layers
         require_outputs("TextClassifier", backbone, *_FEATURES)
@@ -112,6 +114,7 @@ class TextClassifier(Classifier):
             class_names=class_names,
             features=(feature,),
             name=name,
+            compile=compile,
         )
         self.logits = logits
         if hidden is not None:
@@ -139,6 +142,7 @@ class HiddenTextClassifier(TextClassifier):
         *,
         class_names: Sequence[str] | None = None,
         name: str | None = None,
+        compile: bool = True,
     ) -> None:
         super().__init__(**self.arguments, pooling="first")
 

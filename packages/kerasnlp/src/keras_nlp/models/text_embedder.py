@@ -44,6 +44,7 @@ class TextEmbedder(Task):
         prompts: texts by name, of which `encode` puts one before each text.
         default_prompt_name: name of the prompt if `encode` is told none.
         name: name of the model.
+        compile: whether to compile it, with the defaults of `compile`.
 
     Raises:
         ValueError: if the backbone lacks the output, or does not fit the preprocessor.
@@ -73,6 +74,7 @@ class TextEmbedder(Task):
         prompts: Mapping[str, str] | None = None,
         default_prompt_name: str | None = None,
         name: str | None = None,
+        compile: bool = True,
     ) -> None:
         check_preprocessor_fits(preprocessor, backbone)
         if default_prompt_name not in (None, *(prompts or {})):
@@ -99,7 +101,8 @@ class TextEmbedder(Task):
             setattr(self, layer.name, layer)
         self._projections = layers
         self._variants: dict[tuple[str, bool], Any] = {}
-        self.compile()
+        if compile:
+            self.compile()
 
     def compile(
         self,

@@ -79,6 +79,7 @@ class BertClassifier(TextClassifier):
         dropout: share of the pooled features to drop in training.
         class_names: one name per label, for `decode_predictions`.
         name: name of the model.
+        compile: whether to compile it, with the defaults of `compile`.
     """
 
     preprocessor_cls = BertClassifierPreprocessor
@@ -93,6 +94,7 @@ class BertClassifier(TextClassifier):
         *,
         class_names: Sequence[str] | None = None,
         name: str | None = None,
+        compile: bool = True,
     ) -> None:
         super().__init__(**self.arguments)
 

@@ -68,6 +68,7 @@ class DistilBertClassifier(HiddenTextClassifier):
         dropout: share of the hidden layer's output to drop in training.
         class_names: one name per label, for `decode_predictions`.
         name: name of the model.
+        compile: whether to compile it, with the defaults of `compile`.
     """
 
     preprocessor_cls = DistilBertClassifierPreprocessor
@@ -85,6 +86,7 @@ class DistilBertClassifier(HiddenTextClassifier):
         *,
         class_names: Sequence[str] | None = None,
         name: str | None = None,
+        compile: bool = True,
     ) -> None:
         super().__init__(**self.arguments)
 
