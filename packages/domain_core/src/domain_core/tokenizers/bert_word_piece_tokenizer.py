@@ -66,5 +66,12 @@ class BertWordPieceTokenizer(WordPieceTokenizer):
         more = ("added_tokens", "normalized_tokens")
         super().__init__(**{k: v for k, v in self.arguments.items() if k not in more})
 
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        for name in ("added_tokens", "normalized_tokens"):
+            if not config[name]:
+                del config[name]
+        return config
+
     def tokens_in_texts(self) -> list[str]:
         return [*self.special_tokens, self.oov_token]

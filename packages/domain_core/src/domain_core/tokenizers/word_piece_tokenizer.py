@@ -288,7 +288,7 @@ class WordPieceTokenizer(Tokenizer):
         strip = self.lowercase if self.strip_accents is None else self.strip_accents
         parse = self.special_token_policy == "parse"
         tokens = self.tokens_in_texts()
-        own = {t for t in self.added_tokens if t not in added}
+        own = set(self.added_tokens).difference(added)
         atomic = [*(tokens if parse else ()), *own]
         hidden = {*self.special_tokens} - {self.oov_token, *own}
         return self.engine_cls(

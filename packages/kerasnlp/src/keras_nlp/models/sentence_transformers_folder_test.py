@@ -82,6 +82,7 @@ def embedder(folder, **options):
         return keras_nlp.models.TextEmbedder.from_preset(folder, **options)
 
 
+@pytest.mark.backends
 @pytest.mark.parametrize("mode", MODES)
 def test_pooling(save, mode):
     peer, folder = save(mode)

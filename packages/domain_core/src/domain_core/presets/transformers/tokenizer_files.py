@@ -301,9 +301,11 @@ def _write_options(
     """Writes `tokenizer_config.json`, with how each token is found in a text."""
     whole = getattr(tokenizer, "added_tokens", ())
     unk_token = getattr(tokenizer, "unk_token", None)
-    special = [*tokenizer.special_tokens, *filter(None, [options.get("unk_token")])]
-    strip_left = getattr(tokenizer, "strip_left", ())
-    normalized = getattr(tokenizer, "normalized_tokens", ())
+    special = dict.fromkeys(
+        [*tokenizer.special_tokens, *filter(None, [options.get("unk_token")])]
+    )
+    strip_left = set(getattr(tokenizer, "strip_left", ()))
+    normalized = set(getattr(tokenizer, "normalized_tokens", ()))
     tokens = {
         str(tokenizer.token_to_id(token)): AddedToken(
             token,

@@ -97,8 +97,9 @@ def added_arguments(
     ids = number_tokens(tokens, vocabulary)
     others = [token for token in tokens if token.content not in named]
     others.sort(key=lambda token: ids[token.content])
-    new = [token.content for token in others if token.content not in vocabulary]
-    missing = [t.content for t in tokens if t.content not in {*vocabulary, *new}]
+    new = {token.content for token in others} - vocabulary.keys()
+    known = {*vocabulary, *new}
+    missing = [token.content for token in tokens if token.content not in known]
     if missing:
         raise ValueError(
             f"Expected a vocabulary with the special tokens {missing}, which are added "

@@ -183,6 +183,10 @@ def test_what_would_run_or_read_elsewhere_is_not_looked_at(save, ids, tmp_path):
     model, folder = save("BertModel")
     (tmp_path / "evil.txt").write_text("evil\n")
     code = "raise SystemExit('it ran')"
+    options = {
+        "vocab_file": str(tmp_path / "evil.txt"),
+        "auto_map": {"AutoTokenizer": ["evil.Evil", None]},
+    }
     copy = rewritten(
         folder,
         tmp_path,
@@ -191,18 +195,14 @@ def test_what_would_run_or_read_elsewhere_is_not_looked_at(save, ids, tmp_path):
         auto_map={"AutoModel": "evil--evil.Evil", "AutoConfig": "evil.Evil"},
     )
     (copy / "evil.py").write_text(code)
-    (copy / "tokenizer_config.json").write_text(
-        json.dumps(
-            {
-                "vocab_file": str(tmp_path / "evil.txt"),
-                "tokenizer_class": "EvilTokenizer",
-                "auto_map": {"AutoTokenizer": ["evil.Evil", None]},
-            }
-        )
-    )
+    (copy / "tokenizer_config.json").write_text(json.dumps(options))
     plain, again = (BertBackbone.from_preset(path)(ids) for path in (folder, copy))
     assert_close(again["sequence_output"], plain["sequence_output"], rtol=0, atol=0)
     assert BertTokenizer.from_preset(copy).get_vocabulary() == WORDS
+    options["tokenizer_class"] = "EvilTokenizer"
+    (copy / "tokenizer_config.json").write_text(json.dumps(options))
+    with pytest.raises(ValueError, match="EvilTokenizer"):
+        BertTokenizer.from_preset(copy)
 
 
 @pytest.mark.parametrize(

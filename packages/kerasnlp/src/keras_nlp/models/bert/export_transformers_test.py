@@ -149,6 +149,7 @@ def test_labels_without_names(tmp_path, backbone):
     assert (again.num_classes, again.class_names) == (5, None)
 
 
+@pytest.mark.filterwarnings("ignore:The head of")
 def test_asking_for_classes_leaves_the_names_out(tmp_path, backbone):
     task = BertClassifier(backbone, 2, class_names=["no", "yes"])
     task.export_to_transformers(tmp_path / "out")
