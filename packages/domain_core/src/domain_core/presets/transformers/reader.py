@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import keras
 
+from domain_core.ops import canonical_activation
 from domain_core.preset_errors import PresetCorruptError
 from domain_core.presets.chat_and_generation import (
     read_chat_template,
@@ -41,12 +42,18 @@ TOKENIZER = "tokenizer_config.json"
 _VOCABULARY = "vocab.txt"
 # Thousands of reserved tokens stand in some.
 _MAX_TOKENIZER_BYTES = 8 * 2**20
+# Our names, and one of theirs for each.
 _ACTIVATIONS = {
     "gelu": "gelu",
-    "gelu_new": "gelu_approximate",
-    "gelu_pytorch_tanh": "gelu_approximate",
+    "gelu_approximate": "gelu_new",
+    "hard_silu": "hardswish",
+    "linear": "linear",
+    "mish": "mish",
     "relu": "relu",
+    "relu6": "relu6",
+    "sigmoid": "sigmoid",
     "silu": "silu",
+    "tanh": "tanh",
 }
 _HALF = ("float16", "bfloat16")
 T = TypeVar("T")
@@ -59,12 +66,13 @@ def activation_name(config: Mapping[str, Any], key: str = "hidden_act") -> str:
         ValueError: if we have no such activation.
     """
     name = config.get(key, "gelu")
-    if name not in _ACTIVATIONS:
+    ours = canonical_activation(name) if isinstance(name, str) else None
+    if ours not in _ACTIVATIONS:
         raise ValueError(
-            f"Expected {key!r} to be one of {sorted(_ACTIVATIONS)}, received "
+            f"Expected {key!r} to be one of {sorted(_ACTIVATIONS.values())}, received "
             f"{name!r:.200}."
         )
-    return _ACTIVATIONS[name]
+    return ours
 
 
 def foreign_activation(name: Any, argument: str = "activation") -> str:
@@ -73,13 +81,13 @@ def foreign_activation(name: Any, argument: str = "activation") -> str:
     Raises:
         ValueError: if they have no such activation.
     """
-    for theirs, ours in _ACTIVATIONS.items():
-        if ours == name:
-            return theirs
-    raise ValueError(
-        f"Expected `{argument}` to be one of {sorted(set(_ACTIVATIONS.values()))} to "
-        f"export, received {name!r:.200}."
-    )
+    ours = canonical_activation(name) if isinstance(name, str) else None
+    if ours not in _ACTIVATIONS:
+        raise ValueError(
+            f"Expected `{argument}` to be one of {sorted(_ACTIVATIONS)} to export, "
+            f"received {name!r:.200}."
+        )
+    return _ACTIVATIONS[ours]
 
 
 def tokenizer_options(folder: Folder) -> dict[str, Any]:
