@@ -122,6 +122,7 @@ def test_names_of_hugging_face():
             assert_close(ops.activation(known)(x), answer[name], atol=1e-5)
         assert activation_name({"hidden_act": foreign_activation(ours)}) == ours
     assert foreign_activation("swish") == "silu"
+    assert ops.activation("hardswish") is keras.activations.hard_silu
     assert ops.activation("swish") is ops.activation("silu")
     with pytest.raises(ValueError, match="'hidden_act' to be one of"):
         activation_name({"hidden_act": "leaky_relu"})  # of another slope there

@@ -46,14 +46,8 @@ _MAX_TOKENIZER_BYTES = 8 * 2**20
 _ACTIVATIONS = {
     "gelu": "gelu",
     "gelu_approximate": "gelu_new",
-    "hard_silu": "hardswish",
-    "linear": "linear",
-    "mish": "mish",
     "relu": "relu",
-    "relu6": "relu6",
-    "sigmoid": "sigmoid",
     "silu": "silu",
-    "tanh": "tanh",
 }
 _HALF = ("float16", "bfloat16")
 T = TypeVar("T")
