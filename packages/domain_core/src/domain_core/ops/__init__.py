@@ -4,6 +4,7 @@ Only these files ask which backend runs; everything above them is backend-neutra
 """
 
 from domain_core.ops.activation import activation as activation
+from domain_core.ops.activation import canonical_activation as canonical_activation
 from domain_core.ops.attention import attention as attention
 from domain_core.ops.batch_norm import batch_norm as batch_norm
 from domain_core.ops.batch_norm import batch_norm_in_training as batch_norm_in_training

@@ -34,13 +34,35 @@ else:
     }
 
 
+# Other names, of Keras and of Hugging Face, for the same functions.
+_SAME = {
+    "gelu_accurate": "gelu_approximate",
+    "gelu_fast": "gelu_approximate",
+    "gelu_new": "gelu_approximate",
+    "gelu_python": "gelu",
+    "gelu_python_tanh": "gelu_approximate",
+    "gelu_pytorch_tanh": "gelu_approximate",
+    "hard_swish": "hard_silu",
+    "hardswish": "hard_silu",
+    "swish": "silu",
+}
+
+
+def canonical_activation(name: str) -> str:
+    """Returns our name of an activation that goes under several: "silu" for "swish"."""
+    return _SAME.get(name, name)
+
+
 def activation(identifier: Any) -> Callable[[Any], Any]:
     """Returns an activation function.
 
     Args:
         identifier: a name that `keras.activations.get` knows, "gelu" (exact),
-            "gelu_approximate" (tanh form), a callable or None (identity).
+            "gelu_approximate" (tanh form), one of Hugging Face's names of them, a
+            callable or None (identity).
     """
-    if isinstance(identifier, str) and identifier in _NATIVE:
-        return _NATIVE[identifier]
+    if isinstance(identifier, str):
+        identifier = canonical_activation(identifier)
+        if identifier in _NATIVE:
+            return _NATIVE[identifier]
     return keras.activations.get(identifier)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from domain_core import ops
-from domain_core.testing import assert_close, to_numpy
+from domain_core.testing import assert_close, reference, to_numpy
 
 pytestmark = pytest.mark.backends
 
@@ -93,3 +93,36 @@ def test_gelu():
 def test_activation_by_name_and_none():
     assert ops.activation(None)(3) == 3
     assert_close(ops.activation("tanh")(tensor(random(3))), np.tanh(random(3)))
+
+
+def reference_activations(folder, *, names):
+    import numpy as np
+    import torch
+    from transformers.activations import ACT2FN
+
+    x = torch.tensor(np.linspace(-5, 5, 41, dtype="float32"))
+    return {name: ACT2FN[name](x).numpy() for name in names}
+
+
+def test_names_of_hugging_face():
+    """Each that we read is the same function."""
+    from domain_core.presets.transformers.reader import (
+        _ACTIVATIONS,
+        activation_name,
+        foreign_activation,
+    )
+
+    other = ["swish", "gelu_fast", "gelu_pytorch_tanh", "gelu_accurate", "gelu_python"]
+    names = [*_ACTIVATIONS.values(), *other, "gelu_python_tanh"]
+    answer = reference("transformers", reference_activations, names=names).arrays
+    x = tensor(np.linspace(-5, 5, 41, dtype="float32"))
+    for name in names:
+        ours = activation_name({"hidden_act": name})
+        for known in (ours, name):
+            assert_close(ops.activation(known)(x), answer[name], atol=1e-5)
+        assert activation_name({"hidden_act": foreign_activation(ours)}) == ours
+    assert foreign_activation("swish") == "silu"
+    assert ops.activation("hardswish") is keras.activations.hard_silu
+    assert ops.activation("swish") is ops.activation("silu")
+    with pytest.raises(ValueError, match="'hidden_act' to be one of"):
+        activation_name({"hidden_act": "leaky_relu"})  # of another slope there

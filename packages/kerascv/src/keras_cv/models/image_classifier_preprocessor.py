@@ -25,6 +25,7 @@ class ImageClassifierPreprocessor(Preprocessor):
 
     Args:
         image_converter: an `ImageConverter`.
+        **kwargs: see `Preprocessor`.
 
     Raises:
         ValueError: if there is no converter, or an image is broken.
@@ -36,12 +37,13 @@ class ImageClassifierPreprocessor(Preprocessor):
         (2, 4, 4, 3)
     """
 
-    def __init__(self, image_converter: ImageConverter) -> None:
+    def __init__(self, image_converter: ImageConverter, **kwargs: Any) -> None:
         if not callable(image_converter):
             raise ValueError(
                 "Expected an ImageConverter, received "
                 f"{image_converter!r}. Pass `ImageConverter((224, 224))`."
             )
+        super().__init__(**kwargs)
         self.image_converter = image_converter
 
     def __call__(self, x: Any, y: Any = None, sample_weight: Any = None) -> Any:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import keras
 
+from domain_core.ops import canonical_activation
 from domain_core.preset_errors import PresetCorruptError, PresetError
 from domain_core.presets.chat_and_generation import (
     read_chat_template,
@@ -39,10 +40,10 @@ if TYPE_CHECKING:
 
 CONFIG = "config.json"
 IMAGES = "preprocessor_config.json"
+# Our names, and one of theirs for each.
 _ACTIVATIONS = {
     "gelu": "gelu",
-    "gelu_new": "gelu_approximate",
-    "gelu_pytorch_tanh": "gelu_approximate",
+    "gelu_approximate": "gelu_new",
     "relu": "relu",
     "silu": "silu",
 }
@@ -59,12 +60,13 @@ def activation_name(config: Mapping[str, Any], key: str = "hidden_act") -> str:
         ValueError: if we have no such activation.
     """
     name = config.get(key, "gelu")
-    if name not in _ACTIVATIONS:
+    ours = canonical_activation(name) if isinstance(name, str) else None
+    if ours not in _ACTIVATIONS:
         raise ValueError(
-            f"Expected {key!r} to be one of {sorted(_ACTIVATIONS)}, received "
+            f"Expected {key!r} to be one of {sorted(_ACTIVATIONS.values())}, received "
             f"{name!r:.200}."
         )
-    return _ACTIVATIONS[name]
+    return ours
 
 
 def foreign_activation(name: Any, argument: str = "activation") -> str:
@@ -73,13 +75,13 @@ def foreign_activation(name: Any, argument: str = "activation") -> str:
     Raises:
         ValueError: if they have no such activation.
     """
-    for theirs, ours in _ACTIVATIONS.items():
-        if ours == name:
-            return theirs
-    raise ValueError(
-        f"Expected `{argument}` to be one of {sorted(set(_ACTIVATIONS.values()))} to "
-        f"export, received {name!r:.200}."
-    )
+    ours = canonical_activation(name) if isinstance(name, str) else None
+    if ours not in _ACTIVATIONS:
+        raise ValueError(
+            f"Expected `{argument}` to be one of {sorted(_ACTIVATIONS)} to export, "
+            f"received {name!r:.200}."
+        )
+    return _ACTIVATIONS[ours]
 
 
 def label_arguments(config: Mapping[str, Any]) -> dict[str, Any]:
