@@ -7,6 +7,7 @@ images of different sizes; a model with several inputs takes a dict or a tuple.
 
 from __future__ import annotations
 
+import itertools
 import numbers
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -148,9 +149,11 @@ def _as_leaf(value: Any, name: str) -> list | np.ndarray:
     leaf = value
     if not is_scalar(value):
         if hasattr(value, "to_list") and not hasattr(value, "__array__"):
-            leaf = [np.asarray(row) for row in value]  # a ragged tensor
+            leaf = _rows(value)
         elif hasattr(value, "__array__"):
             leaf = as_numpy(value)
+            if leaf.dtype == object and any(isinstance(x, np.ndarray) for x in leaf):
+                leaf = list(map(_together, leaf))  # a ragged tensor in NumPy's form
         elif isinstance(value, Sequence):
             leaf = list(value)
         else:
@@ -174,6 +177,26 @@ def _as_leaf(value: Any, name: str) -> list | np.ndarray:
                     "drop the sample or fill it in (an empty string is a value)."
                 )
     return leaf
+
+
+def _rows(ragged: Any) -> list[Any]:
+    """Returns the rows of a ragged tensor as arrays, images of it too.
+
+    Only rows that are ragged in themselves, and no images, are lists of arrays.
+    """
+    values, splits = ragged.values, np.asarray(ragged.row_splits).tolist()
+    inner = _rows(values) if hasattr(values, "row_splits") else np.asarray(values)
+    rows = [inner[start:stop] for start, stop in itertools.pairwise(splits)]
+    return list(map(_together, rows))
+
+
+def _together(rows: Any) -> Any:
+    """Returns the rows of one image, all of one width, as an array; others as is."""
+    is_array = isinstance(rows, np.ndarray) and rows.dtype != object
+    if is_array or not all(isinstance(row, np.ndarray) for row in rows):
+        return rows
+    rows = list(map(_together, rows))
+    return np.stack(rows) if len(set(map(np.shape, rows))) == 1 else rows
 
 
 def as_numpy(tensor: Any) -> np.ndarray:

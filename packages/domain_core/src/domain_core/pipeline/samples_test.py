@@ -100,3 +100,28 @@ def test_missing_samples_are_named():
         as_samples({"a": ["b", "c", None]}, "x")
     with pytest.raises(ValueError, match=r"`x\[1\]\[0\]` is None"):
         as_samples((["a", "b"], np.array([None, "c"])), "x")
+
+
+def test_ragged_images_become_a_list_of_arrays():
+    """As a tensor, and as `tf.data` gives it to NumPy."""
+    tf = pytest.importorskip("tensorflow", reason="TensorFlow has no wheel here")
+    rng = np.random.default_rng(0)
+    for sizes in (
+        ((4, 5), (6, 3)),
+        ((4, 5), (4, 5)),
+        ((4, 5), (6, 5)),
+        ((1, 1), (2, 1)),
+    ):
+        images = [rng.integers(0, 256, (*size, 3), "uint8") for size in sizes]
+        ragged = tf.ragged.stack(images)
+        (iterated,) = tf.data.Dataset.from_tensors(ragged).as_numpy_iterator()
+        for given in (ragged, iterated):
+            for found, image in zip(as_samples(given, "x"), images, strict=True):
+                np.testing.assert_array_equal(found, image)
+                assert found.dtype == "uint8"
+    texts = tf.ragged.constant([["a", "b"], ["c"]])
+    assert [list(row) for row in as_samples(texts, "x")] == [[b"a", b"b"], [b"c"]]
+    nested = tf.ragged.constant([[[1], [2, 3]], [[4]]])
+    first, second = as_samples(nested, "x")
+    assert [list(row) for row in first] == [[1], [2, 3]]
+    assert [list(row) for row in second] == [[4]]

@@ -206,7 +206,7 @@ def open_source(
         x: samples in memory or a dataset.
         y: targets, if `x` is no dataset.
         sample_weight: weights, if `x` is no dataset.
-        batch_size: samples per batch, 32 by default; datasets have their own.
+        batch_size: samples per batch, 32 by default; most datasets have their own.
         shuffle: whether to draw a new order for every pass.
         steps: batches per pass, or None for all.
         passes: how often `steps` batches will be taken.
@@ -218,7 +218,7 @@ def open_source(
     for name, value in {"batch_size": batch_size, "steps": steps}.items():
         if value is not None:
             as_positive_int(name, value)
-    stream = as_stream(x, shuffle=bool(shuffle))
+    stream = as_stream(x, shuffle=bool(shuffle), batch_size=batch_size)
     if stream is None:
         x, y = as_samples(x, "x"), as_targets(y)
         sample_weight = as_samples(sample_weight, "sample_weight")

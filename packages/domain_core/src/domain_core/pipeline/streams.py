@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import collections
 import dataclasses
 import itertools
@@ -37,17 +38,49 @@ class Stream:
     can_restart: bool = True
 
 
-def as_stream(data: Any, *, shuffle: bool = False) -> Stream | None:
+class ModelData(abc.ABC):
+    """A dataset of ours that `fit`, `evaluate` and `predict` take as it is."""
+
+    @abc.abstractmethod
+    def model_batches(
+        self, batch_size: int, order: np.ndarray | None, epoch: int
+    ) -> Iterator[Any]:
+        """Returns the batches of a pass, as `unpack` reads them.
+
+        Args:
+            batch_size: samples in each, of samples that are not in batches yet.
+            order: of these, None for their own.
+            epoch: number of the pass, from 0.
+        """
+
+    @abc.abstractmethod
+    def count_model_samples(self) -> int | None:
+        """Returns how many samples are not in batches yet, None if they are."""
+
+    @abc.abstractmethod
+    def __len__(self) -> int:
+        """Returns the number of samples, or of batches if they are in such."""
+
+
+def as_stream(
+    data: Any, *, shuffle: bool = False, batch_size: int | None = None
+) -> Stream | None:
     """Returns the stream that an object is, None if it is none.
 
     Known are `tf.data.Dataset`, `keras.utils.PyDataset`, torch's `DataLoader`, Grain's
-    `MapDataset`, `IterDataset` and `DataLoader`, and iterators (generators).
+    `MapDataset`, `IterDataset` and `DataLoader`, `ModelData`, and iterators
+    (generators).
 
     Args:
         data: any object.
-        shuffle: draw a new order of the batches of a `PyDataset` for every pass, as
-            Keras does. Other datasets shuffle themselves.
+        shuffle: draw a new order of the batches of a `PyDataset`, or of the samples of
+            `ModelData`, for every pass, as Keras does. Other datasets shuffle
+            themselves.
+        batch_size: samples per batch of `ModelData` that is in none yet, by default 32.
+            Other datasets have their own.
     """
+    if isinstance(data, ModelData):
+        return _model_data_stream(data, shuffle, batch_size or 32)
     ancestors = {
         (ancestor.__module__.partition(".")[0], ancestor.__name__)
         for ancestor in type(data).__mro__
@@ -118,6 +151,23 @@ def _torch_stream(loader: Any) -> Stream:
     return Stream(
         "torch DataLoader", lambda: map(convert, iter(loader)), lambda: length
     )
+
+
+def _model_data_stream(data: ModelData, shuffle: bool, batch_size: int) -> Stream:
+    epochs = itertools.count()
+
+    def count() -> int:
+        samples = data.count_model_samples()
+        return len(data) if samples is None else -(-samples // batch_size)
+
+    def open_stream() -> Iterator[Any]:
+        samples = data.count_model_samples()
+        order = None
+        if shuffle and samples is not None:
+            order = np.random.permutation(samples)
+        return data.model_batches(batch_size, order, next(epochs))
+
+    return Stream(type(data).__name__, open_stream, count)
 
 
 def _identity(batch: Any) -> Any:

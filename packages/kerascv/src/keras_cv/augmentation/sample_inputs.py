@@ -98,6 +98,7 @@ def read(inputs: Any, engine: Engine) -> tuple[Batch, Form]:
     box_labels: dict[str, Any] = {}
     if boxes is not None:
         boxes, box_labels = read.boxes(boxes)
+        boxes, box_labels = _known(boxes, box_labels, engine)
     if masks is not None:
         masks, masks_dtype = read.masks(masks, images)
     else:
@@ -405,6 +406,20 @@ def _as_int32(mask: np.ndarray) -> np.ndarray:
             f"{mask.max()}."
         )
     return mask.astype("int32")
+
+
+def _known(
+    boxes: Any, labels: dict[str, Any], engine: Engine
+) -> tuple[Any, dict[str, Any]]:
+    """Returns boxes and their labels, with padding for boxes that are no numbers."""
+    ops = engine.ops
+    is_known = ops.all(ops.isfinite(boxes), axis=-1)
+
+    def known(values: Any) -> Any:
+        mask = is_known if len(values.shape) == 2 else is_known[..., None]
+        return ops.where(mask, values, PADDING)
+
+    return known(boxes), {name: known(values) for name, values in labels.items()}
 
 
 def _padded(rows: Sequence[np.ndarray]) -> np.ndarray:

@@ -14,6 +14,7 @@ from keras_cv.bounding_box.overlap import (
     intersection_and_union,
     read_pair,
     sides,
+    units,
 )
 
 # Below it a box has no shape.
@@ -41,8 +42,10 @@ def compute_giou(boxes1: Any, boxes2: Any, bounding_box_format: str) -> Any:
         https://arxiv.org/abs/1902.09630.
     """
     first, second, ops = read_pair(boxes1, boxes2, bounding_box_format)
-    intersection, union = intersection_and_union(first, second, ops)
-    around = area(hull(first, second, ops), ops)
+    both = hull(first, second, ops)
+    unit = units(both, ops)
+    intersection, union = intersection_and_union(first, second, unit, ops)
+    around = area(both, unit, ops)
     iou = divide(intersection, union, ops)
     return iou - divide(around - union, around, ops)
 
@@ -113,15 +116,19 @@ def compute_ciou(
 
 def _diou(first: Corners, second: Corners, ops: Operations) -> tuple[Any, Any]:
     """Returns IoU and distance IoU."""
-    iou = divide(*intersection_and_union(first, second, ops), ops)
+    both = hull(first, second, ops)
+    unit = units(both, ops)
+    iou = divide(*intersection_and_union(first, second, unit, ops), ops)
+    # Lengths along both axes are compared: in the larger unit of the two.
+    shorter = ops.minimum(*unit)
     distance, diagonal = (
-        x * x + y * y
+        (x * shorter) ** 2 + (y * shorter) ** 2
         for x, y in (
             (
                 (first[0] + first[2] - second[0] - second[2]) / 2,
                 (first[1] + first[3] - second[1] - second[3]) / 2,
             ),
-            sides(hull(first, second, ops), ops),
+            sides(both, ops),
         )
     )
     return iou, iou - divide(distance, diagonal, ops)

@@ -6,7 +6,12 @@ from typing import Any
 
 from domain_core.arrays.operations import Operations
 from keras_cv.bounding_box.formats import Corners
-from keras_cv.bounding_box.overlap import divide, intersection_and_union, read_pair
+from keras_cv.bounding_box.overlap import (
+    divide,
+    intersection_and_union,
+    read_pair,
+    units,
+)
 
 
 def compute_iou(
@@ -63,7 +68,9 @@ def compute_iou(
         bottom[..., None, :],
     )
     # (..., M, 1) and (..., 1, N) each
-    iou = divide(*intersection_and_union(first, second, ops), ops)
+    # A second box that is infinite in units of the first has no share of it.
+    unit = units(first, ops)
+    iou = divide(*intersection_and_union(first, second, unit, ops), ops)
     if not use_masking:
         return iou
     is_padding = ops.logical_or(_is_below_zero(first, ops), _is_below_zero(second, ops))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from domain_core.arrays import operations
-from domain_core.arrays.operations import Operations
+from domain_core.arrays.operations import Operations, is_float
 from keras_cv.bounding_box import rows
 from keras_cv.bounding_box.formats import from_corners, parse, to_corners
 from keras_cv.image_size import as_scale, is_batched, read_size
@@ -22,7 +22,8 @@ def convert_format(
 ) -> Any:
     """Converts boxes from one format to another.
 
-    Rows of padding, which hold -1 alone, stay as they are. Between relative numbers and
+    Rows of padding, which hold -1 alone, stay as they are; boxes that are NaN or
+    infinite become such. Between relative numbers and
     pixels the size of the images is needed.
 
     Args:
@@ -66,6 +67,7 @@ def convert_format(
     formats = parse(source), parse(target)
     dense, present = rows.read(boxes)
     scale, ops = scale_of(dense, images, image_shape)
+    dense = _finite(dense, ops)
     if formats[0].is_relative != formats[1].is_relative and scale is None:
         raise ValueError(
             f"Expected `images` or `image_shape` to convert from {source!r} to "
@@ -76,6 +78,14 @@ def convert_format(
         dense = _converted(dense, *formats, scale, ops)
     dense = ops.cast(dense, dtype)
     return dense if present is None else rows.select(dense, present)
+
+
+def _finite(boxes: Any, ops: Operations) -> Any:
+    """Returns boxes with padding for those that are no numbers."""
+    if not is_float(boxes.dtype):
+        return boxes
+    is_finite = ops.all(ops.isfinite(boxes), axis=-1, keepdims=True)
+    return ops.where(is_finite, boxes, ops.cast(rows.PADDING, boxes.dtype))
 
 
 def _converted(

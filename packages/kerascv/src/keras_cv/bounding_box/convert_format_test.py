@@ -293,3 +293,15 @@ def test_indices_name_the_numbers():
     assert GOLDEN["rel_yxyx"][REL_YXYX.RIGHT] == GOLDEN["rel_xyxy"][XYXY.RIGHT]
     assert GOLDEN["xywh"][XYWH.HEIGHT] == bottom - top
     assert GOLDEN["center_xywh"][CENTER_XYWH.X] == (left + right) / 2
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("target", ["xyxy", "xywh", "center_yxhw"])
+def test_boxes_that_are_no_numbers_become_padding(number, target):
+    boxes = np.array([[[1, 2, 3, 4], [1, number, 3, 4]], [[-1] * 4] * 2], "float32")
+    for array in (np.asarray, keras.ops.convert_to_tensor):
+        found = keras.ops.convert_to_numpy(convert_format(array(boxes), "xyxy", target))
+        np.testing.assert_array_equal(found[0, 1], -np.ones(4))
+        expected = convert_format(boxes[0, :1], "xyxy", target)
+        np.testing.assert_array_equal(found[0, :1], expected)
+        np.testing.assert_array_equal(found[1], boxes[1])

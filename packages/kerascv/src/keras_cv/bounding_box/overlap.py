@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from domain_core.arrays import operations
 from domain_core.arrays.operations import Operations
 from keras_cv.bounding_box import rows
@@ -17,6 +19,8 @@ from keras_cv.bounding_box.formats import Corners, parse, to_corners
 
 # The square of the smallest denominator is still far from underflow in float32.
 _TINY = 1e-14
+# Sides of boxes beyond all images, whose area might be infinite in float32.
+_LARGE, _FURTHEST = 1e9, 5e37
 
 
 def read_pair(
@@ -41,10 +45,18 @@ def read_pair(
     if pair[0].dtype != pair[1].dtype:
         pair = [ops.cast(boxes, "float32") for boxes in pair]
     first, second = (
-        to_corners(boxes, format, scale)
+        _within_limits(to_corners(boxes, format, scale), ops)
         for boxes, scale in zip(pair, scales, strict=True)
     )
     return first, second, ops
+
+
+def _within_limits(corners: Corners, ops: Operations) -> Corners:
+    """Returns corners of which no sum is infinite."""
+    left, top, right, bottom = (
+        ops.minimum(ops.maximum(corner, -_FURTHEST), _FURTHEST) for corner in corners
+    )
+    return left, top, right, bottom
 
 
 def sides(box: Corners, ops: Operations) -> tuple[Any, Any]:
@@ -53,24 +65,41 @@ def sides(box: Corners, ops: Operations) -> tuple[Any, Any]:
     return ops.maximum(right - left, 0.0), ops.maximum(bottom - top, 0.0)
 
 
-def area(box: Corners, ops: Operations) -> Any:
-    """Returns the area, 0 where a box is inside out."""
+def units(box: Corners, ops: Operations) -> tuple[Any, Any]:
+    """Returns what to multiply widths and heights by, so that no area is infinite.
+
+    That is 1 but for boxes beyond all images; a quotient of areas does not change.
+    """
+    width, height = (
+        ops.stop_gradient(
+            ops.where(side > _LARGE, 1.0 / ops.maximum(side, 1.0), ops.ones_like(side))
+        )
+        for side in sides(box, ops)
+    )
+    return width, height
+
+
+def area(box: Corners, unit: tuple[Any, Any], ops: Operations) -> Any:
+    """Returns the area in some units, 0 where a box is inside out."""
     width, height = sides(box, ops)
-    return width * height
+    # What is infinite in these units is so beside boxes that are not.
+    with np.errstate(over="ignore"):
+        return (width * unit[0]) * (height * unit[1])
 
 
 def intersection_and_union(
-    first: Corners, second: Corners, ops: Operations
+    first: Corners, second: Corners, unit: tuple[Any, Any], ops: Operations
 ) -> tuple[Any, Any]:
-    """Returns the areas that belong to both of two boxes, and to any."""
+    """Returns the areas that belong to both of two boxes, and to any, in some units."""
     inner = (
         ops.maximum(first[0], second[0]),
         ops.maximum(first[1], second[1]),
         ops.minimum(first[2], second[2]),
         ops.minimum(first[3], second[3]),
     )
-    intersection = area(inner, ops)
-    return intersection, area(first, ops) + area(second, ops) - intersection
+    intersection = area(inner, unit, ops)
+    either = area(first, unit, ops) + area(second, unit, ops)
+    return intersection, either - intersection
 
 
 def hull(first: Corners, second: Corners, ops: Operations) -> Corners:

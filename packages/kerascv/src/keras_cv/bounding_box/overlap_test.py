@@ -238,3 +238,36 @@ def test_bad_input():
         compute_giou(np.zeros((2, 4)), np.zeros((2, 5)), "xyxy")
     with pytest.raises(ValueError, match="one of xyxy"):
         compute_ciou(np.zeros((2, 4)), np.zeros((2, 4)), "xy")
+
+
+@pytest.mark.parametrize("size", [1e10, 1e19, 1e20, 1e30, 1e37])
+def test_boxes_beyond_all_images(size):
+    """What is a quotient of areas does not depend on the unit of lengths."""
+    boxes = np.array(
+        [[0, 0, 4, 4], [0, 0, 4, 2], [4, 4, 5, 5], [-2, 1, 3, 2]], "float32"
+    )
+    large = (boxes * size).astype("float32")
+    for format in ("xyxy", "xywh"):
+        for array in (np.asarray, keras.ops.convert_to_tensor):
+            small, great = (
+                array(convert_format(x, "xyxy", format)) for x in (boxes, large)
+            )
+            for measure in (compute_giou, compute_diou, compute_ciou):
+                expected, found = (
+                    keras.ops.convert_to_numpy(measure(x[:, None], x[None], format))
+                    for x in (small, great)
+                )
+                np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+            expected, found = (
+                keras.ops.convert_to_numpy(compute_iou(x, x, format))
+                for x in (small, great)
+            )
+            np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_boxes_that_are_large_beside_small_ones():
+    boxes = np.array([[0, 0, 1e20, 1], [0, 0, 5e19, 1], [0, 0, 1, 1]], "float32")
+    expected = [[1, 0.5, 0], [0.5, 1, 0], [0, 0, 1]]
+    for given in (boxes, keras.ops.convert_to_tensor(boxes)):
+        found = keras.ops.convert_to_numpy(compute_iou(given, given, "xyxy"))
+        np.testing.assert_allclose(found, expected, atol=1e-6)

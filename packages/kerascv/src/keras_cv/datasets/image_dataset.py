@@ -10,6 +10,8 @@ from typing import Any, SupportsIndex
 import numpy as np
 
 from domain_core.arguments import as_positive_int
+from domain_core.images.parallel import for_each
+from domain_core.pipeline.streams import ModelData
 from keras_cv.datasets.collate import collate, pad_boxes
 from keras_cv.datasets.tf_data import Sample, Shape, to_tf_data
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import (
@@ -17,7 +19,7 @@ from keras_cv.layers.preprocessing.base_image_augmentation_layer import (
 )
 
 
-class ImageDataset(abc.ABC):
+class ImageDataset(ModelData):
     """Samples by number: dicts of NumPy arrays, as augmentation layers take them.
 
     `len(dataset)` and `dataset[i]` are all that torch's `DataLoader` and Grain's
@@ -31,6 +33,9 @@ class ImageDataset(abc.ABC):
         torch.utils.data.DataLoader(batches, batch_size=None, num_workers=4)
         grain.MapDataset.source(batches)
         batches.to_tf_data()
+
+    A model takes it as it is: `classifier.fit(dataset)`, of samples or of batches. Its
+    "labels" (or "targets", or "bounding_boxes") are what the model learns.
 
     A subclass writes `__len__` and `sample`.
 
@@ -177,8 +182,37 @@ class ImageDataset(abc.ABC):
             prefetch=prefetch,
         )
 
+    def count_model_samples(self) -> int | None:
+        return None if len(self.image_shape()) == 4 else len(self)
+
+    def model_batches(
+        self, batch_size: int, order: np.ndarray | None, epoch: int
+    ) -> Iterator[Any]:
+        count, number = len(self), self.epoch + epoch
+        if self.count_model_samples() is None:
+            yield from (_unpacked(self.sample(i, number)) for i in range(count))
+            return
+        places = np.arange(count) if order is None else order
+        for start in range(0, count, batch_size):
+            chosen = places[start : start + batch_size].tolist()
+            samples: list[Any] = [None] * len(chosen)
+
+            def read(i: int, chosen: Any = chosen, samples: Any = samples) -> None:
+                samples[i] = self.sample(chosen[i], number)
+
+            for_each(read, len(chosen))
+            yield _unpacked(collate(samples))
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self)})"
+
+
+def _unpacked(batch: Sample) -> Any:
+    """Returns images, and what is said about them, as a model takes them."""
+    for key in ("labels", "targets", "bounding_boxes"):
+        if key in batch:
+            return batch["images"], batch[key]
+    return batch["images"], None
 
 
 class _View(ImageDataset):

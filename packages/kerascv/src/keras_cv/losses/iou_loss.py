@@ -12,6 +12,7 @@ from keras_cv.bounding_box.overlap import (
     divide,
     intersection_and_union,
     read_pair,
+    units,
 )
 from keras_cv.losses.base import EPSILON, BoxLoss
 
@@ -73,7 +74,8 @@ class IoULoss(BoxLoss):
 
     def box_loss(self, y_true: Any, y_pred: Any) -> Any:
         first, second, _ = read_pair(y_true, y_pred, self.bounding_box_format)
-        iou = divide(*intersection_and_union(first, second, ops), ops)
+        unit = units(first, ops)
+        iou = divide(*intersection_and_union(first, second, unit, ops), ops)
         if self.mode == "linear":
             return 1.0 - iou
         if self.mode == "quadratic":

@@ -3,10 +3,13 @@
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 import domain_core
 from domain_core.images import ImageConverter
 from domain_core.testing import TaskContract, assert_close
+from keras_cv.datasets import read_image_folder
+from keras_cv.layers import RandomBrightness
 from keras_cv.models import ImageClassifier, ImageClassifierPreprocessor
 
 SIZE = 12
@@ -286,3 +289,83 @@ def test_a_backbone_without_image_features():
 def test_a_preprocessor_without_converter():
     with pytest.raises(ValueError, match="Expected an ImageConverter"):
         ImageClassifierPreprocessor(None)
+
+
+def datasets(folder, count=12):
+    """A data set of files, and its images and labels in memory."""
+    images, labels = draw(count)
+    for i, (image, label) in enumerate(zip(images, labels, strict=True)):
+        path = folder / NAMES[label] / f"{i:02d}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(image).save(path)
+    order = np.argsort([NAMES[label] for label in labels], kind="stable")
+    names = sorted(NAMES)
+    numbers = np.array([names.index(NAMES[label]) for label in labels])
+    return read_image_folder(folder), images[order], numbers[order]
+
+
+def classifier():
+    keras.utils.set_random_seed(0)
+    converter = ImageConverter((SIZE, SIZE), scale=1 / 255)
+    model = ImageClassifier(
+        Patches(4), 3, preprocessor=ImageClassifierPreprocessor(converter)
+    )
+    model.compile(
+        keras.optimizers.SGD(0.1),
+        loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+    return model
+
+
+@pytest.mark.backends
+def test_data_sets_are_taken_as_they_are(tmp_path):
+    dataset, images, labels = datasets(tmp_path)
+    model, same = classifier(), classifier()
+    expected = same.predict(images, verbose=0)
+    assert_close(model.predict(dataset, verbose=0), expected)
+    assert_close(model.predict(dataset.batch(5), verbose=0), expected)
+    # In the same order, both draw alike from the global state.
+    losses = []
+    for fitted, data in ((model, (dataset,)), (same, (images, labels))):
+        keras.utils.set_random_seed(1)
+        history = fitted.fit(
+            *data, epochs=2, batch_size=5, verbose=0, validation_data=dataset.batch(4)
+        )
+        losses.append(history.history["loss"] + history.history["val_loss"])
+    np.testing.assert_allclose(*losses, rtol=1e-4)
+    found = model.evaluate(dataset, verbose=0, return_dict=True)
+    expected = model.evaluate(images, labels, verbose=0, return_dict=True)
+    np.testing.assert_allclose(found["loss"], expected["loss"], rtol=1e-4)
+
+
+def test_data_sets_in_batches_and_steps(tmp_path):
+    dataset, images, _ = datasets(tmp_path)
+    model, seen = classifier(), []
+
+    def note(sample):
+        seen.append(sample["images"].shape)
+        return sample
+
+    model.fit(dataset.batch(5, note), verbose=0, shuffle=False)
+    assert [shape[0] for shape in seen] == [5, 5, 2]
+    seen.clear()
+    model.fit(dataset.map(note), batch_size=4, steps_per_epoch=2, epochs=2, verbose=0)
+    assert len(seen) >= 16
+    without_labels = dataset.map(lambda sample: {"images": sample["images"]})
+    assert model.predict(without_labels, verbose=0).shape == (12, 3)
+    with pytest.raises(ValueError, match="`y` was passed beside a ImageFiles"):
+        model.fit(dataset, np.zeros(12))
+
+
+def test_data_sets_draw_anew_in_each_epoch(tmp_path):
+    dataset, *_ = datasets(tmp_path)
+    seen = []
+
+    def note(sample):
+        seen.append(sample["images"].mean())
+        return sample
+
+    bright = dataset.map(RandomBrightness(0.5, seed=1)).map(note)
+    classifier().fit(bright, epochs=2, verbose=0, shuffle=False)
+    assert len(seen) == 24 and seen[:12] != seen[12:]

@@ -370,13 +370,30 @@ def test_too_many_things_are_named():
         P.RandomFlip()({"picture": IMAGES, "labels": SAMPLE["labels"]})
 
 
-def test_boxes_that_are_no_numbers_become_padding():
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", ["RandomFlip", "MixUp", "Mosaic", "RandomBrightness"])
+def test_boxes_that_are_no_numbers_become_padding(name, number):
     boxes = ROWS["boxes"].copy()
-    boxes[0, 0] = np.nan
-    inputs = {"images": IMAGES, "bounding_boxes": {**ROWS, "boxes": boxes}}
-    layer = P.RandomFlip(rate=1.0, **BOXES)
-    for found in (layer(inputs), to_numpy(layer(to_tensors(inputs)))):
-        found = found["bounding_boxes"]
-        assert (found["boxes"][0, 0] == -1).all()
-        assert found["classes"][0, 0] == -1
-        assert found["classes"][0, 1] == ROWS["classes"][0, 1]
+    boxes[0, 0, 1] = number
+    inputs = {
+        "images": IMAGES,
+        "labels": SAMPLE["labels"],
+        "bounding_boxes": {**ROWS, "boxes": boxes},
+    }
+    padding = {
+        key: np.concatenate([-np.ones_like(value[:1, :1]), value[:1, 1:]], axis=1)
+        for key, value in ROWS.items()
+    }
+    expected = {
+        **inputs,
+        "bounding_boxes": {
+            key: np.concatenate([padding[key], value[1:]])
+            for key, value in ROWS.items()
+        },
+    }
+    layer = make(name)
+    expected, parameters = layer(expected, return_parameters=True)
+    for given in (inputs, to_tensors(inputs)):
+        found = to_numpy(layer(given, parameters=parameters))["bounding_boxes"]
+        for key, values in expected["bounding_boxes"].items():
+            np.testing.assert_allclose(found[key], values, rtol=1e-4, atol=1e-3)
