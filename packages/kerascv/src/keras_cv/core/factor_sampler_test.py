@@ -1,9 +1,12 @@
 """Factors: what a user may write, and what is drawn."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
 
+import keras_cv
 from domain_core.serialization import from_json, to_json
 from keras_cv.core import (
     ConstantFactorSampler,
@@ -93,3 +96,15 @@ def test_a_sampler_of_ones_own():
     assert abs(numbers.std() - 24**-0.5) < 0.01
     images = np.full((2, 4, 4, 3), 100, "uint8")
     assert RandomBrightness(Twice(), seed=0)(images).min() >= 100
+
+
+def test_configs_of_layers_with_factors_are_plain():
+    preprocessing = keras_cv.layers
+    inner = preprocessing.RandomContrast((0, 255), (0.1, 0.5))
+    container = preprocessing.RandomChoice([inner])
+    for layer in (inner, container):
+        config = json.loads(json.dumps(layer.get_config()))
+        again = type(layer).from_config(config)
+        assert again.get_config() == layer.get_config()
+    assert type(again.layers[0].factor) is type(inner.factor)
+    assert again.layers[0].factor == inner.factor

@@ -76,13 +76,13 @@ def export_to_transformers(
     ours = backbone.get_config()
     config = {"model_type": converter.model_type, **to_config(ours)}
     if task and head and head.to_config:
-        theirs = {"architectures": [architecture], **head.to_config(task.get_config())}
+        theirs = {"architectures": [architecture], **head.to_config(_arguments(task))}
         config |= theirs
     back = converter.config(config, list(tensors))
     _check_came_back(backbone, ours, back, to_config)
     if task and head and head.to_config:
         back = {**_defaults(_class_of(head, backbone)), **head.config(config)}
-        _check_came_back(task, task.get_config(), back, head.to_config)
+        _check_came_back(task, _arguments(task), back, head.to_config)
         tensors |= head.weights.to_foreign(task.head_weight_paths())
     config["dtype"] = backbone.dtype_policy.variable_dtype
     if tokenizer is not None and tokenizer.pad_token_id is not None:
@@ -101,6 +101,11 @@ def export_to_transformers(
         write_tensors(
             directory, WEIGHTS, tensors, max_shard_bytes=int(max_shard_size * 10**9)
         )
+
+
+def _arguments(task: Task) -> dict[str, Any]:
+    """Returns a task's arguments, its backbone as it is."""
+    return {**task.get_config(), "backbone": task.backbone}
 
 
 def _converter_of(backbone: Backbone) -> tuple[Converter, _ToConfig]:

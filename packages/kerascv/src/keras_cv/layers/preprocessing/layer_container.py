@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Self
 
-from domain_core.serialization import revive
+from domain_core.serialization import config_value, revive
 from keras_cv.augmentation.batch import Batch
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import (
     BaseImageAugmentationLayer,
@@ -78,7 +78,8 @@ class LayerContainer(BaseImageAugmentationLayer):
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         # Keras keeps lists of layers in a list of its own.
-        return config | {"layers": list(self.layers)} if "layers" in config else config
+        layers = {"layers": config_value(list(self.layers))}
+        return config | layers if "layers" in config else config
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:

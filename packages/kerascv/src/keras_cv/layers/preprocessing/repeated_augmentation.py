@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from domain_core.serialization import serializable
+from domain_core.serialization import config_value, serializable
 from keras_cv.augmentation.batch import Batch
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import (
     BaseImageAugmentationLayer,
@@ -102,4 +102,4 @@ class RepeatedAugmentation(LayerContainer):
         return (None if batch is None else batch * len(self.layers), *rest)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "augmenters": list(self.layers)}
+        return {**super().get_config(), "augmenters": config_value(list(self.layers))}
