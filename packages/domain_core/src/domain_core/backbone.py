@@ -108,6 +108,9 @@ class Backbone(RemembersArguments, keras.Model):
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments; of quantized layers, which they are."""
         config = super().get_config()
+        # As they are, so that Keras knows again what several models share.
+        parts = self.current_arguments().items()
+        config |= {name: v for name, v in parts if isinstance(v, keras.Layer)}
         if "dtype" in config:
             config["dtype"] = policy_config(policy_of(self))
         return config

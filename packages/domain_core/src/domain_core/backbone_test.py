@@ -1,5 +1,7 @@
 """Backbones and tasks of a user: their arguments, however they are written down."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -154,8 +156,15 @@ def test_tasks():
     bag = Bag(5)
     task = Labels(bag, 4, name="labels")
     assert task.count == 4
-    assert task.get_config() == {
-        "backbone": bag,
+    config = json.loads(json.dumps(task.get_config()))
+    assert Labels.from_config(config).get_config() == config
+    assert config == {
+        "backbone": {
+            "module": Bag.__module__,
+            "class_name": "Bag",
+            "config": bag.get_config(),
+            "registered_name": "custom>Bag",
+        },
         "count": 4,
         "preprocessor": None,
         "name": "labels",

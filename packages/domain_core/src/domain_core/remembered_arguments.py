@@ -107,7 +107,7 @@ class RemembersArguments:
         }
 
     def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments."""
+        """Returns the constructor's arguments as plain data, as Keras serializes."""
         config = self.current_arguments()
         if isinstance(self, keras.Layer):
             # Keras' attribute `dtype` is that of the weights.

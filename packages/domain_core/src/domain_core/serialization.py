@@ -371,6 +371,8 @@ def revive(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _revived(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_revived(item) for item in value]
     if not isinstance(value, dict):
         return value
     if "registered_name" in value:
@@ -419,15 +421,25 @@ def config_value(value: Any) -> Any:
     """Returns an argument as a config holds it.
 
     Initializers, regularizers and constraints become what Keras' `get` reads back, as
-    by its `serialize`, which imports TensorFlow; dtype policies their configs; lists
-    and dicts, which Keras tracks where they are attributes, plain copies.
+    by its `serialize`, which imports TensorFlow; dtype policies and registered objects
+    likewise; lists and dicts, which Keras tracks where they are attributes, plain
+    copies. What nobody registered stays as it is, but for layers of Keras.
     """
     if isinstance(value, _OF_WEIGHTS):
         return {"class_name": type(value).__name__, "config": value.get_config()}
     if isinstance(value, keras.dtype_policies.DTypePolicy):
         return policy_config(value)
     if isinstance(value, list):
-        return list(value)
+        return [config_value(item) for item in value]
     if isinstance(value, dict):
-        return dict(value)
+        return {key: config_value(item) for key, item in value.items()}
+    if (name := registered_name(type(value))) is not None:
+        return {
+            "module": type(value).__module__,
+            "class_name": type(value).__name__,
+            "config": value.get_config(),
+            "registered_name": name,
+        }
+    if isinstance(value, keras.Layer):
+        return keras.saving.serialize_keras_object(value)
     return value

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+import keras_cv
 from domain_core.serialization import from_json, to_json
 from keras_cv.core import (
     ConstantFactorSampler,
@@ -131,3 +132,15 @@ def test_configs_of_samplers_are_json(sampler):
     assert RandomBrightness.from_config(config).factor == sampler
     layer.factor = ConstantFactorSampler(0.1)
     assert RandomBrightness.from_config(layer.get_config()).factor.value == 0.1
+
+
+def test_configs_of_layers_with_factors_are_plain():
+    preprocessing = keras_cv.layers
+    inner = preprocessing.RandomContrast((0, 255), (0.1, 0.5))
+    container = preprocessing.RandomChoice([inner])
+    for layer in (inner, container):
+        config = json.loads(json.dumps(layer.get_config()))
+        again = type(layer).from_config(config)
+        assert again.get_config() == layer.get_config()
+    assert type(again.layers[0].factor) is type(inner.factor)
+    assert again.layers[0].factor == inner.factor

@@ -132,9 +132,13 @@ class FeaturePyramid(RemembersArguments, keras.layers.Layer):
         }
 
     def get_config(self) -> dict[str, Any]:
-        # Layers that were not given are made again.
-        made = {"lateral_layers", "output_layers"}.difference(self._given)
-        return super().get_config() | dict.fromkeys(made)
+        # Layers that were given are there as they are, for Keras to serialize with what
+        # else shares them; others are made again.
+        layers = {
+            name: dict(getattr(self, name)) if name in self._given else None
+            for name in ("lateral_layers", "output_layers")
+        }
+        return super().get_config() | layers
 
     def _build_layer(self, part: str, level: int, shape: Any) -> Any:
         """Builds a layer and returns the shape of its output."""

@@ -1,5 +1,7 @@
 """`from_preset` of a generic class gives the family's, whatever is stored or passed."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -142,3 +144,33 @@ def test_tasks_that_are_not_compiled(presets, task, arguments):
     preset = presets["another task"]
     assert not task.from_preset(preset, **arguments, compile=False).compiled
     assert task.from_preset(preset, **arguments).compiled
+
+
+@pytest.mark.parametrize("generic", GENERIC)
+def test_configs_of_preprocessors_are_plain(generic):
+    preprocessor = GENERIC[generic](tokenizer(), 6)
+    config = json.loads(json.dumps(preprocessor.get_config()))
+    assert config["tokenizer"]["registered_name"] == "kerasnlp>RobertaTokenizer"
+    again = type(preprocessor).from_config(config)
+    assert again.tokenizer.get_vocabulary() == tokenizer().get_vocabulary()
+    assert again.get_config() == preprocessor.get_config()
+    with_object = {**config, "tokenizer": tokenizer()}
+    assert type(preprocessor).from_config(with_object).sequence_length == 6
+
+
+def test_configs_of_tasks_are_plain():
+    preprocessor = models.RobertaMaskedLMPreprocessor(tokenizer(), 6)
+    task = models.RobertaMaskedLM(backbone(), preprocessor)
+    config = json.loads(json.dumps(task.get_config()))
+    again = models.RobertaMaskedLM.from_config(config)
+    assert again.get_config() == task.get_config()
+    assert again.backbone.get_config() == task.backbone.get_config()
+    head = task.mlm_head
+    config = json.loads(json.dumps(head.get_config()))
+    assert config["token_embedding"]["class_name"] == "ReversibleEmbedding"
+    again = type(head).from_config(config)
+    assert again.token_embedding.input_dim == 14
+    del config["token_embedding"]
+    assert config.items() <= again.get_config().items()
+    shared = type(head).from_config({**config, "token_embedding": head.token_embedding})
+    assert shared.token_embedding is head.token_embedding

@@ -124,13 +124,15 @@ def _to_json(converter: KerasConverter, value: Any) -> dict[str, Any]:
         )
     objects: dict[str, Any] = {}
     own: dict[str, Any] = {}
-    for key, part in value.get_config().items():
+    objects_by_name = value.current_arguments()
+    for key, stored in value.get_config().items():
+        part = objects_by_name.get(key, stored)
         if converter.of(type(part)) is not None:
             objects[key] = _to_json(converter, part)
         elif key in ("backbone", "preprocessor", "image_converter"):
             objects[key] = None if part is None else _to_json(converter, part)
         elif key not in (*_ASIDE, *getattr(value, "asset_config_keys", ())):
-            own[key] = part
+            own[key] = stored
     target = f"{_TARGET}'s {item.names[0]}"
     return {
         "module": f"{converter.package}.models",

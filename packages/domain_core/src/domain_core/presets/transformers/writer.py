@@ -73,13 +73,13 @@ def write_transformers(
     ours = backbone.get_config()
     config = {"model_type": converter.model_type, **to_config(ours)}
     if task and head and head.to_config:
-        theirs = {"architectures": [architecture], **head.to_config(task.get_config())}
+        theirs = {"architectures": [architecture], **head.to_config(_arguments(task))}
         config |= theirs
     back = converter.config(config, list(tensors))
     _check_came_back(backbone, ours, back, to_config)
     if task and head and head.to_config:
         back = {**_defaults(_class_of(head, backbone)), **head.config(config)}
-        _check_came_back(task, task.get_config(), back, head.to_config)
+        _check_came_back(task, _arguments(task), back, head.to_config)
         weights = head.weights_of(getattr(task, "tie_word_embeddings", True))
         tensors |= weights.to_foreign(task.head_weight_paths())
     config["dtype"] = backbone.dtype_policy.variable_dtype
@@ -94,6 +94,11 @@ def write_transformers(
     if images is not None:
         write_json(directory / IMAGES, images)
     write_tensors(directory, WEIGHTS, tensors, max_shard_bytes=max_shard_bytes)
+
+
+def _arguments(task: Task) -> dict[str, Any]:
+    """Returns a task's arguments, its backbone as it is."""
+    return {**task.get_config(), "backbone": task.backbone}
 
 
 def _converter_of(backbone: Backbone) -> tuple[Converter, _ToConfig]:

@@ -461,7 +461,12 @@ class BaseImageAugmentationLayer(ImageByImage, RemembersArguments, keras.layers.
 
     def __reduce__(self) -> Any:
         # Not as Keras does, by way of a file: workers of loaders get a copy each.
-        return _revived, (type(self), self.get_config(), self._stream)
+        config = self.get_config()
+        # Layers in it as they are, with streams of their own.
+        for key, value in self.current_arguments().items():
+            if isinstance(config.get(key), dict | list):
+                config[key] = list(value) if isinstance(value, list) else value
+        return _revived, (type(self), config, self._stream)
 
 
 @dataclasses.dataclass(frozen=True)
