@@ -454,8 +454,8 @@ class BaseImageAugmentationLayer(ImageByImage, RemembersArguments, keras.layers.
         config = super().get_config()
         if "dtype" in config and not self._has_dtype:
             config["dtype"] = None
-        for name, value in config.items():
-            if isinstance(value, FactorSampler):
+        for name, value in self.current_arguments().items():
+            if isinstance(value, FactorSampler) and name in config:
                 config[name] = as_config(value)
         return {k: v for k, v in config.items() if k not in self._unused_arguments}
 
