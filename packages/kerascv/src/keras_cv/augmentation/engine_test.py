@@ -311,6 +311,8 @@ COMPILED = [
 ]
 # What only says how the others go about it.
 HELPERS = {"is_compiled", "takes_branches", "takes_out_samples"}
+# What runs the code of users, and is tried with it in `custom_layers_test.py`.
+HELPERS |= {"loop", "seeded_uniform"}
 
 
 def run_all(engine, images, others, cases=CASES):
