@@ -13,11 +13,10 @@ from domain_core.arguments import as_finite, is_finite
 from domain_core.arrays import operations
 from domain_core.remembered_arguments import RemembersArguments
 from domain_core.serialization import (
+    config_value,
     from_json,
-    registered_name,
     revive,
     serializable,
-    to_json,
 )
 from keras_cv.augmentation import seeded_generator
 from keras_cv.augmentation.random_draws import Draws
@@ -252,13 +251,10 @@ def as_interval(name: str, factor: Factor, high: float) -> FactorSampler:
 def as_config(factor: FactorSampler) -> Any:
     """Returns a distribution as a config holds it, in a form that is JSON.
 
-    The number or pair that a user wrote, else what `from_json` reads.
+    The number or pair that a user wrote, else what Keras' own serialization gives. One
+    that is not registered stays as it is.
     """
-    if factor.written is not None:
-        return factor.written
-    # One that is not registered has no other form.
-    is_known = registered_name(type(factor)) is not None
-    return to_json(factor) if is_known else factor
+    return config_value(factor) if factor.written is None else factor.written
 
 
 def as_written(factor: FactorSampler, written: Any) -> FactorSampler:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Self
 
-from domain_core.serialization import from_json, revive, to_json
+from domain_core.serialization import config_value, from_json, revive
 from keras_cv.augmentation.batch import Batch
 from keras_cv.layers.preprocessing.base_image_augmentation_layer import (
     BaseImageAugmentationLayer,
@@ -86,7 +86,7 @@ class LayerContainer(BaseImageAugmentationLayer):
         }
 
     def get_config(self) -> dict[str, Any]:
-        return self._with_layers(super().get_config(), list(map(_as_json, self.layers)))
+        return self._with_layers(super().get_config(), config_value(list(self.layers)))
 
     def __reduce__(self) -> Any:
         revived, (cls, config, stream) = super().__reduce__()
@@ -129,11 +129,3 @@ def revived(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [revived(item) for item in value]
     return from_json(revive({"": value}))[""]
-
-
-def _as_json(layer: BaseImageAugmentationLayer) -> Any:
-    """Returns a layer in a form that is JSON; itself where its class has no name."""
-    try:
-        return to_json(layer)
-    except ValueError:
-        return layer
