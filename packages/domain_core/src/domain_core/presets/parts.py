@@ -6,6 +6,7 @@ the tokenizer or image converter). They may be saved one after another.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -23,6 +24,7 @@ from domain_core.presets.manifest import MANIFEST, SIGNATURE, manifest_entries
 from domain_core.presets.model_card import NAME as CARD
 from domain_core.presets.native.reader import NativeLayout
 from domain_core.presets.transformers.reader import TransformersLayout
+from domain_core.serialization import has_role
 
 _LAYOUTS: dict[str, Any] = {
     "native": NativeLayout,
@@ -53,6 +55,8 @@ _FILES = {
         r"|.*\.model|chat_template\..*",
     },
 }
+# What a preprocessor may be made around.
+_HELD = ("tokenizer", "image_converter")
 # Written anew by each save, from all that is there.
 _OF_ALL = (MANIFEST, SIGNATURE, CARD)
 
@@ -151,6 +155,25 @@ def keep_other_parts(
     others = stored.files.keys() - parts
     _keep(old, new, [name for part in others for name in stored.files[part]])
     return set(others)
+
+
+def within_stored(old: Path, part: Any, layout: str) -> Any:
+    """Returns a preprocessor as stored, around a tokenizer or image converter.
+
+    Args:
+        old: the preset as it is, or an empty or missing directory.
+        part: what is to be saved; a preprocessor, None and the like come back.
+        layout: that the preset has and keeps.
+    """
+    kinds = [kind for kind in _HELD if has_role(type(part), kind)]
+    stored = stored_parts(old.expanduser())
+    if not kinds or stored is None or stored.layout != layout:
+        return part
+    with contextlib.suppress(PresetError):  # what is damaged is replaced as a whole
+        around = _LAYOUTS[layout](LocalFolder(old)).preprocessor()
+        if has_role(type(around), "preprocessor"):
+            return type(around).from_config({**around.get_config(), kinds[0]: part})
+    return part
 
 
 def keep_other_files(old: Path, new: Path) -> None:

@@ -20,6 +20,7 @@ from domain_core.presets.parts import (
     check_replaceable,
     keep_other_files,
     keep_other_parts,
+    within_stored,
 )
 from domain_core.presets.transformers.writer import write_transformers
 from domain_core.weights.tensor import Tensor
@@ -77,7 +78,7 @@ def save_preset(
             directory,
             backbone=backbone,
             task=task,
-            preprocessor=preprocessor,
+            preprocessor=within_stored(Path(preset_dir), preprocessor, layout),
             max_shard_bytes=int(max_shard_size * 10**9),
         )
 

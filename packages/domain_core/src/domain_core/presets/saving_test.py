@@ -103,6 +103,10 @@ def test_a_part_of_the_same_kind_needs_overwrite_which_replaces_it_alone(tmp_pat
     )
     WordIds(tokenizer(), 3).save_to_preset(folder, overwrite=True)
     assert Scores.from_preset(folder).preprocessor.sequence_length == 3
+    WordPieceTokenizer(WORDS[::-1]).save_to_preset(folder, overwrite=True)
+    preprocessor = Scores.from_preset(folder).preprocessor
+    assert preprocessor.sequence_length == 3
+    assert preprocessor.tokenizer.get_vocabulary() == WORDS[::-1]
     domain_core.verify(folder)
 
 
