@@ -84,7 +84,8 @@ def test_parts_make_one_preset(tmp_path, backbone_first):
         to_numpy(again.table.embeddings), to_numpy(backbone.table.embeddings)
     )
     assert WordPieceTokenizer.from_preset(folder)("c").tolist() == [3]
-    assert Scores.from_preset(folder).preprocessor.sequence_length == 5
+    with pytest.warns(UserWarning, match="The head of Scores, head, is new"):
+        assert Scores.from_preset(folder).preprocessor.sequence_length == 5
 
 
 def test_a_part_of_the_same_kind_needs_overwrite_which_replaces_it_alone(tmp_path):

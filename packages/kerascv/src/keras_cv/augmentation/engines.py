@@ -33,3 +33,10 @@ def keras_engine() -> Engine:
     if backend == "jax":
         return keras_engine.JaxEngine()
     return keras_engine.TensorFlowBackendEngine()
+
+
+def engine_of_users(engine: Engine) -> Engine:
+    """Returns the engine of what users' own methods get: of tensors on TensorFlow."""
+    if engine.on_host and keras.backend.backend() == "tensorflow":
+        return keras_engine()
+    return engine

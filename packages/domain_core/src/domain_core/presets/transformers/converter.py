@@ -48,7 +48,8 @@ class Converter:
         config: foreign config and the names of the tensors at hand (None if no weights
             will be loaded) to constructor arguments of our backbone; raises ValueError
             on a value it can't express.
-        unknown: the keys of a foreign config of which the family knows nothing.
+        unknown: returns the keys of a foreign config of which the family knows
+            nothing; None to look for none.
         weights: map of the backbone's tensors.
         tokenizer_cls: our tokenizer's class; None for models without text.
         tokenizer: the preset's files to constructor arguments of the tokenizer.
@@ -67,6 +68,6 @@ class Converter:
     tokenizer_cls: type | None = None
     tokenizer: Callable[[Folder], dict[str, Any]] | None = None
     heads: Mapping[str, Head] = dataclasses.field(default_factory=dict)
-    unknown: Callable[[Mapping[str, Any]], list[str]] = lambda config: []
+    unknown: Callable[[Mapping[str, Any]], list[str]] | None = None
     to_config: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
     write_tokenizer: Callable[[Any, Path, int | None], None] | None = None

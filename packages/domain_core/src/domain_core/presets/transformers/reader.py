@@ -287,7 +287,8 @@ class TransformersLayout(Layout):
             return tensors.shapes().keys()
 
     def _warn_of_unknown_keys(self) -> None:
-        if not self._warned and (unknown := self._converter.unknown(self._config)):
+        look = self._converter.unknown
+        if look and not self._warned and (unknown := look(self._config)):
             warn_of_unknown_keys(self._folder, CONFIG, unknown)
         self._warned = True
 

@@ -18,7 +18,7 @@ import numpy as np
 from domain_core.arrays.operations import map_leaves
 from keras_cv.augmentation.batch import PADDING, Batch
 from keras_cv.augmentation.engine import Engine
-from keras_cv.augmentation.engines import NUMPY, keras_engine
+from keras_cv.augmentation.engines import NUMPY, engine_of_users
 from keras_cv.augmentation.host_tensors import to_arrays
 from keras_cv.augmentation.route_choice import list_to_ragged
 from keras_cv.augmentation.sample_inputs import read
@@ -139,7 +139,7 @@ def augment_all(layer: Any, batch: Batch, seeds: Any) -> Batch:
         for key, values in _samples(batch).items()
     }
     samples = map_leaves(_as_users_have_it(engine), samples)
-    with drawing(SeededGenerator(_users_engine(engine), seeds[0])):
+    with drawing(SeededGenerator(engine_of_users(engine), seeds[0])):
         changed = _augment_batch(layer, samples, engine, images)
     if engine.on_host:
         changed = to_arrays(changed)
@@ -151,7 +151,7 @@ def _augment_one(layer: Any, engine: Engine, sample: Samples, seed: Any) -> Samp
     image, label = sample[IMAGES], sample.get(LABELS)
     boxes, masks = sample.get(BOXES), sample.get(MASKS)
     known = {"label": label, "bounding_boxes": boxes}
-    with drawing(SeededGenerator(_users_engine(engine), seed)):
+    with drawing(SeededGenerator(engine_of_users(engine), seed)):
         transformation = call_with(
             layer.get_random_transformation,
             image=image,
@@ -300,13 +300,6 @@ def _row(values: Any, index: int) -> Any:
     return keras.tree.map_structure(lambda value: value[index], values)
 
 
-def _users_engine(engine: Engine) -> Engine:
-    """Returns the engine of what users' methods get: of tensors on TensorFlow."""
-    if engine.on_host and keras.backend.backend() == "tensorflow":
-        return keras_engine()
-    return engine
-
-
 def _as_users_have_it(engine: Engine) -> Callable[[Any], Any]:
     """Returns what makes of arrays what users' methods get."""
 
@@ -314,4 +307,4 @@ def _as_users_have_it(engine: Engine) -> Callable[[Any], Any]:
         return list_to_ragged(values) if isinstance(values, list) else to_tensor(values)
 
     to_tensor = keras.ops.convert_to_tensor
-    return convert if _users_engine(engine) is not engine else lambda values: values
+    return convert if engine_of_users(engine) is not engine else lambda values: values
