@@ -8,7 +8,7 @@ from domain_core.presets.compatibility import check_parts
 
 
 def tokenizer(size, special=(0,)):
-    return SimpleNamespace(vocabulary_size=lambda: size, special_token_ids=special)
+    return SimpleNamespace(largest_id=lambda: max(size - 1, *special))
 
 
 def test_tokenizers():

@@ -136,6 +136,7 @@ def test_presets_of_each_class():
         (models.QuestionAnswerer, {"preprocessor": None}),
     ],
 )
+@pytest.mark.filterwarnings("ignore:The head of .* is new")
 def test_tasks_that_are_not_compiled(presets, task, arguments):
     assert task(backbone(), **arguments).compiled
     model = task(backbone(), **arguments, compile=False)

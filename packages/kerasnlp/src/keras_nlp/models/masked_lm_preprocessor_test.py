@@ -62,8 +62,6 @@ def test_seeds(preprocessor):
 def test_config_round_trip(preprocessor):
     config = preprocessor.get_config()
     again = from_json(to_json(preprocessor)).get_config()
-    tokenizers = config.pop("tokenizer"), again.pop("tokenizer")
-    assert tokenizers[0].get_config() == tokenizers[1].get_config()
     assert again == config
     assert (config["mask_selection_length"], config["seed"]) == (5, 0)
 

@@ -59,9 +59,10 @@ def test_its_parts_and_a_new_head(published, tmp_path):
     converter = ImageConverter.from_preset(folder)
     assert (converter.image_size, converter.crop_ratio) == ((SIZE, SIZE), 0.875)
     assert ImageConverter.from_preset(folder, image_size=32).image_size == (32, 32)
-    classifier = ImageClassifier.from_preset(
-        folder, num_classes=5, activation="softmax"
-    )
+    with pytest.warns(UserWarning, match="predictions, is new"):
+        classifier = ImageClassifier.from_preset(
+            folder, num_classes=5, activation="softmax"
+        )
     assert classifier.class_names is None
     classifier.save_to_preset(tmp_path / "preset")
     again = ImageClassifier.from_preset(tmp_path / "preset")
