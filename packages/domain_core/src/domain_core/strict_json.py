@@ -9,6 +9,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, NoReturn
 
+from domain_core.preset_errors import PresetUnsafeError
+
 # The largest published tokenizers take some 30 MB.
 _MAX_BYTES = 2**27
 _MAX_DEPTH = 64
@@ -126,3 +128,33 @@ def _finite(text: str) -> float:
     if not math.isfinite(value):
         _refuse_number(text)
     return value
+
+
+def check_plain(value: dict[str, Any] | list[Any], where: str = "a config") -> None:
+    """Refuses what Keras would take for objects inside of JSON data, at any depth.
+
+    Args:
+        value: a list, or an object, whose own keys and those of a config may be any:
+            they are names of arguments.
+        where: names it in the message.
+
+    Raises:
+        PresetUnsafeError: if an object in Keras' form is there.
+    """
+    if isinstance(value, dict):
+        named = "class" in value and isinstance(value.get("config"), dict)
+        own = value["config"] if named else value
+        inner = [(f"{key!r:.200} of {where}", item) for key, item in own.items()]
+    else:
+        inner = [(where, item) for item in value]
+    for place, item in inner:
+        if isinstance(item, dict) and (
+            "registered_name" in item or isinstance(item.get("class_name"), str)
+        ):
+            raise PresetUnsafeError(
+                f"Expected objects in {place} by the names that they are registered "
+                f"under, received one in Keras' form: {item!r:.200}. A preset makes "
+                "no such objects, whatever `keras.config` allows. Do not use it."
+            )
+        if isinstance(item, dict | list):
+            check_plain(item, where)

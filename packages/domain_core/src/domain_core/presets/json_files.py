@@ -10,8 +10,7 @@ from typing import Any
 
 from domain_core.preset_errors import PresetCorruptError
 from domain_core.presets.folder import Folder
-from domain_core.serialization import check_plain
-from domain_core.strict_json import parse_json, read_file, read_object
+from domain_core.strict_json import check_plain, parse_json, read_file, read_object
 
 MAX_BYTES = 2**20
 # Of a long list each value takes 64 bytes or more of memory, and 3 of the file.

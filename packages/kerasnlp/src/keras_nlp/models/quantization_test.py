@@ -97,6 +97,7 @@ def test_a_quantized_task(tmp_path):
     assert_loads_back(task, tmp_path)
 
 
+@pytest.mark.large  # int8 goes the same way, above
 @pytest.mark.parametrize("mode", ["int4", "float8"])
 @pytest.mark.parametrize("tied", [False, True])
 def test_other_modes(tmp_path, mode, tied):
@@ -106,6 +107,7 @@ def test_other_modes(tmp_path, mode, tied):
     assert_loads_back(model, tmp_path)
 
 
+@pytest.mark.large
 def test_a_whole_model_by_policy(tmp_path):
     model = backbone("int8_from_mixed_bfloat16")
     assert model.compute_dtype == "bfloat16"

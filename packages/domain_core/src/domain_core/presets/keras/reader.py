@@ -37,7 +37,7 @@ from domain_core.presets.keras.hdf5_files import Hdf5Files, numbered
 from domain_core.presets.layout import Layout
 from domain_core.presets.tokenizer_assets import load_assets
 from domain_core.registry import find_keras_converter
-from domain_core.serialization import check_plain
+from domain_core.strict_json import check_plain
 from domain_core.text.chat_template import chat_template_config
 from domain_core.weights.weight_map import WeightMap
 
