@@ -47,9 +47,7 @@ class FaultSafeModel(keras.Model):
                 return
             with self._state_guard().active():
                 yield
-        except Exception:
-            raise
-        except BaseException:
+        except (KeyboardInterrupt, SystemExit):
             # Ctrl-C may have come while a step was traced, of which half is left.
             for kind in ("train", "test", "predict"):
                 setattr(self, f"{kind}_function", None)
@@ -64,8 +62,14 @@ class FaultSafeModel(keras.Model):
         """
         if not self.compiled or getattr(self, "_distribute_strategy", None):
             return
-        optimizer: Any = self.optimizer  # type: ignore[has-type]
-        with interrupts_deferred():
+        needed = [self._compile_loss, self._compile_metrics]
+        if training:
+            needed.append(self.optimizer)  # type: ignore[has-type]
+        if all(part is None or part.built for part in needed):
+            return
+        # One thread at a time: no other may see the model without its optimizer.
+        with _MAKING, interrupts_deferred():
+            optimizer: Any = self.optimizer  # type: ignore[has-type]
             try:
                 if not training:
                     self.optimizer = None

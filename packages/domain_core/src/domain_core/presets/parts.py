@@ -35,24 +35,24 @@ PARTS = ("backbone", "task", "preprocessor")
 # Which part a file belongs to; what is in no table is no part of the preset.
 _FILES = {
     "native": {
-        "backbone": r"backbone(\.json|.*\.safetensors(\.index\.json)?)"
+        "backbone": r"backbone(\.json|[^/]*\.safetensors(\.index\.json)?)"
         r"|generation_config\.json",
-        "task": r"task\.json|head.*\.safetensors(\.index\.json)?",
+        "task": r"task\.json|head[^/]*\.safetensors(\.index\.json)?",
         "preprocessor": r"preprocessor\.json|assets/.*",
     },
     "keras": {
         "backbone": r"(config|metadata|generation_config)\.json"
-        r"|model.*\.weights\.(h5|json)",
-        "task": r"task\.json|task.*\.weights\.(h5|json)",
+        r"|model[^/]*\.weights\.(h5|json)",
+        "task": r"task\.json|task[^/]*\.weights\.(h5|json)",
         "preprocessor": r"(preprocessor|tokenizer|image_converter)\.json"
-        r"|assets/tokenizer/.*|chat_template\..*",
+        r"|assets/tokenizer/.*|chat_template\.[^/]*",
     },
     "transformers": {
-        "backbone": r"(generation_)?config\.json|.*\.safetensors(\.index\.json)?"
-        r"|(pytorch_model|tf_model|flax_model).*",
+        "backbone": r"(generation_)?config\.json|[^/]*\.safetensors(\.index\.json)?"
+        r"|(pytorch_model|tf_model|flax_model)[^/]*",
         "preprocessor": r"(tokenizer|tokenizer_config|special_tokens_map|added_tokens"
         r"|preprocessor_config|processor_config|vocab)\.json|vocab\.txt|merges\.txt"
-        r"|.*\.model|chat_template\..*",
+        r"|[^/]*\.model|chat_template\.[^/]*",
     },
 }
 # What a preprocessor may be made around.

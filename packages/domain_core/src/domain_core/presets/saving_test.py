@@ -8,6 +8,7 @@ import pytest
 
 import domain_core
 from domain_core import Preprocessor, Task, register_backbone, register_task
+from domain_core.presets.parts import stored_parts
 from domain_core.testing import to_numpy
 from domain_core.tokenizers import WordPieceTokenizer
 
@@ -194,3 +195,13 @@ def test_another_layout_is_not_mixed_in(tmp_path):
     (tmp_path / "p" / "tokenizer.json").write_text("{}")
     with pytest.raises(ValueError, match="'native' to add to.*a preprocessor would be"):
         words().save_to_preset(tmp_path / "p", overwrite=True)
+
+
+def test_weights_of_the_user_below_an_exported_folder_stay(tmp_path):
+    (tmp_path / "2_Dense").mkdir()
+    for name in ("model.safetensors", "2_Dense/model.safetensors"):
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    stored = stored_parts(tmp_path)
+    assert stored.layout == "transformers"
+    assert stored.files == {"backbone": ["config.json", "model.safetensors"]}

@@ -92,6 +92,7 @@ def test_a_quantized_task(tmp_path):
     task = models.BertClassifier(backbone(), num_classes=2)
     before = outputs(task)
     task.quantize("int8")
+    # A step of int8 is 1/127 of the largest weight, of some 0.05 here.
     np.testing.assert_allclose(outputs(task), before, atol=1e-3)
     assert task.logits.quantization_mode == "int8"
     assert_loads_back(task, tmp_path)

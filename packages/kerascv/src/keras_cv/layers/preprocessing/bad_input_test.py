@@ -396,4 +396,5 @@ def test_boxes_that_are_no_numbers_become_padding(name, number):
     for given in (inputs, to_tensors(inputs)):
         found = to_numpy(layer(given, parameters=parameters))["bounding_boxes"]
         for key, values in expected["bounding_boxes"].items():
+            # Pixels, by matrices of float32 that engines multiply in another order.
             np.testing.assert_allclose(found[key], values, rtol=1e-4, atol=1e-3)
