@@ -1,20 +1,19 @@
 """Every tokenizer keeps the contract; none goes without."""
 
 import functools
-import io
 import multiprocessing
 
 import pytest
 
 import keras_nlp
-from domain_core.testing import TokenizerContract
+from domain_core.testing import TokenizerContract, sentence_piece_model
 from domain_core.testing.enumeration import contracts, public_subclasses, subclasses
 from domain_core.testing.loader_workers import (
     Together,
     in_grain_workers,
     in_torch_workers,
 )
-from domain_core.testing.texts import mixed_corpus, real_texts
+from domain_core.testing.texts import mixed_corpus
 from domain_core.testing.tokenizer_case import corpus
 
 Tokenizer = keras_nlp.tokenizers.Tokenizer
@@ -34,21 +33,6 @@ def pairs(pattern, special):
     train = keras_nlp.tokenizers.compute_byte_pair_vocabulary
     texts = iter(mixed_corpus()[::3])
     return train(texts, 900, pattern=pattern, special_tokens=list(special))
-
-
-@functools.cache
-def model(**options):
-    sentencepiece = pytest.importorskip("sentencepiece")
-    file = io.BytesIO()
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(real_texts(300)),
-        model_writer=file,
-        vocab_size=600,
-        minloglevel=2,
-        num_threads=1,
-        **options,
-    )
-    return file.getvalue()
 
 
 class TestWordPiece(TokenizerContract):
@@ -97,7 +81,9 @@ class TestSentencePiece(TokenizerContract):
 
     @classmethod
     def make(cls, **options):
-        return cls.cls(model(pad_id=0, unk_id=1, bos_id=2, eos_id=3), **options)
+        return cls.cls(
+            sentence_piece_model(600, pad_id=0, unk_id=1, bos_id=2, eos_id=3), **options
+        )
 
 
 class TestSentencePieceOfBytePairs(TokenizerContract):
@@ -106,7 +92,9 @@ class TestSentencePieceOfBytePairs(TokenizerContract):
 
     @classmethod
     def make(cls, **options):
-        return cls.cls(model(model_type="bpe", byte_fallback=True), **options)
+        return cls.cls(
+            sentence_piece_model(600, model_type="bpe", byte_fallback=True), **options
+        )
 
 
 class TestBytes(TokenizerContract):
@@ -159,7 +147,7 @@ class TestXLMRoberta(TokenizerContract):
 
     @classmethod
     def make(cls, **options):
-        return cls.cls(model(), **options)
+        return cls.cls(sentence_piece_model(600), **options)
 
 
 @pytest.mark.parametrize("inputs", [None, 3, ["a", None], [["a"]], {"a"}])

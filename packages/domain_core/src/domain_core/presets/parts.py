@@ -96,7 +96,7 @@ def stored_parts(directory: Path) -> Stored | None:
 
 def check_replaceable(
     directory: Path, layout: str, parts: Collection[str], overwrite: bool
-) -> None:
+) -> Stored | None:
     """Checks that a save may put parts into a directory.
 
     Args:
@@ -105,12 +105,15 @@ def check_replaceable(
         parts: that will be saved.
         overwrite: whether they may take the place of others of their kind.
 
+    Returns:
+        What it holds; None if it is empty or missing.
+
     Raises:
         ValueError: if the directory is no preset; has such parts and `overwrite` is
             False; or has other parts, in another layout.
     """
     if not directory.exists() or (directory.is_dir() and not any(directory.iterdir())):
-        return
+        return None
     stored = stored_parts(directory)
     if stored is None:
         shown = sorted(path.name for path in directory.iterdir())[:10]
@@ -133,28 +136,28 @@ def check_replaceable(
             f"{str(directory)!r} of {stored.layout!r}, whose {_listed(others)} would "
             "be lost. Choose another path, or that layout."
         )
+    return stored
 
 
 def keep_other_parts(
-    old: Path, new: Path, parts: Collection[str], layout: str
+    stored: Stored | None, old: Path, new: Path, parts: Collection[str]
 ) -> set[str]:
     """Puts what a save does not replace into the directory that it fills.
 
     Args:
-        old: the preset as it is, or an empty or missing directory.
+        stored: what `check_replaceable` found.
+        old: the preset as it is.
         new: a directory without the parts that are to stay.
         parts: that are saved.
-        layout: that the preset has and keeps; of another, nothing stays.
 
     Returns:
         The parts that stay.
     """
-    stored = stored_parts(old)
-    if stored is None or stored.layout != layout:
+    if stored is None:
         return set()
-    others = stored.files.keys() - parts
+    others = set(stored.files) - set(parts)
     _keep(old, new, [name for part in others for name in stored.files[part]])
-    return set(others)
+    return others
 
 
 def within_stored(old: Path, part: Any, layout: str) -> Any:
@@ -176,9 +179,8 @@ def within_stored(old: Path, part: Any, layout: str) -> Any:
     return part
 
 
-def keep_other_files(old: Path, new: Path) -> None:
+def keep_other_files(stored: Stored | None, old: Path, new: Path) -> None:
     """Puts what belongs to no part, but to the user, into the new directory."""
-    stored = stored_parts(old)
     if stored is not None:
         known = {*_OF_ALL, *chain.from_iterable(stored.files.values())}
         _keep(old, new, LocalFolder(old).sizes().keys() - known)

@@ -136,14 +136,14 @@ def _parts_in(
     """Yields a directory for parts of a preset, which then has the others too."""
     target = Path(path).expanduser()
     with whole_directory(target) as directory:
-        check_replaceable(target, layout, parts, overwrite)
+        stored = check_replaceable(target, layout, parts, overwrite)
         if model is not None:
             size = sum(Tensor.of(variable).size for variable in model.weights)
             check_free_disk(target, size, os.fspath(path))
         keep_card(target, directory)
-        kept = keep_other_parts(target, directory, parts, layout)
+        kept = keep_other_parts(stored, target, directory, parts)
         yield directory
         check_parts_fit(target, directory, kept, layout, os.fspath(path))
-        keep_other_files(target, directory)
+        keep_other_files(stored, target, directory)
         if sign_key is not None:
             sign(directory, sign_key)

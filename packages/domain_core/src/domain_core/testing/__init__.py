@@ -11,6 +11,7 @@ from domain_core.testing.task_contract import MaskedLMContract as MaskedLMContra
 from domain_core.testing.task_contract import TaskContract as TaskContract
 from domain_core.testing.texts import NASTY_TEXTS as NASTY_TEXTS
 from domain_core.testing.texts import real_texts as real_texts
+from domain_core.testing.texts import sentence_piece_model as sentence_piece_model
 from domain_core.testing.tokenizer_contract import (
     TokenizerContract as TokenizerContract,
 )

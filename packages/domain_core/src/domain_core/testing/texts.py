@@ -6,6 +6,7 @@ import contextlib
 import functools
 import importlib
 import inspect
+import io
 import random
 import re
 import unicodedata
@@ -166,3 +167,26 @@ def _random_words(draw: random.Random) -> list[str]:
         if draw.random() < 0.03:
             parts.append(draw.choice(_CONTROLS))
     return parts
+
+
+@functools.cache
+def sentence_piece_model(vocab_size: int = 200, **options: Any) -> bytes:
+    """Returns a SentencePiece model, trained on real texts; the same at each call.
+
+    Args:
+        vocab_size: number of pieces.
+        **options: of SentencePiece's trainer.
+    """
+    import pytest
+
+    sentencepiece = pytest.importorskip("sentencepiece")
+    file = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(real_texts(300)),
+        model_writer=file,
+        vocab_size=vocab_size,
+        minloglevel=2,
+        num_threads=1,
+        **options,
+    )
+    return file.getvalue()

@@ -1,7 +1,6 @@
 """Tokenizers in folders as `transformers` 5 writes them, and 4 wrote them."""
 
 import functools
-import io
 import json
 import shutil
 import warnings
@@ -10,7 +9,7 @@ import pytest
 
 import keras_nlp
 from domain_core import PresetCorruptError
-from domain_core.testing import real_texts
+from domain_core.testing import sentence_piece_model
 
 transformers = pytest.importorskip("transformers", reason="the reference")
 tokenizers = pytest.importorskip("tokenizers", reason="writes folders")
@@ -48,21 +47,6 @@ def byte_pairs():
     return dict(vocabulary), list(merges)
 
 
-@functools.cache
-def model():
-    import sentencepiece
-
-    written = io.BytesIO()
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(real_texts(300)),
-        model_writer=written,
-        vocab_size=200,
-        minloglevel=2,
-        num_threads=1,
-    )
-    return written.getvalue()
-
-
 CONFIGS = {
     "Bert": transformers.BertConfig(vocab_size=NEW),
     "DistilBert": transformers.DistilBertConfig(vocab_size=NEW),
@@ -80,7 +64,7 @@ def vocabulary_files(folder, name):
         lines = ["#version: 0.2", *merges]
         (folder / "merges.txt").write_text("\n".join(lines) + "\n")
     elif name == "XLMRoberta":
-        (folder / "sentencepiece.bpe.model").write_bytes(model())
+        (folder / "sentencepiece.bpe.model").write_bytes(sentence_piece_model())
     else:
         (folder / "vocab.txt").write_text("\n".join(WORDS) + "\n")
 

@@ -1,26 +1,9 @@
-import functools
-import io
 from pathlib import Path
 from typing import ClassVar
 
 import keras_nlp
-from domain_core.testing import EncoderFamilyContract, real_texts
+from domain_core.testing import EncoderFamilyContract, sentence_piece_model
 from keras_nlp.models import XLMRobertaTokenizer
-
-
-@functools.cache
-def model():
-    import sentencepiece
-
-    written = io.BytesIO()
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(real_texts(300)),
-        model_writer=written,
-        vocab_size=200,
-        minloglevel=2,
-        num_threads=1,
-    )
-    return written.getvalue()
 
 
 class TestXLMRoberta(EncoderFamilyContract):
@@ -56,15 +39,15 @@ class TestXLMRoberta(EncoderFamilyContract):
 
     @classmethod
     def tokenizer(cls):
-        return XLMRobertaTokenizer(model())
+        return XLMRobertaTokenizer(sentence_piece_model())
 
     @classmethod
     def write_tokenizer(cls, folder: Path):
-        (folder / "sentencepiece.bpe.model").write_bytes(model())
+        (folder / "sentencepiece.bpe.model").write_bytes(sentence_piece_model())
 
 
 def test_ids_are_those_of_fairseq():
-    tokenizer = XLMRobertaTokenizer(model(), special_tokens="parse")
+    tokenizer = XLMRobertaTokenizer(sentence_piece_model(), special_tokens="parse")
     names = ("start", "pad", "end", "unk", "mask")
     assert [getattr(tokenizer, f"{n}_token_id") for n in names] == [0, 1, 2, 3, 201]
     assert tokenizer.vocabulary_size() == 202
