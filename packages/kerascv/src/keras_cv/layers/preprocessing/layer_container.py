@@ -86,15 +86,8 @@ class LayerContainer(BaseImageAugmentationLayer):
         }
 
     def get_config(self) -> dict[str, Any]:
-        return self._with_layers(super().get_config(), config_value(list(self.layers)))
-
-    def __reduce__(self) -> Any:
-        revived, (cls, config, stream) = super().__reduce__()
-        # They know how often they were called.
-        return revived, (cls, self._with_layers(config, list(self.layers)), stream)
-
-    def _with_layers(self, config: dict[str, Any], layers: list[Any]) -> dict[str, Any]:
-        """Returns a config with layers under the name of the argument."""
+        config = super().get_config()
+        layers = config_value(list(self.layers))
         held = {
             "layer": next(iter(layers), None),
             "layers": layers,
