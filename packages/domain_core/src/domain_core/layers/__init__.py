@@ -9,12 +9,20 @@ from domain_core.layers.attention_context import AttentionContext as AttentionCo
 from domain_core.layers.cached_multi_head_attention import (
     CachedMultiHeadAttention as CachedMultiHeadAttention,
 )
+from domain_core.layers.decoder_block import DecoderBlock as DecoderBlock
+from domain_core.layers.decoder_context import DecoderContext as DecoderContext
+from domain_core.layers.decoder_embedding import DecoderEmbedding as DecoderEmbedding
 from domain_core.layers.encoder_block import EncoderBlock as EncoderBlock
 from domain_core.layers.f_net_encoder import FNetEncoder as FNetEncoder
 from domain_core.layers.feed_forward import FeedForward as FeedForward
+from domain_core.layers.feed_forward import GatedFeedForward as GatedFeedForward
 from domain_core.layers.first_token_pooler import FirstTokenPooler as FirstTokenPooler
+from domain_core.layers.key_value_cache import KeyValueCache as KeyValueCache
+from domain_core.layers.key_value_cache import WindowCache as WindowCache
 from domain_core.layers.masked_lm_head import MaskedLMHead as MaskedLMHead
 from domain_core.layers.position_embedding import PositionEmbedding as PositionEmbedding
+from domain_core.layers.rms_norm import RMSNorm as RMSNorm
+from domain_core.layers.rotary import Rotary as Rotary
 from domain_core.layers.rotary_embedding import RotaryEmbedding as RotaryEmbedding
 from domain_core.layers.sine_position_encoding import (
     SinePositionEncoding as SinePositionEncoding,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import keras
-import numpy as np
 
 from domain_core.arguments import check_choices
 from domain_core.layers.position_indices import position_indices
+from domain_core.layers.rotary_rates import Rates, rates
 from domain_core.remembered_arguments import RemembersArguments
 from domain_core.serialization import serializable
 
@@ -124,9 +123,9 @@ class RotaryEmbedding(RemembersArguments, keras.layers.Layer):
         self, positions: Any, width: int, rank: int, sequence: int, feature: int
     ) -> tuple[Any, Any]:
         """Returns cosines and sines that broadcast to half of the inputs."""
-        rates, scale = self._rates(width)
+        known = self._rates(width)
         angles = keras.ops.cast(positions, "float32")[..., None]
-        angles = keras.ops.multiply(angles, rates)  # (T, d / 2) or (B, T, d / 2)
+        angles = keras.ops.multiply(angles, known.usual)  # (T, d / 2) or (B, T, d / 2)
         if feature < sequence:
             angles = keras.ops.swapaxes(angles, -1, -2)
         present = {sequence, feature} | ({0} if len(positions.shape) == 2 else set())
@@ -134,28 +133,20 @@ class RotaryEmbedding(RemembersArguments, keras.layers.Layer):
             if axis not in present:
                 angles = keras.ops.expand_dims(angles, axis)
         tables = (keras.ops.cos(angles), keras.ops.sin(angles))
-        if scale != 1:
-            tables = tuple(table * scale for table in tables)
+        if known.scale != 1:
+            tables = tuple(table * known.scale for table in tables)
         cos, sin = (keras.ops.cast(table, self.compute_dtype) for table in tables)
         return cos, sin
 
-    def _rates(self, width: int) -> tuple[np.ndarray, float]:
-        """Returns radians per position `(d / 2,)` and what scales the tables."""
-        pairs = np.arange(width // 2)
-        rates = np.power(float(self.max_wavelength), -2.0 * pairs / width)
-        stretched = rates / self.scaling_factor
-        if self.rope_type == "linear":
-            return stretched.astype("float32"), 1.0
-        # The pair that turns so often over the original length, as a fraction.
-        low, high = (
-            width
-            * math.log(self.original_max_position_embeddings / (turns * 2 * math.pi))
-            / (2 * math.log(self.max_wavelength))
-            for turns in (self.beta_fast, self.beta_slow)
-        )
-        if self.truncate:
-            low, high = math.floor(low), math.ceil(high)
-        low, high = max(low, 0), min(high, width - 1)
-        share = np.clip((pairs - low) / max(high - low, 1e-3), 0, 1)
-        rates = stretched * share + rates * (1 - share)
-        return rates.astype("float32"), 0.1 * math.log(self.scaling_factor) + 1.0
+    def _rates(self, width: int) -> Rates:
+        scaling = {"rope_type": self.rope_type, "factor": self.scaling_factor}
+        if self.rope_type == "yarn":
+            scaling |= {
+                "beta_fast": self.beta_fast,
+                "beta_slow": self.beta_slow,
+                "original_max_position_embeddings": (
+                    self.original_max_position_embeddings
+                ),
+                "truncate": self.truncate,
+            }
+        return rates(width, self.max_wavelength, scaling)

@@ -13,9 +13,15 @@ from domain_core.ops.conv2d import keep_kernel_in_order as keep_kernel_in_order
 from domain_core.ops.conv2d import max_pool2d as max_pool2d
 from domain_core.ops.dropout import dropout as dropout
 from domain_core.ops.fused_adam import FusedAdam as FusedAdam
+from domain_core.ops.heads import join_heads as join_heads
+from domain_core.ops.heads import split_heads as split_heads
 from domain_core.ops.in_place import activation_in_place as activation_in_place
 from domain_core.ops.in_place import add_in_place as add_in_place
 from domain_core.ops.in_place import from_numpy as from_numpy
 from domain_core.ops.layer_norm import layer_norm as layer_norm
+from domain_core.ops.linear import bound_linear as bound_linear
 from domain_core.ops.linear import linear as linear
+from domain_core.ops.rms_norm import rms_norm as rms_norm
+from domain_core.ops.rotate import rotate as rotate
 from domain_core.ops.take_rows import take_rows as take_rows
+from domain_core.ops.write_rows import write_rows as write_rows

@@ -1,6 +1,7 @@
 """Scaled dot-product attention with an additive bias; fused on torch.
 
-Shapes: `B` batch, `T` queries, `S` keys, `H` heads, `h` width of a head.
+Shapes: `B` batch, `T` queries, `S` keys, `H` heads of queries, `K` heads of keys, `h`
+width of a head. `G = H / K` query heads share one of keys, which is never repeated.
 """
 
 from __future__ import annotations
@@ -15,36 +16,72 @@ from domain_core.ops.dropout import dropout as drop
 
 if keras.config.backend() == "torch":
     import torch
+    import torch.nn.functional as F
 
-    def _attention(query, key, value, bias, dropout, seed):
+    def _attention(query, key, value, bias, dropout, seed, scale, soft_cap):
+        batch, time, heads, width = query.shape
+        groups = heads // key.shape[2]
         query, key, value = (x.transpose(1, 2) for x in (query, key, value))
-        if dropout:
+        if dropout or soft_cap is not None:
             # With dropout the fused kernel falls back to a slower form of this on CPU.
-            scale = 1.0 / math.sqrt(query.shape[-1])
-            scores = torch.matmul(query * scale, key.transpose(-1, -2))  # (B, H, T, S)
-            if bias is not None:
-                scores = scores + bias
-            mixed = torch.matmul(drop(torch.softmax(scores, -1), dropout, seed), value)
+            mixed = _unfused(query, key, value, bias, dropout, seed, scale, soft_cap)
+        elif groups > 1 and time == 1:
+            # The heads that share keys stand where positions do.
+            query = query.reshape(batch, heads // groups, groups, width)
+            mixed = F.scaled_dot_product_attention(
+                query, key, value, attn_mask=bias, scale=scale
+            )
+            mixed = mixed.reshape(batch, heads, 1, -1)
         else:
-            mixed = torch.nn.functional.scaled_dot_product_attention(
-                query, key, value, attn_mask=bias
+            mixed = F.scaled_dot_product_attention(
+                query, key, value, attn_mask=bias, scale=scale, enable_gqa=groups > 1
             )  # (B, H, T, h)
         return mixed.transpose(1, 2)
 
+    def _unfused(query, key, value, bias, dropout, seed, scale, soft_cap):
+        batch, heads, time, width = query.shape
+        groups = heads // key.shape[1]
+        query = query.reshape(batch, heads // groups, groups * time, width)
+        scores = torch.matmul(query * scale, key.transpose(-1, -2))  # (B, K, G * T, S)
+        if soft_cap is not None:
+            scores = soft_cap * torch.tanh(scores / soft_cap)
+        scores = scores.reshape(batch, heads, time, -1)
+        if bias is not None:
+            scores = scores + bias
+        shares = torch.softmax(scores, -1)
+        if dropout:
+            shares = drop(shares, dropout, seed)
+        shares = shares.reshape(batch, heads // groups, groups * time, -1)
+        return torch.matmul(shares, value).reshape(batch, heads, time, -1)
+
 else:
 
-    def _attention(query, key, value, bias, dropout, seed):
-        query = ops.multiply(query, 1.0 / math.sqrt(query.shape[-1]))
-        query = ops.transpose(query, (0, 2, 1, 3))  # (B, H, T, h)
-        key = ops.transpose(key, (0, 2, 3, 1))  # (B, H, h, S)
-        value = ops.transpose(value, (0, 2, 1, 3))  # (B, H, S, h)
-        scores = ops.matmul(query, key)  # (B, H, T, S)
+    def _attention(query, key, value, bias, dropout, seed, scale, soft_cap):
+        time = ops.shape(query)[1]
+        heads, width = query.shape[2:]
+        kept = key.shape[2]
+        query = ops.transpose(ops.multiply(query, scale), (0, 2, 1, 3))  # (B, H, T, h)
+        key = ops.transpose(key, (0, 2, 3, 1))  # (B, K, h, S)
+        value = ops.transpose(value, (0, 2, 1, 3))  # (B, K, S, h)
+        together, size = (-1, kept, heads // kept * time), ops.shape(value)[2]
+        if heads > kept:
+            query = ops.reshape(query, (*together, width))
+        scores = ops.matmul(query, key)
+        if heads > kept:
+            scores = ops.reshape(scores, (-1, heads, time, size))
+        if soft_cap is not None:
+            scores = soft_cap * ops.tanh(scores / soft_cap)
         if bias is not None:
             scores = ops.add(scores, bias)
-        probabilities = ops.softmax(scores, axis=-1)
+        shares = ops.softmax(scores, axis=-1)
         if dropout:
-            probabilities = drop(probabilities, dropout, seed)
-        return ops.transpose(ops.matmul(probabilities, value), (0, 2, 1, 3))
+            shares = drop(shares, dropout, seed)
+        if heads > kept:
+            shares = ops.reshape(shares, (*together, size))
+        mixed = ops.matmul(shares, value)
+        if heads > kept:
+            mixed = ops.reshape(mixed, (-1, heads, time, value.shape[-1]))
+        return ops.transpose(mixed, (0, 2, 1, 3))
 
 
 def attention(
@@ -55,18 +92,23 @@ def attention(
     *,
     dropout: float = 0.0,
     seed: keras.random.SeedGenerator | None = None,
+    scale: float | None = None,
+    soft_cap: float | None = None,
 ) -> Any:
-    """Returns softmax(query key^T / sqrt(h) + bias) value.
+    """Returns softmax(scale query key^T + bias) value.
 
     Args:
         query: tensor `(B, T, H, h)`.
-        key: tensor `(B, S, H, h)`.
-        value: tensor `(B, S, H, h)`.
+        key: tensor `(B, S, K, h)`; query head `i` goes with head `i // G`.
+        value: tensor `(B, S, K, h)`.
         bias: tensor that broadcasts to `(B, H, T, S)`, or None.
         dropout: share of the attention probabilities to drop.
         seed: source of randomness for dropout.
+        scale: factor of the scores; None for `1 / sqrt(h)`.
+        soft_cap: bends scores, before the bias, so that none is beyond it; or None.
 
     Returns:
         Tensor `(B, T, H, h)`.
     """
-    return _attention(query, key, value, bias, dropout, seed)
+    scale = 1.0 / math.sqrt(query.shape[-1]) if scale is None else scale
+    return _attention(query, key, value, bias, dropout, seed, scale, soft_cap)

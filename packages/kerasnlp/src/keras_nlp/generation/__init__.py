@@ -1,0 +1,1 @@
+"""How language models write on: the cache, the loop, sampling and stopping."""

@@ -1,0 +1,192 @@
+"""The loop on each backend: in Python on torch, compiled on JAX and TensorFlow."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+
+from domain_core.layers import KeyValueCache
+from keras_nlp.generation.bound_decoder import BoundDecoder, make_caches
+from keras_nlp.generation.programs import Programs
+from keras_nlp.generation.sampling import Sampling
+from keras_nlp.generation.step import Plan, State, advance
+
+if TYPE_CHECKING:
+    from keras_nlp.models.decoder_backbone import DecoderBackbone
+
+# Steps between two looks at whether all rows are done: a look waits for the device.
+_LOOK_EVERY = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class Batch:
+    """Prompts and what is asked, on the host.
+
+    Attributes:
+        tokens: prompts, each at the end of its row, int32 `(B, P)`.
+        padding: places before each prompt, int32 `(B,)`.
+        limits: number of tokens to generate at most, int32 `(B,)`.
+        stop_ids: ids that end a row, int32 `(N,)`.
+        draws: float32 `(B, N)` in `(0, 1]`, by number of the token.
+        sampling: how to choose.
+        keeps_log_probabilities: whether they are asked for.
+        slots: number of slots, at least those of a prompt and what it may become.
+    """
+
+    tokens: np.ndarray
+    padding: np.ndarray
+    limits: np.ndarray
+    stop_ids: np.ndarray
+    draws: np.ndarray
+    sampling: Sampling
+    keeps_log_probabilities: bool
+    slots: int
+
+
+class EagerLoop:
+    """Step by step, in place, over the slots that are filled."""
+
+    def __init__(self, backbone: DecoderBackbone, batch: Batch) -> None:
+        import torch
+
+        with torch.inference_mode():
+            self._decoder = BoundDecoder(backbone)
+            rows, length = batch.tokens.shape
+            caches = make_caches(backbone, rows, batch.slots)
+            device = caches[0].key.device
+
+            def moved(array: np.ndarray) -> Any:
+                return torch.from_numpy(np.ascontiguousarray(array)).to(device)
+
+            self._plan = Plan(
+                moved(batch.padding) if batch.padding.any() else None,
+                moved(batch.limits),
+                moved(batch.stop_ids),
+                moved(batch.draws),
+                batch.sampling,
+                batch.keeps_log_probabilities,
+            )
+            tokens = torch.zeros((rows, batch.slots), dtype=torch.int32, device=device)
+            tokens[:, :length] = moved(batch.tokens)
+            done = self._plan.limits <= 0
+            self.state = State(
+                tokens,
+                length - 1,
+                caches,
+                done,
+                torch.zeros_like(self._plan.limits),
+                0,
+                torch.zeros((rows, batch.slots), device=device),
+                torch.zeros_like(done),
+            )
+            if length > 1:
+                context = self._decoder.context.cached(
+                    0, length - 1, batch.slots, self._plan.padding, is_first=True
+                )
+                self._decoder.features(tokens[:, : length - 1], context, caches)
+
+    def run(self, steps: int) -> None:
+        """Makes so many steps, or fewer if all rows are done before."""
+        import torch
+
+        with torch.inference_mode():
+            state = self.state
+            for step in range(steps):
+                if step % _LOOK_EVERY == 0 and bool(state.done.all()):
+                    return
+                advance(self._decoder, self._plan, state, filled=state.slot + 1)
+
+
+class CompiledLoop:
+    """One program for the prompts, and one for all steps of a length."""
+
+    def __init__(
+        self, backbone: DecoderBackbone, batch: Batch, programs: Programs
+    ) -> None:
+        self._backbone = backbone
+        self._programs = programs
+        rows, length = batch.tokens.shape
+        self._kinds = [type(c) for c in make_caches_of(backbone, batch.slots)]
+        sampling = {
+            field: np.asarray(value, "int32" if field == "top_k" else "float32")
+            for field, value in dataclasses.asdict(batch.sampling).items()
+        }
+        self._plan = {
+            "padding": batch.padding,
+            "limits": batch.limits,
+            "stop_ids": batch.stop_ids,
+            "draws": batch.draws,
+            "sampling": sampling,
+            "keeps_log_probabilities": np.asarray(batch.keeps_log_probabilities),
+        }
+        tokens = np.zeros((rows, batch.slots), "int32")
+        tokens[:, :length] = batch.tokens
+        caches = programs.run(
+            ("prefill", rows, length, batch.slots),
+            lambda tokens, padding: self._prefill(tokens, padding, batch.slots),
+            (),
+            batch.tokens[:, :-1],
+            batch.padding,
+        )
+        done = batch.limits <= 0
+        self.state = {
+            "tokens": tokens,
+            "slot": np.int32(length - 1),
+            "caches": caches,
+            "done": done,
+            "counts": np.zeros_like(batch.limits),
+            "steps": np.int32(0),
+            "log_probabilities": np.zeros((rows, batch.slots), "float32"),
+            "failed": np.zeros_like(done),
+        }
+
+    def run(self, steps: int) -> None:
+        """Makes so many steps, or fewer if all rows are done before."""
+        rows, slots = self.state["tokens"].shape
+        self.state = self._programs.run(
+            ("steps", rows, slots, self._plan["draws"].shape[1]),
+            self._steps,
+            (0,),
+            self.state,
+            self._plan,
+            np.int32(steps),
+        )
+
+    def _prefill(self, tokens: Any, padding: Any, slots: int) -> Any:
+        decoder = BoundDecoder(self._backbone)
+        caches = make_caches(self._backbone, tokens.shape[0], slots)
+        if tokens.shape[1]:
+            context = decoder.context.cached(
+                0, tokens.shape[1], slots, padding, is_first=True
+            )
+            decoder.features(tokens, context, caches)
+        return [cache.tensors for cache in caches]
+
+    def _steps(self, state: Any, plan: Any, steps: Any) -> Any:
+        decoder = BoundDecoder(self._backbone)
+        plan = Plan(**{**plan, "sampling": Sampling(**plan["sampling"])})
+        until = state["steps"] + steps
+
+        def goes_on(state: Any) -> Any:
+            return keras.ops.logical_and(
+                state["steps"] < until, ~keras.ops.all(state["done"])
+            )
+
+        def body(state: Any) -> Any:
+            caches = [
+                kind(*tensors)
+                for kind, tensors in zip(self._kinds, state["caches"], strict=True)
+            ]
+            now = State(**{**state, "caches": caches})
+            advance(decoder, plan, now)
+            return {**vars(now), "caches": [cache.tensors for cache in now.caches]}
+
+        return keras.ops.while_loop(goes_on, lambda s: (body(s),), (state,))[0]
+
+
+def make_caches_of(backbone: DecoderBackbone, slots: int) -> list[KeyValueCache]:
+    """Returns caches of no rows, to know their kinds."""
+    return make_caches(backbone, 0, slots)

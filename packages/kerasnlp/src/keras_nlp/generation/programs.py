@@ -1,0 +1,86 @@
+"""Compiled functions of a model, and how often something was compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import keras
+
+
+class Programs:
+    """Compiles functions that read a model's weights.
+
+    A program is compiled once for its key; that a weight has another value does not
+    matter to it, that there are other weights does.
+
+    Args:
+        model: whose weights they read.
+
+    Attributes:
+        compiled: number of programs that were compiled.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        self._model = model
+        self._programs: dict[Hashable, Any] = {}
+        self.compiled = 0
+
+    def run(
+        self,
+        key: Hashable,
+        function: Callable[..., Any],
+        donated: tuple[int, ...],
+        *arguments: Any,
+    ) -> Any:
+        """Calls a function as a program.
+
+        Args:
+            key: of the program: all that it depends on besides the arguments' values.
+            function: of tensors; nested lists and dicts of them in and out.
+            donated: numbers of the arguments whose memory it may use.
+            *arguments: arrays or tensors, and nested ones.
+        """
+        weights = self._model.weights
+        key = (key, tuple(map(id, weights)))
+        if key not in self._programs:
+            self._programs[key] = self._compile(function, weights, donated)
+        return self._programs[key](weights, *arguments)
+
+    def _compile(
+        self, function: Callable[..., Any], weights: Any, donated: tuple[int, ...]
+    ) -> Callable[..., Any]:
+        if keras.config.backend() == "jax":
+            return self._compile_for_jax(function, donated)
+        return self._compile_for_tensorflow(function)
+
+    def _compile_for_jax(
+        self, function: Callable[..., Any], donated: tuple[int, ...]
+    ) -> Callable[..., Any]:
+        import jax
+
+        def program(values: Any, *arguments: Any) -> Any:
+            self.compiled += 1  # tracing runs this line, calls do not
+            pairs = zip(self._model.weights, values, strict=True)
+            with keras.StatelessScope(state_mapping=list(pairs)):
+                return function(*arguments)
+
+        compiled = jax.jit(program, donate_argnums=tuple(i + 1 for i in donated))
+        return lambda weights, *arguments: compiled(
+            [weight.value for weight in weights], *arguments
+        )
+
+    def _compile_for_tensorflow(
+        self, function: Callable[..., Any]
+    ) -> Callable[..., Any]:
+        import tensorflow as tf
+
+        @tf.function(jit_compile=True, autograph=False)
+        def program(*arguments: Any) -> Any:
+            self.compiled += 1
+            return function(*arguments)
+
+        def call(weights: Any, *arguments: Any) -> Any:
+            return program(*tf.nest.map_structure(tf.convert_to_tensor, arguments))
+
+        return call

@@ -1,0 +1,134 @@
+"""How the next token is chosen from scores.
+
+All is a function of the scores, one draw per row and a few numbers; the draws are made
+ahead on the host, so that a seed gives the same text on each backend.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_nlp.generation.thresholds import top_k_threshold, top_p_threshold
+
+
+@dataclasses.dataclass(frozen=True)
+class Sampling:
+    """The numbers that say how to choose; neutral by default.
+
+    Attributes:
+        temperature: divides the scores; 0 for the best token always.
+        top_k: number of the best tokens to choose from; 0 for all.
+        top_p: share of the probability that the best tokens to choose from make up.
+        min_p: probability, as a share of the best token's, that a token needs.
+        repetition_penalty: divides positive scores, and multiplies negative ones, of
+            tokens that were there before.
+    """
+
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
+
+    @property
+    def is_greedy(self) -> Any:
+        """Whether nothing is drawn; a bool, or a tensor where the numbers are."""
+        return self.temperature == 0
+
+
+def choose(scores: Any, draws: Any, sampling: Sampling, seen: Callable[[], Any]) -> Any:
+    """Chooses the next token of each row.
+
+    Args:
+        scores: float32 `(B, V)`.
+        draws: float32 `(B,)` in `(0, 1]`; the token is the first, in the order of the
+            vocabulary, at which the probabilities of those kept sum to that share.
+        sampling: numbers on torch, tensors where they are to change in a compiled
+            program.
+        seen: returns which tokens were there before, bool `(B, V)`.
+
+    Returns:
+        int32 `(B,)`.
+    """
+
+    def penalized() -> Any:
+        penalty = sampling.repetition_penalty
+        lower = keras.ops.where(scores < 0, scores * penalty, scores / penalty)
+        return keras.ops.where(seen(), lower, scores)
+
+    allowed = when(sampling.repetition_penalty != 1, penalized, lambda: scores)
+    return when(
+        sampling.is_greedy,
+        lambda: keras.ops.cast(keras.ops.argmax(allowed, axis=-1), "int32"),
+        lambda: _draw(allowed, draws, sampling),
+    )
+
+
+def _draw(scores: Any, draws: Any, sampling: Sampling) -> Any:
+    probabilities = keras.ops.softmax(scores / sampling.temperature, axis=-1)
+
+    def above(values: Any, threshold: Any) -> Any:
+        return keras.ops.where(values >= threshold, values, 0.0)
+
+    kept = when(
+        sampling.top_k > 0,
+        lambda: above(probabilities, top_k_threshold(probabilities, sampling.top_k)),
+        lambda: probabilities,
+    )
+    kept = when(
+        sampling.top_p < 1,
+        lambda: above(kept, top_p_threshold(kept, sampling.top_p)),
+        lambda: kept,
+    )
+    best = keras.ops.max(probabilities, axis=-1, keepdims=True)
+    kept = above(kept, sampling.min_p * best)
+    sums = keras.ops.cumsum(kept, axis=-1)
+    reached = sums >= draws[:, None] * sums[:, -1:]
+    return keras.ops.cast(keras.ops.argmax(reached, axis=-1), "int32")
+
+
+def when(
+    condition: Any, then: Callable[[], Any], otherwise: Callable[[], Any]
+) -> Any:
+    """Returns one of two results, by a Python bool or by a tensor in a program."""
+    if isinstance(condition, bool):
+        return then() if condition else otherwise()
+    return keras.ops.cond(condition, then, otherwise)
+
+
+def log_probability(scores: Any, tokens: Any) -> Any:
+    """Returns the logarithm of the probability of one token per row.
+
+    Args:
+        scores: float32 `(B, V)`.
+        tokens: int `(B,)`.
+
+    Returns:
+        Float32 `(B,)`.
+    """
+    chosen = keras.ops.take_along_axis(scores, tokens[:, None], axis=-1)
+    return (chosen - keras.ops.logsumexp(scores, axis=-1, keepdims=True))[:, 0]
+
+
+def make_draws(seed: int | None, rows: int, steps: int) -> np.ndarray:
+    """Returns draws in `(0, 1]`, each row's the same whatever rows are beside it.
+
+    Args:
+        seed: of all; None for another one each time.
+        rows: number of rows.
+        steps: number of tokens to draw.
+
+    Returns:
+        Float32 `(rows, steps)`.
+    """
+    sequence = np.random.SeedSequence(seed)
+    draws = [
+        np.random.Generator(np.random.Philox(child)).random(steps, "float32")
+        for child in sequence.spawn(rows)
+    ]
+    return 1 - np.stack(draws)

@@ -1,0 +1,211 @@
+"""What language models that write on have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from domain_core import Backbone
+from domain_core.arguments import as_fraction, as_positive_int, as_rate
+from domain_core.layers import (
+    DecoderBlock,
+    DecoderContext,
+    DecoderEmbedding,
+    GatedFeedForward,
+    RMSNorm,
+    Rotary,
+    SelfAttention,
+)
+
+
+class DecoderBackbone(Backbone):
+    """A causal decoder: embeddings, blocks, and a last norm.
+
+    Inputs: "token_ids" and "padding_mask", int `(B, T)`. Output: features `(B, T, D)`,
+    which `embeddings.bind_scores()` turns into scores of tokens.
+
+    Args:
+        embeddings: a `DecoderEmbedding`.
+        context: a `DecoderContext`.
+        blocks: the `DecoderBlock`s.
+        norm: a normalization.
+        dtype: dtype policy that these were made under.
+        name: name of the model.
+        trainable: whether its weights train.
+    """
+
+    def __init__(
+        self,
+        embeddings: DecoderEmbedding,
+        context: DecoderContext,
+        blocks: Sequence[DecoderBlock],
+        norm: keras.layers.Layer,
+        *,
+        dtype: Any = None,
+        name: str | None = None,
+        trainable: bool = True,
+    ) -> None:
+        inputs = {
+            key: keras.Input((None,), dtype="int32", name=key)
+            for key in ("token_ids", "padding_mask")
+        }
+        shared = context(inputs["padding_mask"])
+        x = embeddings(inputs["token_ids"], shared)
+        for block in blocks:
+            x = block(x, shared)
+        super().__init__(inputs, norm(x), name=name, trainable=trainable, dtype=dtype)
+        self.embeddings = embeddings
+        self.context = context
+        self.blocks = list(blocks)
+        self.norm = norm
+
+    @property
+    def token_embedding(self) -> keras.layers.Layer:
+        return self.embeddings.token_embedding
+
+
+class LlamaLikeBackbone(DecoderBackbone):
+    """A decoder of grouped attention, rotary positions and gated feed-forwards.
+
+    A family passes what its constructor was given, and what makes it different.
+
+    Args:
+        vocabulary_size: number of token ids.
+        num_layers: number of blocks.
+        num_query_heads: heads of queries per block.
+        num_key_value_heads: heads of keys and values per block; divides
+            `num_query_heads`.
+        hidden_dim: width `D` of the features.
+        intermediate_dim: width inside the feed-forward parts.
+        head_dim: width of a head; None for `hidden_dim / num_query_heads`.
+        rotary: the angles; made by the family with `head_width`.
+        activation: of the feed-forward parts' gates.
+        layer_norm_epsilon: added to mean squares.
+        norm_offset: added to the norms' scales.
+        norms_after: whether there are norms after the parts of a block, too.
+        norms_heads: whether heads of queries and keys are normalized.
+        dropout: share of features and attention probabilities to drop in training.
+        attention_bias: whether queries, keys and values have a bias.
+        output_bias: whether the output of attention has one; None for
+            `attention_bias`.
+        mlp_bias: whether the feed-forward parts have biases.
+        window: number of tokens that local blocks see; None for all.
+        is_local: of each block, whether it is local.
+        attention_scale: factor of attention scores; None for one over the root of the
+            width of a head.
+        attention_logit_soft_cap: bends attention scores; None for not at all.
+        embedding_scale: factor of embedded tokens.
+        final_logit_soft_cap: bends scores of tokens; None for not at all.
+        tie_word_embeddings: whether the output is the embedding's table.
+        kernel_initializer: a Keras initializer.
+        embeddings_initializer: a Keras initializer.
+        dtype: dtype policy of layers and weights.
+        name: name of the model.
+        trainable: whether its weights train.
+
+    Raises:
+        ValueError: if a size is below 1 or beyond any model's.
+    """
+
+    def __init__(
+        self,
+        *,
+        vocabulary_size: int,
+        num_layers: int,
+        num_query_heads: int,
+        num_key_value_heads: int,
+        hidden_dim: int,
+        intermediate_dim: int,
+        rotary: Rotary,
+        layer_norm_epsilon: float,
+        dropout: float,
+        head_dim: int | None = None,
+        activation: str = "silu",
+        norm_offset: float = 0.0,
+        norms_after: bool = False,
+        norms_heads: bool = False,
+        attention_bias: bool = False,
+        output_bias: bool | None = None,
+        mlp_bias: bool = False,
+        window: int | None = None,
+        is_local: Sequence[bool] | None = None,
+        attention_scale: float | None = None,
+        attention_logit_soft_cap: float | None = None,
+        embedding_scale: float = 1.0,
+        final_logit_soft_cap: float | None = None,
+        tie_word_embeddings: bool = False,
+        kernel_initializer: Any = None,
+        embeddings_initializer: Any = None,
+        dtype: Any = None,
+        name: str | None = None,
+        trainable: bool = True,
+    ) -> None:
+        for name_of, size, at_most in (
+            ("vocabulary_size", vocabulary_size, 10**7),
+            ("num_layers", num_layers, 1000),
+            ("num_query_heads", num_query_heads, 10**4),
+            ("num_key_value_heads", num_key_value_heads, 10**4),
+            ("hidden_dim", hidden_dim, 10**5),
+            ("intermediate_dim", intermediate_dim, 10**6),
+        ):
+            as_positive_int(name_of, size, at_most)
+        if window is not None:
+            as_positive_int("the window", window, 10**8)
+        as_rate("dropout", dropout)
+        as_fraction("layer_norm_epsilon", layer_norm_epsilon)
+        policy = keras.dtype_policies.get(dtype)
+        kernel = kernel_initializer or keras.initializers.RandomNormal(stddev=0.02)
+        shared = {"kernel_initializer": kernel, "dtype": policy}
+        norm = RMSNorm(layer_norm_epsilon, offset=norm_offset, dtype=policy)
+        is_local = is_local or [window is not None] * num_layers
+        super().__init__(
+            DecoderEmbedding(
+                vocabulary_size,
+                hidden_dim,
+                scale=embedding_scale,
+                tie_weights=tie_word_embeddings,
+                logit_soft_cap=final_logit_soft_cap,
+                embeddings_initializer=embeddings_initializer or kernel,
+                dtype=policy,
+                name="embeddings",
+            ),
+            DecoderContext(rotary, window=window, dtype=policy, name="context"),
+            [
+                DecoderBlock(
+                    SelfAttention(
+                        num_query_heads,
+                        num_key_value_heads=num_key_value_heads,
+                        head_dim=head_dim,
+                        use_bias=attention_bias,
+                        use_output_bias=output_bias,
+                        rotary="rotary",
+                        is_local=is_local[index],
+                        scale=attention_scale,
+                        soft_cap=attention_logit_soft_cap,
+                        head_norm=norm if norms_heads else None,
+                        dropout=dropout,
+                        name="attention",
+                        **shared,
+                    ),
+                    GatedFeedForward(
+                        intermediate_dim,
+                        activation,
+                        use_bias=mlp_bias,
+                        name="feedforward",
+                        **shared,
+                    ),
+                    norm=norm,
+                    norms_after=norms_after,
+                    dropout=dropout,
+                    dtype=policy,
+                    name=f"blocks_{index}",
+                )
+                for index in range(num_layers)
+            ],
+            RMSNorm(layer_norm_epsilon, offset=norm_offset, dtype=policy, name="norm"),
+            dtype=dtype,
+            name=name,
+            trainable=trainable,
+        )
