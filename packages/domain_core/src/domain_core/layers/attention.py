@@ -199,7 +199,8 @@ class SelfAttention(Attention):
         self.is_local = is_local
         self.scale = scale
         self.soft_cap = soft_cap
-        self.query_norm = self.key_norm = None
+        self.query_norm: Any = None
+        self.key_norm: Any = None
         if head_norm is not None:
             self.query_norm = like(head_norm, "query_norm")
             self.key_norm = like(head_norm, "key_norm")
@@ -227,7 +228,8 @@ class SelfAttention(Attention):
         key = self.heads(self.key, self.key_heads)
         value = self.heads(self.value, self.key_heads)
         out = bound_dense(self.out, policy)
-        query_norm = key_norm = None
+        query_norm: Any = None
+        key_norm: Any = None
         if self.query_norm is not None:
             query_norm = bound_norm(self.query_norm, policy)
             key_norm = bound_norm(self.key_norm, policy)

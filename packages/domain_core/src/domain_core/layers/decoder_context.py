@@ -72,6 +72,7 @@ class DecoderContext(RemembersArguments, keras.layers.Layer):
         padding: Any,
         *,
         is_first: bool = False,
+        ahead: int = 0,
         filled: int | None = None,
     ) -> dict[str, Any]:
         """Returns the context of a call that goes on from caches.
@@ -82,6 +83,7 @@ class DecoderContext(RemembersArguments, keras.layers.Layer):
             slots: number of slots `S` of the caches.
             padding: int `(B,)`, slots before each row's text; None for none.
             is_first: whether nothing came before.
+            ahead: number of tokens that the texts are longer, and that come later.
             filled: number of slots to attend to, where the caller knows that the others
                 are empty; None for all.
 
@@ -95,14 +97,14 @@ class DecoderContext(RemembersArguments, keras.layers.Layer):
         else:
             positions = keras.ops.maximum(new[None, :] - padding[:, None], 0)
         context = {
-            **self._tables(positions, positions[:, -1:] + 1),
+            **self._tables(positions, positions[:, -1:] + 1 + ahead),
             **{"slot": slot, "is_first": is_first, "filled": filled},
         }
         for name, window in (("attention_bias", None), ("window_bias", self.window)):
             if name == "window_bias" and window is None:
                 break
-            is_window = window is not None and window < slots
-            size = window if is_window else slots
+            size = min(window or slots, slots)
+            is_window = size < slots
             if length == 1 and padding is None and filled is not None:
                 context[name] = None  # all of what there is
                 continue
@@ -114,7 +116,7 @@ class DecoderContext(RemembersArguments, keras.layers.Layer):
             real = keys[None, :] >= (0 if padding is None else padding[:, None])
             if is_window and not is_first:
                 real = keras.ops.logical_and(real, keys[None, :] >= 0)
-            visible = self._visible(new, keys, real, window if is_window else None)
+            visible = self._visible(new, keys, real, size if is_window else None)
             context[name] = attention_bias(visible, self.compute_dtype)
         return context
 
@@ -130,12 +132,13 @@ class DecoderContext(RemembersArguments, keras.layers.Layer):
         }
         if self.window is not None:
             specs["window_bias"] = spec(batch, 1, time, time)
-        for name, rotary in self._rotaries().items():
+        for name, rotary in self.rotaries().items():
             # Two: one standing twice would give one value twice.
             specs[name] = tuple(spec(batch, time, 1, rotary.width) for _ in range(2))
         return specs
 
-    def _rotaries(self) -> dict[str, Rotary]:
+    def rotaries(self) -> dict[str, Rotary]:
+        """Returns the angles by name."""
         named = {"rotary": self.rotary, "local_rotary": self.local_rotary}
         return {name: rotary for name, rotary in named.items() if rotary is not None}
 
@@ -144,7 +147,7 @@ class DecoderContext(RemembersArguments, keras.layers.Layer):
             "positions": positions,
             **{
                 name: rotary.tables(positions, lengths, self.compute_dtype)
-                for name, rotary in self._rotaries().items()
+                for name, rotary in self.rotaries().items()
             },
         }
 

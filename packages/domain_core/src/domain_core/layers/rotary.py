@@ -57,15 +57,20 @@ class Rotary(RemembersArguments):
             )
         self._rates = rates(self.width, max_wavelength, self.scaling)
 
-    def changes_between(self, before: int, after: int) -> bool:
-        """Whether a text that grows over these lengths has other angles throughout.
+    def changes_at(self, length: int) -> int | None:
+        """Returns after how many more tokens a text has other angles throughout.
 
-        Keys that were kept are then of no use.
+        Keys that were kept are of no use then.
+
+        Args:
+            length: of the text so far.
         """
         border = self._rates.border
-        if border is None or after <= border:
-            return False
-        return before <= border or self.scaling["rope_type"] == "dynamic"
+        if border is None:
+            return None
+        if length <= border:
+            return border + 1 - length
+        return 1 if self.scaling["rope_type"] == "dynamic" else None
 
     def tables(self, positions: Any, lengths: Any, dtype: str) -> tuple[Any, Any]:
         """Returns cosines and sines for `ops.rotate`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from domain_core.layers import KeyValueCache
@@ -26,19 +27,43 @@ class BoundDecoder:
         self.scores = backbone.embeddings.bind_scores()
 
     def features(
-        self, token_ids: Any, context: dict[str, Any], caches: list[KeyValueCache]
+        self,
+        token_ids: Any,
+        context: dict[str, Any],
+        caches: Sequence[KeyValueCache | None] | None = None,
+        intercept: Callable[[Any, int], Any] | None = None,
     ) -> Any:
         """Returns the features `(B, T, D)` of tokens, and adds these to the caches.
 
         Args:
             token_ids: int `(B, T)`.
-            context: of `DecoderContext.cached`.
-            caches: one for each block.
+            context: of `DecoderContext`.
+            caches: one for each block; None for none.
+            intercept: called with what the embedding and each block give, and the
+                number of the block, -1 at first; what it returns takes its place.
         """
         x = self._embed(token_ids, context)
-        for block, cache in zip(self._blocks, caches, strict=True):
+        if intercept is not None:
+            x = intercept(x, -1)
+        kept = caches or [None] * len(self._blocks)
+        for index, (block, cache) in enumerate(zip(self._blocks, kept, strict=True)):
             x = block(x, context, False, cache)
+            if intercept is not None:
+                x = intercept(x, index)
         return self._norm(x)
+
+    def all_scores(
+        self, inputs: dict[str, Any], intercept: Callable[[Any, int], Any] | None = None
+    ) -> Any:
+        """Returns the scores `(B, T, V)` of the tokens after each.
+
+        Args:
+            inputs: dict of "token_ids" and "padding_mask", `(B, T)`.
+            intercept: as of `features`.
+        """
+        context = self.context.call(inputs["padding_mask"])
+        features = self.features(inputs["token_ids"], context, None, intercept)
+        return self.scores(features)
 
 
 def make_caches(

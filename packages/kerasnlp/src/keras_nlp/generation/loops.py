@@ -46,6 +46,17 @@ class Batch:
     slots: int
 
 
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What a loop has made so far, on the host; see `State`."""
+
+    tokens: np.ndarray
+    done: np.ndarray
+    counts: np.ndarray
+    log_probabilities: np.ndarray
+    failed: np.ndarray
+
+
 class EagerLoop:
     """Step by step, in place, over the slots that are filled."""
 
@@ -84,7 +95,12 @@ class EagerLoop:
             )
             if length > 1:
                 context = self._decoder.context.cached(
-                    0, length - 1, batch.slots, self._plan.padding, is_first=True
+                    0,
+                    length - 1,
+                    batch.slots,
+                    self._plan.padding,
+                    is_first=True,
+                    ahead=1,
                 )
                 self._decoder.features(tokens[:, : length - 1], context, caches)
 
@@ -98,6 +114,15 @@ class EagerLoop:
                 if step % _LOOK_EVERY == 0 and bool(state.done.all()):
                     return
                 advance(self._decoder, self._plan, state, filled=state.slot + 1)
+
+    def fetch(self) -> Result:
+        """Returns what there is, on the host."""
+        return _result(vars(self.state))
+
+    def end(self, rows: np.ndarray) -> None:
+        """Ends rows, bool `(B,)`."""
+        done = self.state.done
+        self.state.done = done | keras.ops.convert_to_tensor(rows)
 
 
 class CompiledLoop:
@@ -114,7 +139,7 @@ class CompiledLoop:
             field: np.asarray(value, "int32" if field == "top_k" else "float32")
             for field, value in dataclasses.asdict(batch.sampling).items()
         }
-        self._plan = {
+        self._plan: dict[str, Any] = {
             "padding": batch.padding,
             "limits": batch.limits,
             "stop_ids": batch.stop_ids,
@@ -147,7 +172,7 @@ class CompiledLoop:
         """Makes so many steps, or fewer if all rows are done before."""
         rows, slots = self.state["tokens"].shape
         self.state = self._programs.run(
-            ("steps", rows, slots, self._plan["draws"].shape[1]),
+            ("steps", rows, slots, len(self._plan["stop_ids"])),
             self._steps,
             (0,),
             self.state,
@@ -155,12 +180,22 @@ class CompiledLoop:
             np.int32(steps),
         )
 
+    def fetch(self) -> Result:
+        """Returns what there is, on the host."""
+        return _result(self.state)
+
+    def end(self, rows: np.ndarray) -> None:
+        """Ends rows, bool `(N,)`, the first of the batch."""
+        done = np.array(keras.ops.convert_to_numpy(self.state["done"]))
+        done[: len(rows)] |= rows
+        self.state["done"] = done
+
     def _prefill(self, tokens: Any, padding: Any, slots: int) -> Any:
         decoder = BoundDecoder(self._backbone)
         caches = make_caches(self._backbone, tokens.shape[0], slots)
         if tokens.shape[1]:
             context = decoder.context.cached(
-                0, tokens.shape[1], slots, padding, is_first=True
+                0, tokens.shape[1], slots, padding, is_first=True, ahead=1
             )
             decoder.features(tokens, context, caches)
         return [cache.tensors for cache in caches]
@@ -185,6 +220,11 @@ class CompiledLoop:
             return {**vars(now), "caches": [cache.tensors for cache in now.caches]}
 
         return keras.ops.while_loop(goes_on, lambda s: (body(s),), (state,))[0]
+
+
+def _result(state: dict[str, Any]) -> Result:
+    names = [field.name for field in dataclasses.fields(Result)]
+    return Result(*(keras.ops.convert_to_numpy(state[name]) for name in names))
 
 
 def make_caches_of(backbone: DecoderBackbone, slots: int) -> list[KeyValueCache]:

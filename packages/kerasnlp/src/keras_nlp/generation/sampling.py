@@ -7,13 +7,23 @@ ahead on the host, so that a seed gives the same text on each backend.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
 from keras_nlp.generation.thresholds import top_k_threshold, top_p_threshold
+
+_RANGES = {
+    "temperature": (0, float("inf")),
+    "top_k": (1, 0),
+    "top_p": (0, 1),
+    "min_p": (0, 1),
+    "repetition_penalty": (0, float("inf")),
+}
+# Beginnings of ranges that do not belong to them.
+_NEVER = {"top_p": 0, "repetition_penalty": 0}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +81,20 @@ def choose(scores: Any, draws: Any, sampling: Sampling, seen: Callable[[], Any])
 
 def _draw(scores: Any, draws: Any, sampling: Sampling) -> Any:
     probabilities = keras.ops.softmax(scores / sampling.temperature, axis=-1)
+    return draw_token(keep_best(probabilities, sampling), draws)
+
+
+def keep_best(probabilities: Any, sampling: Sampling) -> Any:
+    """Returns the probabilities of the tokens to choose from, and 0 for all others.
+
+    Args:
+        probabilities: float32 `(B, V)`.
+        sampling: of which `top_k`, `top_p` and `min_p` count here. `top_p` is a share
+            of what `top_k` leaves.
+
+    Returns:
+        Float32 `(B, V)`; they need not sum to 1.
+    """
 
     def above(values: Any, threshold: Any) -> Any:
         return keras.ops.where(values >= threshold, values, 0.0)
@@ -86,15 +110,25 @@ def _draw(scores: Any, draws: Any, sampling: Sampling) -> Any:
         lambda: kept,
     )
     best = keras.ops.max(probabilities, axis=-1, keepdims=True)
-    kept = above(kept, sampling.min_p * best)
-    sums = keras.ops.cumsum(kept, axis=-1)
+    return above(kept, sampling.min_p * best)
+
+
+def draw_token(probabilities: Any, draws: Any) -> Any:
+    """Returns the first token at which the probabilities sum to a share of all.
+
+    Args:
+        probabilities: float32 `(B, V)`; they need not sum to 1.
+        draws: shares in `(0, 1]`, float32 `(B,)`.
+
+    Returns:
+        int32 `(B,)`.
+    """
+    sums = keras.ops.cumsum(probabilities, axis=-1)
     reached = sums >= draws[:, None] * sums[:, -1:]
     return keras.ops.cast(keras.ops.argmax(reached, axis=-1), "int32")
 
 
-def when(
-    condition: Any, then: Callable[[], Any], otherwise: Callable[[], Any]
-) -> Any:
+def when(condition: Any, then: Callable[[], Any], otherwise: Callable[[], Any]) -> Any:
     """Returns one of two results, by a Python bool or by a tensor in a program."""
     if isinstance(condition, bool):
         return then() if condition else otherwise()
@@ -115,7 +149,44 @@ def log_probability(scores: Any, tokens: Any) -> Any:
     return (chosen - keras.ops.logsumexp(scores, axis=-1, keepdims=True))[:, 0]
 
 
-def make_draws(seed: int | None, rows: int, steps: int) -> np.ndarray:
+def merged_sampling(
+    sampling: Sampling | None, vocabulary_size: int, **numbers: float | None
+) -> Sampling | None:
+    """Returns how to choose, where a call says more than a sampler.
+
+    Args:
+        sampling: of the sampler; None if it chooses in its own way.
+        vocabulary_size: number of tokens.
+        **numbers: those of `Sampling`; None for what the sampler says.
+
+    Raises:
+        ValueError: if a number is out of range, or the sampler knows no numbers.
+    """
+    given: dict[str, Any] = {n: v for n, v in numbers.items() if v is not None}
+    for name, value in given.items():
+        lowest, highest = _RANGES[name]
+        if name == "top_k":
+            highest = vocabulary_size
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or not lowest <= value <= highest or value == _NEVER.get(name):
+            raise ValueError(
+                f"Expected `{name}` to be a number from {lowest} to {highest}"
+                f"{', above 0' if name in _NEVER else ''}; received {value!r:.80}."
+            )
+    if sampling is None:
+        if given:
+            raise ValueError(
+                f"Expected no {', '.join(given)} for a sampler that chooses in its own "
+                "way. Compile the model with another one, such as "
+                "`compile(sampler='random')`, or say it to the sampler."
+            )
+        return None
+    if sampling.is_greedy and given.keys() & {"top_k", "top_p", "min_p"}:
+        given = {"temperature": 1.0, **given}
+    return dataclasses.replace(sampling, **given)
+
+
+def make_draws(seed: int | Sequence[int] | None, rows: int, steps: int) -> np.ndarray:
     """Returns draws in `(0, 1]`, each row's the same whatever rows are beside it.
 
     Args:

@@ -3,8 +3,8 @@
 The same lines run step by step on torch, in place, and inside a compiled loop on JAX
 and TensorFlow, where they make new tensors.
 
-Shapes: `B` rows, `S` slots, `V` tokens of the vocabulary. All rows end in the same slot;
-the padding is before them.
+Shapes: `B` rows, `S` slots, `V` tokens of the vocabulary. All rows end in the same
+slot; the padding is before them.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ if keras.config.backend() == "torch":
     import torch
 
     def _of_top_k(probabilities, k):
+        k = min(k, probabilities.shape[-1])
         return torch.topk(probabilities, k, dim=-1).values[:, -1:]
 
     def _of_top_p(probabilities, p):
@@ -62,7 +63,8 @@ def top_k_threshold(probabilities: Any, k: Any) -> Any:
 
     Args:
         probabilities: float32 `(B, V)`.
-        k: an int from 1 to `V`; an int tensor elsewhere than on torch.
+        k: an int from 1 on, above `V` the same as `V`; an int tensor elsewhere than on
+            torch.
 
     Returns:
         Float32 `(B, 1)`.

@@ -15,7 +15,6 @@ from domain_core.arrays.ragged import Ragged
 from domain_core.text.rows.graph_rows import as_tensor_rows
 from domain_core.text.rows.packed_rows import Packed, PadTo
 from domain_core.text.rows.start_end_packer import StartEndPacker
-from domain_core.text.text_inputs import as_rows
 from domain_core.tokenizers.tokenizer import Tokenizer
 from keras_nlp.models.text_classifier_preprocessor import run_on_host
 
@@ -112,6 +111,12 @@ class CausalLMPreprocessor(Preprocessor):
         special = np.isin(ragged.values, self._special_ids())
         return self.tokenizer.decode_batch(ragged.where(~special))
 
+    @property
+    def stop_token_ids(self) -> list[int]:
+        """Ids that end a text that is generated."""
+        end = self.tokenizer.end_token_id
+        return [] if end is None else [end]
+
     def generate_preprocess(
         self, x: Any, sequence_length: int | None = None
     ) -> dict[str, np.ndarray]:
@@ -146,7 +151,8 @@ class CausalLMPreprocessor(Preprocessor):
         mask = keras.ops.convert_to_numpy(x["padding_mask"]).astype("bool")
         single = ids.ndim == 1
         rows = [
-            row[kept] for row, kept in zip(np.atleast_2d(ids), np.atleast_2d(mask))
+            row[kept]
+            for row, kept in zip(np.atleast_2d(ids), np.atleast_2d(mask), strict=True)
         ]
         texts = self.texts(rows)
         return texts[0] if single else texts

@@ -1,0 +1,259 @@
+"""Writes on from rows of ids, whatever the model: the one engine of all of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+
+from keras_nlp.generation.bound_decoder import BoundDecoder, make_caches
+from keras_nlp.generation.loops import Batch, CompiledLoop, EagerLoop
+from keras_nlp.generation.programs import Programs
+from keras_nlp.generation.sampling import Sampling, make_draws
+
+if TYPE_CHECKING:
+    from keras_nlp.models.decoder_backbone import DecoderBackbone
+
+_BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
+# The shortest prompt and the fewest slots that a program is compiled for.
+_PROMPT, _SLOTS, _STOPS = 16, 64, 4
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What is asked of the engine.
+
+    Attributes:
+        prompts: ids of each row.
+        limits: number of tokens to generate for each row at most.
+        stop_ids: ids that end a row.
+        sampling: how to choose; None to leave it to the sampler.
+        sampler: a `Sampler` that chooses in its own way.
+        seed: of the draws; None for others each time.
+        keeps_log_probabilities: whether they are asked for.
+        is_over: tells of new ids of a row whether that is enough; or None.
+    """
+
+    prompts: Sequence[np.ndarray]
+    limits: Sequence[int]
+    stop_ids: Sequence[int]
+    sampling: Sampling | None
+    sampler: Any = None
+    seed: int | Sequence[int] | None = None
+    keeps_log_probabilities: bool = False
+    is_over: Callable[[int, np.ndarray], bool] | None = None
+
+
+class Engine:
+    """Generates with one decoder.
+
+    Prompts of different lengths stand at the ends of their rows, and padding before
+    them counts for nothing: each row is what it would be alone. On JAX and TensorFlow
+    lengths and batches fall into buckets, powers of two, and numbers that say how to
+    choose are values, so that few programs serve all requests.
+
+    Args:
+        backbone: a built `DecoderBackbone`.
+    """
+
+    def __init__(self, backbone: DecoderBackbone) -> None:
+        self._backbone = backbone
+        self._programs = Programs(backbone)
+
+    @property
+    def compiled(self) -> int:
+        """Number of programs that were compiled so far."""
+        return self._programs.compiled
+
+    def cache_bytes(self, batch: int, length: int) -> int:
+        """Returns the bytes of the caches for rows of `length` tokens.
+
+        They are `2 * slots * key heads * head width * bytes of a number` for each row
+        and block, where a block with a sliding window has at most that many slots.
+        """
+        total = 0
+        for cache in make_caches(self._backbone, 0, self._slots(length)):
+            _, slots, heads, width = cache.key.shape
+            total += 2 * batch * slots * heads * width * _BYTES[self._dtype]
+        return total
+
+    def generate(self, request: Request) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Returns the new ids of each row, and their log-probabilities."""
+        prompts = [np.asarray(prompt, "int32") for prompt in request.prompts]
+        limits = np.asarray(request.limits, "int32")
+        rows = len(prompts)
+        draws = make_draws(request.seed, rows, max(int(limits.max()), 1))
+        new = [np.zeros(0, "int32") for _ in prompts]
+        scores = [np.zeros(0, "float32") for _ in prompts]
+        over = limits <= 0
+        while not over.all():
+            # Once, unless the angles of a text change with its length.
+            now = [np.concatenate(pair) for pair in zip(prompts, new, strict=True)]
+            done = [len(ids) for ids in new]
+            steps = self._steps_before_change(now, over)
+            batch = self._batch(now, limits - done, over, done, draws, request)
+            loop = self._loop(batch)
+            over = self._run(loop, batch, steps, new, scores, over, request)
+        return new, scores
+
+    def score(self, rows: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Returns of each row the log-probabilities of all tokens but the first."""
+        longest = max(map(len, rows), default=0)
+        shape = (len(rows), longest)
+        if not self._is_eager:
+            shape = (bucket(len(rows)), bucket(longest, _PROMPT))
+        ids, mask = np.zeros((2, *shape), "int32")
+        mask[:, 0] = 1
+        for index, row in enumerate(rows):
+            ids[index, : len(row)] = row
+            mask[index, : len(row)] = 1
+        found = keras.ops.convert_to_numpy(
+            self._call(
+                ("score", *shape),
+                lambda inputs: _log_probabilities(
+                    BoundDecoder(self._backbone).all_scores(inputs), inputs["token_ids"]
+                ),
+                {"token_ids": ids, "padding_mask": mask},
+            )
+        )
+        return [found[index, : max(len(row) - 1, 0)] for index, row in enumerate(rows)]
+
+    def logits(
+        self, inputs: dict[str, Any], intercept: Callable[[Any, int], Any] | None
+    ) -> Any:
+        """Returns the scores `(B, T, V)` of ids; see `BoundDecoder.all_scores`."""
+        inputs = {key: keras.ops.convert_to_tensor(v) for key, v in inputs.items()}
+        return BoundDecoder(self._backbone).all_scores(inputs, intercept)
+
+    def _call(self, key: Any, function: Callable[..., Any], inputs: Any) -> Any:
+        """Calls a function of arrays that reads the model's weights."""
+        if not self._is_eager:
+            return self._programs.run(key, function, (), inputs)
+        import torch
+
+        with torch.inference_mode():
+            return function(
+                {key: keras.ops.convert_to_tensor(v) for key, v in inputs.items()}
+            )
+
+    def _run(
+        self,
+        loop: EagerLoop | CompiledLoop,
+        batch: Batch,
+        steps: int,
+        new: list[np.ndarray],
+        scores: list[np.ndarray],
+        over: np.ndarray,
+        request: Request,
+    ) -> np.ndarray:
+        """Runs a loop until it is over or so many steps were made; adds what is new."""
+        before = [*new], [*scores]
+        start, made = batch.tokens.shape[1], 0
+        while made < steps:
+            some = steps - made if request.is_over is None else min(8, steps - made)
+            loop.run(some)
+            made += some
+            result = loop.fetch()
+            if result.failed[: len(new)].any():
+                row = int(np.argmax(result.failed))
+                raise ValueError(
+                    "Expected finite scores of tokens, the model gave NaN for row "
+                    f"{row}. Look at its weights, or compute in bfloat16 or float32 "
+                    "where float16 overflows."
+                )
+            over = result.done[: len(new)].copy()
+            for row, count in enumerate(result.counts[: len(new)]):
+                there = slice(start, start + int(count))
+                for parts, old, table in (
+                    (new, before[0], result.tokens),
+                    (scores, before[1], result.log_probabilities),
+                ):
+                    parts[row] = np.concatenate((old[row], table[row, there]))
+                if request.is_over is not None and request.is_over(row, new[row]):
+                    over[row] = True
+            if over.all():
+                break
+            if request.is_over is not None:
+                loop.end(over)
+        return over
+
+    def _batch(
+        self,
+        prompts: list[np.ndarray],
+        limits: np.ndarray,
+        over: np.ndarray,
+        done: list[int],
+        draws: np.ndarray,
+        request: Request,
+    ) -> Batch:
+        rows = len(prompts)
+        length = max(map(len, prompts))
+        most = int(limits.max())
+        stops = list(request.stop_ids) or [-1]
+        batch, stop_count = rows, len(stops)
+        if not self._is_eager:
+            length = 1 + (bucket(length - 1, _PROMPT) if length > 1 else 0)
+            batch, stop_count = bucket(rows), bucket(len(stops), _STOPS)
+        slots = self._slots(length + most)
+        tokens = np.zeros((batch, length), "int32")
+        padding = np.full(batch, length - 1, "int32")
+        ahead = np.ones((batch, slots), "float32")
+        for row, ids in enumerate(prompts):
+            tokens[row, length - len(ids) :] = ids
+            padding[row] = length - len(ids)
+            mine = draws[row, done[row] :]
+            ahead[row, : len(mine)] = mine
+        limits = np.where(over, 0, limits)
+        assert request.sampling is not None
+        return Batch(
+            tokens,
+            padding,
+            np.pad(limits, (0, batch - rows)).astype("int32"),
+            np.array(stops + [-1] * (stop_count - len(stops)), "int32"),
+            ahead,
+            request.sampling,
+            request.keeps_log_probabilities,
+            slots,
+        )
+
+    def _loop(self, batch: Batch) -> EagerLoop | CompiledLoop:
+        if self._is_eager:
+            return EagerLoop(self._backbone, batch)
+        return CompiledLoop(self._backbone, batch, self._programs)
+
+    @property
+    def _dtype(self) -> str:
+        return self._backbone.dtype_policy.compute_dtype
+
+    @property
+    def _is_eager(self) -> bool:
+        return keras.config.backend() == "torch"
+
+    def _slots(self, length: int) -> int:
+        return length if self._is_eager else bucket(length, _SLOTS)
+
+    def _steps_before_change(self, rows: list[np.ndarray], over: np.ndarray) -> int:
+        """Returns the steps that can be made until what is cached is of no use."""
+        changes = [
+            rotary.changes_at(len(ids))
+            for rotary in self._backbone.context.rotaries().values()
+            for ids, ended in zip(rows, over, strict=True)
+            if not ended
+        ]
+        known = [change for change in changes if change is not None]
+        return min(known, default=2**30)
+
+
+def _log_probabilities(scores: Any, ids: Any) -> Any:
+    """Returns `(B, T - 1)`, of each token after the first."""
+    scores = keras.ops.cast(scores[:, :-1], "float32")
+    chosen = keras.ops.take_along_axis(scores, ids[:, 1:, None], axis=-1)[..., 0]
+    return chosen - keras.ops.logsumexp(scores, axis=-1)
+
+
+def bucket(number: int, least: int = 1) -> int:
+    """Returns the smallest power of two that is not below a number, and `least`."""
+    return max(least, 1 << max(number - 1, 0).bit_length())
