@@ -120,8 +120,9 @@ def dense(units: int, name: str, layer: keras.Layer, **kwargs: Any) -> Any:
 
 
 def like(layer: Any, name: str) -> Any:
-    """Makes another layer like one, under a name."""
-    return type(layer).from_config({**layer.get_config(), "name": name})
+    """Makes another layer like one, under a name and the same policy."""
+    config = {**layer.get_config(), "name": name, "dtype": layer.dtype_policy}
+    return type(layer).from_config(config)
 
 
 def _plain(layer: keras.Layer, policy: Any) -> bool:

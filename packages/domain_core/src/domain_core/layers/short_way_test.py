@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from domain_core import layers
+from domain_core.layers.projection import bound_norm
 from domain_core.testing import assert_close, to_numpy
 
 pytestmark = pytest.mark.backends
@@ -141,3 +142,25 @@ def test_int8_is_honoured(blocks, outputs):
         expected = plain[name][1]
         # 127 steps per row: a percent of the range, where codes as numbers are far off.
         assert 0 < np.abs(y - expected).max() < 0.05 * np.ptp(expected), name
+
+
+@pytest.mark.backends("torch")
+@pytest.mark.parametrize(
+    "norm", [layers.RMSNorm, keras.layers.LayerNormalization], ids=lambda n: n.__name__
+)
+def test_a_decoder_takes_short_ways_through_its_norms(norm):
+    policy = keras.DTypePolicy("bfloat16")
+    block = layers.DecoderBlock(
+        layers.SelfAttention(2, head_norm=norm(dtype=policy), dtype=policy),
+        layers.FeedForward(12, "gelu", dtype=policy),
+        norm=norm(dtype=policy),
+        norms_after=True,
+        dtype=policy,
+    )
+    block.build((None, None, 8))
+    attention = block.attention
+    for owner, part in (
+        *((block, part) for part in block._norms()),
+        *((attention, part) for part in (attention.query_norm, attention.key_norm)),
+    ):
+        assert bound_norm(part, owner.dtype_policy) is not part
