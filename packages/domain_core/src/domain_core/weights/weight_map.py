@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -82,7 +82,64 @@ IDENTITY = Transform("identity", _same, _same)
 TRANSPOSE = Transform("transpose", _transposed, _transposed)
 CONV = Transform("convolution", _channels_last, _channels_first)  # OIHW to HWIO
 
-Target = str | tuple[str, Transform]
+
+@dataclasses.dataclass(frozen=True)
+class Fused:
+    """Weights of ours that stand side by side in one foreign tensor.
+
+    Args:
+        paths: our attribute paths, in their order there.
+        transform: of each.
+        axis: of the foreign tensor along which they stand.
+    """
+
+    paths: tuple[str, ...]
+    transform: Transform = IDENTITY
+    axis: int = 0
+
+    def cuts(self, shapes: Sequence[tuple[int, ...]]) -> list[Transform]:
+        """Returns what makes each weight of the foreign tensor.
+
+        Args:
+            shapes: of our weights.
+        """
+        if len(shapes) == 1:
+            return [self.transform]
+        sizes = [_changed_shape(shape, self._backward())[self.axis] for shape in shapes]
+        ends = np.cumsum(sizes).tolist()
+        # What is left over stays with the last one, to be reported with its shape.
+        places = zip([0, *ends], [*ends[:-1], None], strict=False)
+        return [self._cut(start, end) for start, end in places]
+
+    def join(self, variables: Sequence[keras.Variable]) -> Tensor:
+        """Returns the foreign tensor of our weights."""
+        change = self._backward()
+        if len(variables) == 1:
+            return _changed(variables[0], change)
+        shapes = [_changed_shape(variable.shape, change) for variable in variables]
+        size = sum(shape[self.axis] for shape in shapes)
+        return Tensor(
+            variables[0].dtype,
+            (*shapes[0][: self.axis], size, *shapes[0][self.axis + 1 :]),
+            lambda: np.concatenate(
+                [change(to_array(variable)) for variable in variables], self.axis
+            ),
+        )
+
+    def _backward(self) -> Callable[[Array], Array]:
+        assert self.transform.backward is not None, "checked before"
+        return self.transform.backward
+
+    def _cut(self, start: int, end: int | None) -> Transform:
+        part = (*[slice(None)] * self.axis, slice(start, end))
+        return Transform(
+            f"{self.transform.name} of a part",
+            lambda array: self.transform.forward(array[part]),
+            None,
+        )
+
+
+Target = str | tuple[str, Transform] | Fused
 
 
 def dense_weights(foreign: str, ours: str) -> dict[str, Target]:
@@ -132,8 +189,8 @@ class WeightMap:
     """Reads and writes foreign weights by a table of names.
 
     Args:
-        table: foreign name to our attribute path, or to a pair of path and
-            `Transform`. `{i}` matches an integer and carries over.
+        table: foreign name to our attribute path, to a pair of path and `Transform`, or
+            to several paths (`Fused`). `{i}` matches an integer and carries over.
         ignored: regular expressions of foreign names that hold no weight of ours.
             They are not written on export.
         instead: foreign names of tensors that are not read where another is there, with
@@ -141,7 +198,10 @@ class WeightMap:
         constants: foreign names of tensors that always have the same value, which are
             not read; each with our attribute path beside which it is written.
         optional_prefix: a prefix that some checkpoints carry and others do not
-            (`bert.`); `to_foreign` never writes it.
+            (`bert.`).
+        outside: a further table of tensors that never carry the prefix, such as the
+            output's. In a model that has no place for them they repeat another, and
+            are not read; where they are written, the others carry the prefix.
     """
 
     def __init__(
@@ -152,10 +212,12 @@ class WeightMap:
         instead: Mapping[str, str] | None = None,
         constants: Mapping[str, tuple[str, Array]] | None = None,
         optional_prefix: str = "",
+        outside: Mapping[str, Target] | None = None,
     ) -> None:
+        self._outside = frozenset(outside or {})
         self._table = {
-            foreign: target if isinstance(target, tuple) else (target, IDENTITY)
-            for foreign, target in table.items()
+            foreign: _as_fused(target)
+            for foreign, target in {**table, **(outside or {})}.items()
         }
         self._instead = dict(instead or {})
         self._constants = dict(constants or {})
@@ -203,8 +265,10 @@ class WeightMap:
                     f"{path} has shape {expected}, {foreign} gives {received}"
                 )
         if not problems:
+            last = None
             for path, (foreign, transform) in sources.items():
-                array = read(foreign)
+                if foreign != last:  # of several weights, which follow each other
+                    array, last = read(foreign), foreign
                 if problem := _no_numbers(array, variables[path]):
                     problems.append(f"{foreign} {problem}")
                 else:
@@ -223,33 +287,44 @@ class WeightMap:
 
         Args:
             variables: our variables by attribute path.
-            with_prefix: whether names carry the optional prefix.
+            with_prefix: whether names carry the optional prefix, as they do beside what
+                is outside.
 
         Raises:
             ValueError: if entries only work one way, or variables have none; the
                 message names them.
         """
         patterns = [
-            (_pattern(ours), foreign, transform)
-            for foreign, (ours, transform) in self._table.items()
+            (_pattern(ours), foreign, target)
+            for foreign, target in self._table.items()
+            for ours in target.paths
         ]
+        others = {p for name in self._outside for p in self._table[name].paths}
+        with_prefix = with_prefix or not others.isdisjoint(variables)
         prefix = self._optional_prefix if with_prefix else ""
         tensors: dict[str, Tensor] = {}
         problems: dict[str, None] = {}
-        for path, variable in variables.items():
+        for path in variables:
             found = [
-                (match, foreign, transform)
-                for pattern, foreign, transform in patterns
+                (match, foreign, target)
+                for pattern, foreign, target in patterns
                 if (match := pattern.fullmatch(path))
             ]
             if not found:
                 problems[f"{path} has no entry"] = None
-            for match, foreign, transform in found:
-                if transform.backward is None:
-                    problems[f"{foreign} only reads, by {transform.name!r}"] = None
+            for match, foreign, target in found:
+                if target.transform.backward is None:
+                    problems[f"{foreign} only reads, by {target.transform.name!r}"] = (
+                        None
+                    )
                     continue
-                name = prefix + _fill(foreign, match)
-                tensors[name] = _changed(variable, transform.backward)
+                paths = [_fill(ours, match) for ours in target.paths]
+                if lacking := [p for p in paths if p not in variables]:
+                    problems[f"{foreign} also needs {lacking[0]}"] = None
+                elif path == paths[0]:
+                    outside = foreign in self._outside
+                    name = ("" if outside else prefix) + _fill(foreign, match)
+                    tensors[name] = target.join([variables[p] for p in paths])
             for foreign, (beside, value) in self._constants.items():
                 if match := _pattern(beside).fullmatch(path):
                     tensors[prefix + _fill(foreign, match)] = Tensor.constant(value)
@@ -278,19 +353,25 @@ class WeightMap:
             if any(re.fullmatch(pattern, name) for pattern in self._ignored):
                 continue
             short = name.removeprefix(self._optional_prefix)
-            for pattern, (ours, transform) in patterns.items():
+            for pattern, target in patterns.items():
                 if match := pattern.fullmatch(short):
-                    path = _fill(ours, match)
+                    paths = [_fill(ours, match) for ours in target.paths]
                     break
             else:
                 problems.append(f"{name} is not used by this model")
                 continue
-            if path not in variables:
-                problems.append(f"{name} has no place: the model has no {path}")
-            elif path in sources:
-                problems.append(f"{name} and {sources[path][0]} both write {path}")
-            else:
-                sources[path] = (name, transform)
+            lacking = [path for path in paths if path not in variables]
+            if lacking and name in self._outside:
+                continue
+            if lacking:
+                problems.append(f"{name} has no place: the model has no {lacking[0]}")
+                continue
+            cuts = target.cuts([tuple(variables[path].shape) for path in paths])
+            for path, transform in zip(paths, cuts, strict=True):
+                if path in sources:
+                    problems.append(f"{name} and {sources[path][0]} both write {path}")
+                else:
+                    sources[path] = (name, transform)
         problems += [f"{p} is missing" for p in variables if p not in sources]
         return sources, problems
 
@@ -327,10 +408,23 @@ def all_finite(array: Array) -> bool:
     )
 
 
+def _as_fused(target: Target) -> Fused:
+    if isinstance(target, Fused):
+        return target
+    path, transform = target if isinstance(target, tuple) else (target, IDENTITY)
+    return Fused((path,), transform)
+
+
 def _changed(variable: keras.Variable, change: Callable[[Array], Array]) -> Tensor:
-    # An array without memory has a shape that a transform can change.
-    shape = change(np.broadcast_to(np.float32(0), variable.shape)).shape
+    shape = _changed_shape(variable.shape, change)
     return Tensor(variable.dtype, shape, lambda: change(to_array(variable)))
+
+
+def _changed_shape(
+    shape: tuple[int, ...], change: Callable[[Array], Array]
+) -> tuple[int, ...]:
+    # An array without memory has a shape that a transform can change.
+    return change(np.broadcast_to(np.float32(0), shape)).shape
 
 
 def _pattern(template: str) -> re.Pattern[str]:

@@ -5,6 +5,7 @@ import pytest
 from domain_core.testing import to_numpy
 from domain_core.weights.weight_map import (
     TRANSPOSE,
+    Fused,
     IdentityMap,
     Transform,
     WeightMap,
@@ -62,6 +63,39 @@ def test_tensors_are_read_when_their_turn_comes():
     tensor = MAP.to_foreign(ours)["norm"]
     ours["norm.gamma"].assign(np.full(4, 3.0))
     np.testing.assert_array_equal(tensor.read(), np.full(4, 3.0))
+
+
+def test_several_weights_in_one_tensor():
+    fused = WeightMap({"qkv.{i}": Fused(("q.{i}.kernel", "k.{i}.kernel"), TRANSPOSE)})
+    ours = variables(q_0_kernel=(2, 3), k_0_kernel=(2, 1))
+    tensors = {"qkv.0": np.arange(8.0, dtype="float32").reshape(4, 2)}
+    assign(fused, ours, tensors)
+    np.testing.assert_array_equal(to_numpy(ours["q.0.kernel"]), tensors["qkv.0"][:3].T)
+    np.testing.assert_array_equal(to_numpy(ours["k.0.kernel"]), tensors["qkv.0"][3:].T)
+    back = fused.to_foreign(ours)
+    assert [(name, tensor.shape) for name, tensor in back.items()] == [
+        ("qkv.0", (4, 2))
+    ]
+    np.testing.assert_array_equal(back["qkv.0"].read(), tensors["qkv.0"])
+    with pytest.raises(ValueError, match=r"k.0.kernel has shape \(2, 1\), .*\(2, 2\)"):
+        assign(fused, ours, {"qkv.0": np.ones((5, 2))})
+    with pytest.raises(ValueError, match="the model has no k.0.kernel"):
+        assign(fused, variables(q_0_kernel=(2, 3)), tensors)
+
+
+def test_tensors_outside_a_prefix():
+    table = {"embed": "embed.table"}
+    outside = WeightMap(
+        table, optional_prefix="model.", outside={"head": ("embed.head", TRANSPOSE)}
+    )
+    tensors = {"model.embed": np.ones((3, 2)), "head": np.full((3, 2), 2.0)}
+    untied = variables(embed_table=(3, 2), embed_head=(2, 3))
+    assign(outside, untied, tensors)
+    assert (to_numpy(untied["embed.head"]) == 2).all()
+    assert sorted(outside.to_foreign(untied)) == ["head", "model.embed"]
+    tied = variables(embed_table=(3, 2))
+    assign(outside, tied, tensors)  # of which one repeats the other
+    assert sorted(outside.to_foreign(tied)) == ["embed"]
 
 
 def test_constants_are_written_and_not_read():
