@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -80,7 +80,14 @@ class LlamaLikeBackbone(DecoderBackbone):
         hidden_dim: width `D` of the features.
         intermediate_dim: width inside the feed-forward parts.
         head_dim: width of a head; None for `hidden_dim / num_query_heads`.
-        rotary: the angles; made by the family with `head_width`.
+        rope_max_wavelength: of the slowest pair of features, in positions, over `2 pi`.
+        rope_scaling_factor: what positions are divided by.
+        rope_scaling: how positions are stretched to longer texts in other ways, a dict
+            with "rope_type" and what belongs to it; see
+            `domain_core.layers.rotary_rates`. None for not at all.
+        partial_rotary_factor: share of the features of a head that are turned.
+        max_sequence_length: the most tokens that a text is written on to; None for no
+            limit.
         activation: of the feed-forward parts' gates.
         layer_norm_epsilon: added to mean squares.
         norm_offset: added to the norms' scales.
@@ -106,7 +113,8 @@ class LlamaLikeBackbone(DecoderBackbone):
         trainable: whether its weights train.
 
     Raises:
-        ValueError: if a size is below 1 or beyond any model's.
+        ValueError: if a size is below 1 or beyond any model's, numbers of heads don't
+            divide what they should, or a scaling lacks something.
     """
 
     def __init__(
@@ -118,10 +126,14 @@ class LlamaLikeBackbone(DecoderBackbone):
         num_key_value_heads: int,
         hidden_dim: int,
         intermediate_dim: int,
-        rotary: Rotary,
         layer_norm_epsilon: float,
         dropout: float,
         head_dim: int | None = None,
+        rope_max_wavelength: float = 10000,
+        rope_scaling_factor: float = 1.0,
+        rope_scaling: Mapping[str, Any] | None = None,
+        partial_rotary_factor: float = 1.0,
+        max_sequence_length: int | None = None,
         activation: str = "silu",
         norm_offset: float = 0.0,
         norms_after: bool = False,
@@ -149,12 +161,23 @@ class LlamaLikeBackbone(DecoderBackbone):
             ("num_key_value_heads", num_key_value_heads, 10**4),
             ("hidden_dim", hidden_dim, 10**5),
             ("intermediate_dim", intermediate_dim, 10**6),
+            ("head_dim", 1 if head_dim is None else head_dim, 10**4),
+            ("the window", 1 if window is None else window, 10**8),
+            (
+                "max_sequence_length",
+                1 if max_sequence_length is None else max_sequence_length,
+                10**8,
+            ),
         ):
             as_positive_int(name_of, size, at_most)
-        if window is not None:
-            as_positive_int("the window", window, 10**8)
         as_rate("dropout", dropout)
         as_fraction("layer_norm_epsilon", layer_norm_epsilon)
+        rotary = Rotary(
+            head_dim or hidden_dim // num_query_heads,
+            rope_max_wavelength,
+            _one_scaling(rope_scaling, rope_scaling_factor),
+            share=partial_rotary_factor,
+        )
         policy = keras.dtype_policies.get(dtype)
         kernel = kernel_initializer or keras.initializers.RandomNormal(stddev=0.02)
         shared = {"kernel_initializer": kernel, "dtype": policy}
@@ -209,3 +232,16 @@ class LlamaLikeBackbone(DecoderBackbone):
             name=name,
             trainable=trainable,
         )
+
+
+def _one_scaling(
+    scaling: Mapping[str, Any] | None, factor: float
+) -> Mapping[str, Any] | None:
+    if factor == 1:
+        return scaling
+    if scaling is not None:
+        raise ValueError(
+            f"Expected either `rope_scaling` or `rope_scaling_factor`, received both, "
+            f"{scaling!r:.200} and {factor}. Leave one out."
+        )
+    return {"rope_type": "linear", "factor": factor}
