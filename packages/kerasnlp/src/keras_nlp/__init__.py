@@ -9,6 +9,7 @@ from domain_core import upload_preset as upload_preset
 from keras_nlp import layers as layers
 from keras_nlp import metrics as metrics
 from keras_nlp import models as models
+from keras_nlp import samplers as samplers
 from keras_nlp import tokenizers as tokenizers
 from keras_nlp._version import __version__ as __version__
 

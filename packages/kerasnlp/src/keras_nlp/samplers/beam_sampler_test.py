@@ -1,0 +1,115 @@
+import itertools
+
+import numpy as np
+import pytest
+
+from domain_core.testing import assert_close, to_numpy
+from keras_nlp.samplers import BeamSampler
+
+
+def searched(model, row, given, beams, stops, temperature=1.0, start=1):
+    """Returns `(text, score)` of the beams of one row, the best first."""
+    found = [([*row[:start]], 0.0, 0, False)]  # text, sum, tokens chosen, ended
+
+    def mean(beam):
+        return beam[1] / max(beam[2], 1)
+
+    for place in range(start, len(row)):
+        if all(ended for *_, ended in found):
+            break
+        longer = []
+        for text, total, count, ended in found:
+            if given[place] or ended:
+                token = row[place] if given[place] else 0
+                longer.append(([*text, token], total, count, ended))
+                continue
+            scores = model.log_probabilities(text, temperature)
+            longer += [
+                ([*text, token], total + score, count + 1, token in stops)
+                for token, score in enumerate(scores)
+            ]
+        found = sorted(longer, key=mean, reverse=True)[:beams]
+    return [([*t] + [0] * (len(row) - len(t)), mean((t, *b))) for t, *b in found]
+
+
+PROMPT = np.array([[3, 0, 0, 0, 0, 0, 0], [1, 4, 2, 5, 0, 0, 0]], "int32")
+GIVEN = PROMPT > 0
+
+
+@pytest.mark.parametrize(
+    "is_compiled",
+    [False, pytest.param(True, marks=pytest.mark.backends("jax", "tensorflow"))],
+)
+def test_search(recurrent, run, is_compiled):
+    model, stops = recurrent(6), (2, 5)
+    sampler = BeamSampler(3, return_all_beams=True, temperature=1.5)
+    options = {"mask": GIVEN, "stop_token_ids": stops, "is_compiled": is_compiled}
+    cache = model.cache(PROMPT, 1)
+    texts, scores = run(sampler, model.next, PROMPT, cache, 1, **options)
+    for row in range(2):
+        expected = searched(model, PROMPT[row], GIVEN[row], 3, stops, 1.5)
+        assert texts[row].tolist() == [text for text, _ in expected]
+        assert_close(scores[row], [score for _, score in expected])
+
+
+@pytest.mark.parametrize("stops", [None, (2,)])
+def test_enough_beams_find_the_best_of_all_texts(recurrent, run, stops):
+    model, room = recurrent(3), 4
+    every = {}
+    for tokens in itertools.product(range(3), repeat=room):
+        end = next((i for i, t in enumerate(tokens) if t in (stops or ())), room - 1)
+        text = [1, *tokens[: end + 1]]
+        total = sum(
+            model.log_probabilities(text[:i])[text[i]] for i in range(1, len(text))
+        )
+        every[(*text, *[0] * (room - end - 1))] = total / (end + 1)
+    expected = sorted(every.items(), key=lambda item: -item[1])
+    assert len(expected) == (81 if stops is None else 31)
+
+    prompt = np.array([[1, 7, 7, 7, 7]], "int32")
+    sampler = BeamSampler(90, return_all_beams=True)
+    texts, scores = run(
+        sampler, model.next, prompt, model.cache(prompt, 1), 1, stop_token_ids=stops
+    )
+    assert texts[0, : len(expected)].tolist() == [list(text) for text, _ in expected]
+    assert_close(scores[0, : len(expected)], [score for _, score in expected])
+    assert (scores[0, len(expected) :] == -np.inf).all()
+
+
+def follow(table):
+    """Returns a `next` in which the last token decides, and how often it was called."""
+    calls = []
+
+    def next(prompt, cache, index):
+        calls.append(prompt.shape[0])
+        return np.log(table)[to_numpy(prompt)[:, int(index) - 1]], None, cache
+
+    return next, calls
+
+
+def test_the_search_ends_when_all_beams_have():
+    """After 0 comes 1 or 2, and both end it; what was in the room is gone."""
+    next, calls = follow(np.array([[0.002, 0.6, 0.398]] * 3))
+    prompt = np.array([[0, 9, 9, 9, 9]])
+    texts = BeamSampler(2)(next, prompt, index=1, stop_token_ids=[1, 2])
+    assert to_numpy(texts).tolist() == [[0, 1, 0, 0, 0]]
+    assert calls == [2]
+
+
+def test_a_short_text_is_not_better_for_being_short():
+    """0.5 for one token loses against 0.4 * 0.9 * 0.9 for three."""
+    table = np.array([[0.1, 0.4, 0.5], [0.1, 0.9, 0.0], [0.1, 0.9, 0.0]]) + 1e-9
+    next, _ = follow(table)
+    sampler = BeamSampler(2, return_all_beams=True)
+    texts, scores = sampler(next, np.zeros((1, 4), int), index=1, stop_token_ids=[2])
+    assert to_numpy(texts).tolist() == [[[0, 1, 1, 1], [0, 2, 0, 0]]]
+    assert_close(scores, [[np.log(0.4 * 0.9 * 0.9) / 3, np.log(0.5)]])
+
+
+def test_one_beam_is_greedy(recurrent, run):
+    model, prompt = recurrent(6), PROMPT[:1]
+    expected = [3]
+    while len(expected) < 7:
+        expected.append(model.log_probabilities(expected).argmax())
+    received = run(BeamSampler(1), model.next, prompt, model.cache(prompt, 1), 1)
+    assert received.tolist() == [expected]
