@@ -56,6 +56,7 @@ class DecoderContext(RemembersArguments, keras.layers.Layer):
         slots = keras.ops.arange(keras.ops.shape(real)[1], dtype="int32")
         visible = self._visible(slots, slots, real)
         context = {
+            "positions": positions,
             **self._tables(positions, counts[:, -1:]),
             "attention_bias": attention_bias(visible, self.compute_dtype),
         }
@@ -74,6 +75,7 @@ class DecoderContext(RemembersArguments, keras.layers.Layer):
         is_first: bool = False,
         ahead: int = 0,
         filled: int | None = None,
+        tables: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
         """Returns the context of a call that goes on from caches.
 
@@ -86,6 +88,8 @@ class DecoderContext(RemembersArguments, keras.layers.Layer):
             ahead: number of tokens that the texts are longer, and that come later.
             filled: number of slots to attend to, where the caller knows that the others
                 are empty; None for all.
+            tables: of `tables_of`, at least as long as the texts; None to make those
+                that are needed.
 
         Returns:
             As a call of the layer, for the caches' slots in place of `T` keys; and
@@ -97,9 +101,14 @@ class DecoderContext(RemembersArguments, keras.layers.Layer):
         else:
             positions = keras.ops.maximum(new[None, :] - padding[:, None], 0)
         context = {
-            **self._tables(positions, positions[:, -1:] + 1 + ahead),
             **{"slot": slot, "is_first": is_first, "filled": filled},
+            "positions": positions,
         }
+        if tables is None:
+            context |= self._tables(positions, positions[:, -1:] + 1 + ahead)
+        else:
+            for name, (cos, sin) in tables.items():
+                context[name] = (cos[positions], sin[positions])
         for name, window in (("attention_bias", None), ("window_bias", self.window)):
             if name == "window_bias" and window is None:
                 break
@@ -119,6 +128,23 @@ class DecoderContext(RemembersArguments, keras.layers.Layer):
             visible = self._visible(new, keys, real, size if is_window else None)
             context[name] = attention_bias(visible, self.compute_dtype)
         return context
+
+    def tables_of(self, length: int) -> dict[str, Any] | None:
+        """Returns the rotary tables of all positions, for steps that look them up.
+
+        None where they depend on the length of a text.
+
+        Args:
+            length: number of positions `T`.
+
+        Returns:
+            For each name two tensors `(T, 1, r)`.
+        """
+        if any(r.changes_at(0) is not None for r in self.rotaries().values()):
+            return None
+        positions = keras.ops.arange(length, dtype="int32")[None]
+        tables = self._tables(positions, positions[:, -1:])
+        return {name: (cos[0], sin[0]) for name, (cos, sin) in tables.items()}
 
     def compute_output_spec(self, padding_mask: Any) -> dict[str, Any]:
         batch, time = padding_mask.shape
@@ -144,11 +170,8 @@ class DecoderContext(RemembersArguments, keras.layers.Layer):
 
     def _tables(self, positions: Any, lengths: Any) -> dict[str, Any]:
         return {
-            "positions": positions,
-            **{
-                name: rotary.tables(positions, lengths, self.compute_dtype)
-                for name, rotary in self.rotaries().items()
-            },
+            name: rotary.tables(positions, lengths, self.compute_dtype)
+            for name, rotary in self.rotaries().items()
         }
 
     @staticmethod

@@ -82,6 +82,8 @@ class WindowCache(KeyValueCache):
         slot, time, size = context["slot"], key.shape[1], self.slots
         if time == 1:
             self._write(key, value, slot % size)
+            if context["is_first"]:
+                return key, value
             return self._first(context["filled"])
         if not context["is_first"]:
             key = keras.ops.concatenate((self.key, key), axis=1)

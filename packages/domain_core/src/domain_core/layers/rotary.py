@@ -101,11 +101,10 @@ class Rotary(RemembersArguments):
             else:
                 beyond = np.concatenate((beyond, beyond))
             table = keras.ops.where(lengths > known.border, beyond, table)
-        angles = positions * table
-        half = self.width // 2
-        signs = np.repeat(np.array([-1, 1], "float32") * known.scale, half)
+        angles = keras.ops.multiply(positions, table)
         cos = keras.ops.cos(angles)
         if known.scale != 1:
-            cos = cos * np.float32(known.scale)
-        sin = keras.ops.sin(angles) * signs
+            cos = cos * known.scale
+        signs = np.repeat(np.array([-1, 1], "float32"), self.width // 2) * known.scale
+        sin = keras.ops.multiply(keras.ops.sin(angles), signs.astype("float32"))
         return keras.ops.cast(cos, dtype), keras.ops.cast(sin, dtype)

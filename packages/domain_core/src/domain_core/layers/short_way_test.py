@@ -19,6 +19,10 @@ pytestmark = pytest.mark.backends
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(2, 3, 8)).astype("float32")
 IDS = RNG.integers(0, 11, (2, 3)).astype("int32")
+TABLES = (
+    np.cos(np.arange(12, dtype="float32")).reshape(1, 3, 1, 4),
+    np.sin(np.arange(12, dtype="float32")).reshape(1, 3, 1, 4),
+)
 # Of each block, the sublayers that it takes short ways through.
 PARTS = {
     "attention": ("query", "key", "value", "out"),
@@ -27,6 +31,9 @@ PARTS = {
     "embedding": ("token_embedding", "norm"),
     "head": ("transform", "norm", "token_embedding"),
     "untied head": ("scores",),
+    "gated": ("gate", "up", "down"),
+    "grouped": ("query", "key", "value", "out", "query_norm"),
+    "decoder": ("token_embedding",),
 }
 
 
@@ -40,12 +47,25 @@ def blocks_of(dtype="float32"):
         "embedding": layers.TextEmbedding(11, 3, hidden_dim=8, dtype=dtype),
         "head": layers.MaskedLMHead(token_embedding=table, dtype=dtype),
         "untied head": layers.MaskedLMHead(11, dtype=dtype),
+        "gated": layers.GatedFeedForward(12, "silu", use_bias=True, dtype=dtype),
+        "grouped": layers.SelfAttention(
+            4,
+            num_key_value_heads=2,
+            head_dim=4,
+            rotary="rotary",
+            head_norm=layers.RMSNorm(dtype=dtype),
+            dtype=dtype,
+        ),
+        "decoder": layers.DecoderEmbedding(11, 8, scale=1.5, dtype=dtype),
     }
 
 
 def apply(block, x, ids):
     if isinstance(block, layers.SelfAttention):
-        return block(x, context={"attention_bias": None})
+        return block(x, context={"attention_bias": None, "rotary": TABLES})
+    if isinstance(block, layers.DecoderEmbedding):
+        features = block(ids, {})
+        return block.bind_scores()(features)
     if isinstance(block, layers.MaskedLMHead):
         return block(x, ids % 3)
     return block(ids if isinstance(block, layers.TextEmbedding) else x)

@@ -9,7 +9,7 @@ import keras
 if keras.config.backend() == "torch":
 
     def _split_heads(x, heads):
-        return x.unflatten(-1, (heads, -1))
+        return x.view(*x.shape[:-1], heads, -1)
 
     def _join_heads(x):
         return x.flatten(-2)

@@ -55,6 +55,63 @@ def test_attention(with_bias):
     assert_close(received, expected, rtol=1e-4)
 
 
+@pytest.mark.parametrize("time", [1, 3])
+def test_attention_of_grouped_heads(time):
+    """Query head `i` goes with head `i // 2` of the keys, under a cap of the scores."""
+    query, key, value = random(2, time, 4, 4), random(2, 5, 2, 4), random(2, 5, 2, 4)
+    bias = np.where(random(2, 1, time, 5) > 0.5, -1e9, 0).astype("float32")
+    tensors = [tensor(x) for x in (query, key, value, bias)]
+    key, value = (x.repeat(2, axis=2) for x in (key, value))
+    for cap in (None, 0.7):
+        scores = np.einsum("bthd,bshd->bhts", query, key) * 0.3
+        scores = (scores if cap is None else cap * np.tanh(scores / cap)) + bias
+        weights = np.exp(scores - scores.max(-1, keepdims=True))
+        weights = weights / weights.sum(-1, keepdims=True)
+        expected = np.einsum("bhts,bshd->bthd", weights, value)
+        assert_close(ops.attention(*tensors, scale=0.3, soft_cap=cap), expected)
+
+
+def test_rms_norm():
+    x, scale = random(2, 3, 8) * 3 + 1, random(8)
+    expected = x / np.sqrt((x**2).mean(-1, keepdims=True) + 1e-3) * scale
+    assert_close(ops.rms_norm(tensor(x), tensor(scale), 1e-3), expected)
+    # Sums of squares are beyond float16, and its scale may be float32.
+    half = tensor((x * 300).astype("float16"))
+    received = ops.rms_norm(half, tensor(scale), 1e-3)
+    assert keras.backend.standardize_dtype(received.dtype) == "float16"
+    assert_close(keras.ops.cast(received, "float32"), expected, rtol=2e-3, atol=2e-3)
+
+
+def test_rotate():
+    """As multiplication of complex numbers, for all features or the first four."""
+    x, angles = random(2, 3, 2, 6), random(3, 1, 3)
+    for width in (6, 4):
+        half, turn = width // 2, np.exp(1j * angles[..., : width // 2])
+        pairs = (x[..., :half] + 1j * x[..., half:width]) * turn
+        expected = np.concatenate((pairs.real, pairs.imag, x[..., width:]), -1)
+        cos = np.concatenate((turn.real, turn.real), -1).astype("float32")
+        sin = np.concatenate((-turn.imag, turn.imag), -1).astype("float32")
+        assert_close(
+            ops.rotate(*map(tensor, (x, cos, sin))), expected.astype("float32")
+        )
+
+
+def test_write_rows():
+    buffer, rows = random(2, 5, 3), random(2, 2, 3, seed=1)
+    expected = buffer.copy()
+    expected[:, 1:3] = rows
+    for start in (1, tensor(np.int32(1))):
+        received = ops.write_rows(tensor(buffer.copy()), tensor(rows), start)
+        assert_close(received, expected)
+
+
+def test_heads():
+    x = random(2, 3, 8)
+    split = ops.split_heads(tensor(x), 4)
+    assert_close(split, x.reshape(2, 3, 4, 2))
+    assert_close(ops.join_heads(split), x)
+
+
 def test_attention_drops_probabilities():
     ones = tensor(np.ones((1, 64, 1, 2), "float32"))
     seed = keras.random.SeedGenerator(0)
