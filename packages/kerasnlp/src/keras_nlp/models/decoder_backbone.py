@@ -13,11 +13,41 @@ from domain_core.layers import (
     DecoderBlock,
     DecoderContext,
     DecoderEmbedding,
+    FeedForward,
     GatedFeedForward,
     RMSNorm,
     Rotary,
     SelfAttention,
 )
+
+# The most that any model has.
+_LARGEST = {
+    "vocabulary_size": 10**7,
+    "num_layers": 1000,
+    **dict.fromkeys(("num_heads", "num_query_heads", "num_key_value_heads"), 10**4),
+    "head_dim": 10**4,
+    "hidden_dim": 10**5,
+    "intermediate_dim": 10**6,
+    "max_sequence_length": 10**8,
+    "the window": 10**8,
+}
+
+
+def check_decoder_arguments(arguments: Mapping[str, Any]) -> None:
+    """Raises ValueError for sizes and shares out of range; None is in every range.
+
+    Args:
+        arguments: of a constructor, by name.
+    """
+    for name, value in arguments.items():
+        if value is None:
+            continue
+        if name in _LARGEST:
+            as_positive_int(name, value, _LARGEST[name])
+        elif name.endswith("dropout"):
+            as_rate(name, value)
+        elif name == "layer_norm_epsilon":
+            as_fraction(name, value)
 
 
 class DecoderBackbone(Backbone):
@@ -64,6 +94,98 @@ class DecoderBackbone(Backbone):
     @property
     def token_embedding(self) -> keras.layers.Layer:
         return self.embeddings.token_embedding
+
+
+class GPTLikeBackbone(DecoderBackbone):
+    """A decoder of learned positions, layer normalization and biases.
+
+    A family passes what its constructor was given.
+
+    Args:
+        vocabulary_size: number of token ids.
+        num_layers: number of blocks.
+        num_heads: attention heads per block; divides `hidden_dim`.
+        hidden_dim: width `D` of the features.
+        intermediate_dim: width inside the feed-forward parts.
+        dropout: share of features to drop in training, in `[0, 1)`.
+        max_sequence_length: number of positions `T` at most.
+        activation: of the feed-forward parts.
+        attention_dropout: share of attention probabilities to drop; None for
+            `dropout`.
+        embedding_dropout: share of embedded tokens to drop; None for `dropout`.
+        layer_norm_epsilon: added to variances.
+        tie_word_embeddings: whether the output is the embedding's table.
+        dtype: dtype policy of layers and weights.
+        name: name of the model.
+        trainable: whether its weights train.
+
+    Raises:
+        ValueError: if a size is below 1 or beyond any model's, or `num_heads` does not
+            divide `hidden_dim`.
+    """
+
+    def __init__(
+        self,
+        *,
+        vocabulary_size: int,
+        num_layers: int,
+        num_heads: int,
+        hidden_dim: int,
+        intermediate_dim: int,
+        dropout: float,
+        max_sequence_length: int,
+        activation: str,
+        attention_dropout: float | None,
+        embedding_dropout: float | None,
+        layer_norm_epsilon: float,
+        tie_word_embeddings: bool,
+        dtype: Any = None,
+        name: str | None = None,
+        trainable: bool = True,
+    ) -> None:
+        check_decoder_arguments(self.arguments)
+        embedding_rate, attention_rate = (
+            dropout if rate is None else rate
+            for rate in (embedding_dropout, attention_dropout)
+        )
+        policy = keras.dtype_policies.get(dtype)
+        kernel = keras.initializers.RandomNormal(stddev=0.02)
+        shared = {"kernel_initializer": kernel, "dtype": policy}
+        norm = keras.layers.LayerNormalization(
+            epsilon=layer_norm_epsilon, dtype=policy, name="norm"
+        )
+        super().__init__(
+            DecoderEmbedding(
+                vocabulary_size,
+                hidden_dim,
+                sequence_length=max_sequence_length,
+                dropout=embedding_rate,
+                tie_weights=tie_word_embeddings,
+                embeddings_initializer=kernel,
+                dtype=policy,
+                name="embeddings",
+            ),
+            DecoderContext(dtype=policy, name="context"),
+            [
+                DecoderBlock(
+                    SelfAttention(
+                        num_heads, dropout=attention_rate, name="attention", **shared
+                    ),
+                    FeedForward(
+                        intermediate_dim, activation, name="feedforward", **shared
+                    ),
+                    norm=norm,
+                    dropout=dropout,
+                    dtype=policy,
+                    name=f"blocks_{index}",
+                )
+                for index in range(num_layers)
+            ],
+            norm,
+            dtype=policy,
+            name=name,
+            trainable=trainable,
+        )
 
 
 class LlamaLikeBackbone(DecoderBackbone):
@@ -154,24 +276,7 @@ class LlamaLikeBackbone(DecoderBackbone):
         name: str | None = None,
         trainable: bool = True,
     ) -> None:
-        for name_of, size, at_most in (
-            ("vocabulary_size", vocabulary_size, 10**7),
-            ("num_layers", num_layers, 1000),
-            ("num_query_heads", num_query_heads, 10**4),
-            ("num_key_value_heads", num_key_value_heads, 10**4),
-            ("hidden_dim", hidden_dim, 10**5),
-            ("intermediate_dim", intermediate_dim, 10**6),
-            ("head_dim", 1 if head_dim is None else head_dim, 10**4),
-            ("the window", 1 if window is None else window, 10**8),
-            (
-                "max_sequence_length",
-                1 if max_sequence_length is None else max_sequence_length,
-                10**8,
-            ),
-        ):
-            as_positive_int(name_of, size, at_most)
-        as_rate("dropout", dropout)
-        as_fraction("layer_norm_epsilon", layer_norm_epsilon)
+        check_decoder_arguments({**self.arguments, "the window": window})
         rotary = Rotary(
             head_dim or hidden_dim // num_query_heads,
             rope_max_wavelength,
@@ -228,7 +333,7 @@ class LlamaLikeBackbone(DecoderBackbone):
                 for index in range(num_layers)
             ],
             RMSNorm(layer_norm_epsilon, offset=norm_offset, dtype=policy, name="norm"),
-            dtype=dtype,
+            dtype=policy,
             name=name,
             trainable=trainable,
         )

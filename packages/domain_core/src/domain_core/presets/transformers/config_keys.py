@@ -36,5 +36,7 @@ HARMLESS = (
     *("min_length", "no_repeat_ngram_size", "num_beam_groups", "num_beams"),
     *("num_return_sequences", "output_scores", "remove_invalid_values"),
     *("repetition_penalty", "return_dict_in_generate", "suppress_tokens"),
-    *("temperature", "top_k", "top_p", "typical_p"),
+    *("temperature", "top_k", "top_p", "typical_p", "cache_implementation"),
+    *("summary_type", "summary_use_proj", "summary_activation", "n_ctx"),
+    *("summary_first_dropout", "summary_proj_to_labels"),
 )
