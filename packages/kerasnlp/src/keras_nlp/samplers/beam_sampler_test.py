@@ -96,6 +96,21 @@ def test_the_search_ends_when_all_beams_have():
     assert calls == [2]
 
 
+def test_what_can_not_be_is_not_waited_for():
+    """Only 1 can follow, and it ends all there is."""
+    next, calls = follow(np.array([[1e-300, 1.0, 1e-300]] * 3))
+    sampler = BeamSampler(2, return_all_beams=True)
+
+    def sure(prompt, cache, index):
+        logits, *others = next(prompt, cache, index)
+        return np.where(logits < -600, -np.inf, logits), *others
+
+    texts, scores = sampler(sure, np.zeros((1, 5), int), index=1, stop_token_ids=[1])
+    assert to_numpy(texts)[0, 0].tolist() == [0, 1, 0, 0, 0]
+    assert to_numpy(scores).tolist() == [[0.0, -np.inf]]
+    assert calls == [2]
+
+
 def test_a_short_text_is_not_better_for_being_short():
     """0.5 for one token loses against 0.4 * 0.9 * 0.9 for three."""
     table = np.array([[0.1, 0.4, 0.5], [0.1, 0.9, 0.0], [0.1, 0.9, 0.0]]) + 1e-9

@@ -88,23 +88,20 @@ class Loop:
         Returns:
             Float32 logits `(B, V)`, hidden states `(B, D)` or None, and the cache.
         """
-        logits, hidden_states, new = self._next(
+        logits, hidden_states, cache = self._next(
             prompt, cache if self._has_cache else None, index
         )
-        logits = keras.ops.convert_to_tensor(logits)
+        logits = _detached(logits)
         if len(logits.shape) != 2:
             raise ValueError(
                 "Expected `next` to return logits of one position, of shape (batch, "
                 f"vocabulary), received shape {tuple(logits.shape)}. Return "
                 "`logits[:, index - 1, :]` of a model that gives those of all."
             )
-        # On torch, what is carried along would keep the graphs of all steps alive.
-        held = keras.tree.map_structure(
-            keras.ops.stop_gradient, (logits, new if self._has_cache else ())
-        )
         if hidden_states is not None:
-            hidden_states = keras.ops.stop_gradient(hidden_states)
-        return keras.ops.cast(held[0], "float32"), hidden_states, held[1]
+            hidden_states = _detached(hidden_states)
+        cache = keras.tree.map_structure(_detached, cache) if self._has_cache else ()
+        return keras.ops.cast(logits, "float32"), hidden_states, cache
 
     def goes_on(self, index: Any, done: Any) -> Any:
         """Returns whether there is room, and something that is not done."""
@@ -121,6 +118,11 @@ class Loop:
         if self._stop_ids is None:
             return keras.ops.zeros_like(tokens, dtype="bool")
         return keras.ops.any(tokens[..., None] == self._stop_ids, axis=-1)
+
+
+def _detached(values: Any) -> Any:
+    # On torch, what is carried along would keep the graphs of all steps alive.
+    return keras.ops.stop_gradient(keras.ops.convert_to_tensor(values))
 
 
 def take_rows(tree: Any, rows: Any) -> Any:

@@ -46,7 +46,8 @@ class RandomSampler(Sampler):
     def get_next_token(self, probabilities: Any) -> Any:
         probabilities = keras.ops.convert_to_tensor(probabilities)
         rows = keras.ops.shape(probabilities)[:1]
-        draws = 1 - keras.random.uniform(rows, seed=self.seed_generator)  # (0, 1]
+        uniform = keras.random.uniform(rows, dtype="float32", seed=self.seed_generator)
+        draws = 1 - uniform  # (0, 1]
         return draw_token(keep_best(probabilities, self._sampling()), draws)
 
     def _sampling(self) -> Sampling:

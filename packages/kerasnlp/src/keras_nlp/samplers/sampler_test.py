@@ -245,6 +245,26 @@ def test_nothing_given_is_changed():
     assert tuple(empty.shape) == (0, 3)
 
 
+@pytest.mark.parametrize(
+    "sampler", [GreedySampler(), BeamSampler(2), ContrastiveSampler(k=1)]
+)
+def test_a_stop_token_that_is_given_ends_nothing(sampler):
+    def next(prompt, cache, index):
+        logits = np.tile(np.array([0.0, 1.0, 9.0], "float32"), (len(prompt), 1))
+        return logits, np.ones((len(prompt), 2), "float32"), cache
+
+    prompt = np.array([[0, 1, 0, 0]])
+    filled = sampler(
+        next,
+        prompt,
+        index=1,
+        mask=np.array([[True, True, False, False]]),
+        stop_token_ids=[1],
+        hidden_states=np.ones((1, 4, 2), "float32"),
+    )
+    assert to_numpy(filled).tolist() == [[0, 1, 2, 2]]
+
+
 def test_padding_that_is_a_stop_token_ends_nothing():
     def next(prompt, cache, index):
         return np.eye(3, dtype="float32")[[1]], None, cache
