@@ -41,7 +41,7 @@ class Prompts:
 
     def is_over(self, row: int, new: np.ndarray) -> bool:
         """Whether the answer to a row holds a text that ends it."""
-        return self._cut(row, new)[1] is not None
+        return bool(self.stop) and self._cut(row, new)[1] is not None
 
     def answer(
         self,
