@@ -13,6 +13,7 @@ from keras_nlp.generation.bound_decoder import BoundDecoder, make_caches
 from keras_nlp.generation.loops import Batch, CompiledLoop, EagerLoop
 from keras_nlp.generation.programs import Programs
 from keras_nlp.generation.sampling import Sampling, make_draws
+from keras_nlp.generation.search import search
 
 if TYPE_CHECKING:
     from keras_nlp.models.decoder_backbone import DecoderBackbone
@@ -83,7 +84,12 @@ class Engine:
     def generate(self, request: Request) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Returns the new ids of each row, and their log-probabilities."""
         prompts = [np.asarray(prompt, "int32") for prompt in request.prompts]
+        if not prompts:
+            return [], []
         limits = np.asarray(request.limits, "int32")
+        if request.sampler is not None:
+            new = self._search(prompts, limits, request)
+            return new, self._scores_of_new(prompts, new, request)
         rows = len(prompts)
         draws = make_draws(request.seed, rows, max(int(limits.max()), 1))
         new = [np.zeros(0, "int32") for _ in prompts]
@@ -113,10 +119,14 @@ class Engine:
         found = keras.ops.convert_to_numpy(
             self._call(
                 ("score", *shape),
-                lambda inputs: _log_probabilities(
-                    BoundDecoder(self._backbone).all_scores(inputs), inputs["token_ids"]
+                lambda ids, mask: _log_probabilities(
+                    BoundDecoder(self._backbone).all_scores(
+                        {"token_ids": ids, "padding_mask": mask}
+                    ),
+                    ids,
                 ),
-                {"token_ids": ids, "padding_mask": mask},
+                ids,
+                mask,
             )
         )
         return [found[index, : max(len(row) - 1, 0)] for index, row in enumerate(rows)]
@@ -128,16 +138,20 @@ class Engine:
         inputs = {key: keras.ops.convert_to_tensor(v) for key, v in inputs.items()}
         return BoundDecoder(self._backbone).all_scores(inputs, intercept)
 
-    def _call(self, key: Any, function: Callable[..., Any], inputs: Any) -> Any:
+    def _call(
+        self,
+        key: Any,
+        function: Callable[..., Any],
+        *arrays: np.ndarray,
+        changing: Sequence[keras.Variable] = (),
+    ) -> Any:
         """Calls a function of arrays that reads the model's weights."""
         if not self._is_eager:
-            return self._programs.run(key, function, (), inputs)
+            return self._programs.run(key, function, (), *arrays, changing=changing)
         import torch
 
         with torch.inference_mode():
-            return function(
-                {key: keras.ops.convert_to_tensor(v) for key, v in inputs.items()}
-            )
+            return function(*map(keras.ops.convert_to_tensor, arrays))
 
     def _run(
         self,
@@ -179,6 +193,51 @@ class Engine:
             if request.is_over is not None:
                 loop.end(over)
         return over
+
+    def _search(
+        self, prompts: list[np.ndarray], limits: np.ndarray, request: Request
+    ) -> list[np.ndarray]:
+        """Generates by a sampler that chooses in its own way."""
+        nothing = np.zeros((len(prompts), 0), "float32")
+        batch = self._batch(
+            prompts,
+            limits,
+            np.zeros(len(prompts), bool),
+            [0] * len(prompts),
+            nothing,
+            dataclasses.replace(request, sampling=Sampling()),
+        )
+        length = batch.tokens.shape[1]
+        tokens = np.pad(batch.tokens, ((0, 0), (0, batch.slots - length)))
+        stops = tuple(request.stop_ids)
+        filled = self._call(
+            ("search", request.sampler, tokens.shape, length, stops),
+            lambda tokens, padding: search(
+                self._backbone, request.sampler, tokens, padding, length, stops
+            ),
+            tokens,
+            batch.padding,
+            changing=request.sampler.variables,
+        )
+        table = keras.ops.convert_to_numpy(filled)
+        new = []
+        for row, limit in enumerate(limits):
+            ids = table[row, length : length + int(limit)]
+            ends = np.flatnonzero(np.isin(ids, stops))
+            new.append(ids[: ends[0] + 1] if len(ends) else ids)
+        return new
+
+    def _scores_of_new(
+        self, prompts: list[np.ndarray], new: list[np.ndarray], request: Request
+    ) -> list[np.ndarray]:
+        if not request.keeps_log_probabilities:
+            return [np.zeros(0, "float32") for _ in new]
+        whole = [np.concatenate(pair) for pair in zip(prompts, new, strict=True)]
+        scores = self.score(whole)
+        return [
+            score[len(prompt) - 1 :]
+            for prompt, score in zip(prompts, scores, strict=True)
+        ]
 
     def _batch(
         self,

@@ -80,6 +80,7 @@ class EagerLoop:
                 batch.sampling,
                 batch.keeps_log_probabilities,
             )
+            self._tables = self._decoder.context.tables_of(batch.slots)
             tokens = torch.zeros((rows, batch.slots), dtype=torch.int32, device=device)
             tokens[:, :length] = moved(batch.tokens)
             done = self._plan.limits <= 0
@@ -113,7 +114,8 @@ class EagerLoop:
             for step in range(steps):
                 if step % _LOOK_EVERY == 0 and bool(state.done.all()):
                     return
-                advance(self._decoder, self._plan, state, filled=state.slot + 1)
+                filled = state.slot + 1
+                advance(self._decoder, self._plan, state, filled, self._tables)
 
     def fetch(self) -> Result:
         """Returns what there is, on the host."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import keras
@@ -32,6 +32,7 @@ class Programs:
         function: Callable[..., Any],
         donated: tuple[int, ...],
         *arguments: Any,
+        changing: Sequence[keras.Variable] = (),
     ) -> Any:
         """Calls a function as a program.
 
@@ -40,35 +41,44 @@ class Programs:
             function: of tensors; nested lists and dicts of them in and out.
             donated: numbers of the arguments whose memory it may use.
             *arguments: arrays or tensors, and nested ones.
+            changing: further variables that it reads, and assigns to.
         """
         weights = self._model.weights
         key = (key, tuple(map(id, weights)))
         if key not in self._programs:
-            self._programs[key] = self._compile(function, weights, donated)
-        return self._programs[key](weights, *arguments)
-
-    def _compile(
-        self, function: Callable[..., Any], weights: Any, donated: tuple[int, ...]
-    ) -> Callable[..., Any]:
-        if keras.config.backend() == "jax":
-            return self._compile_for_jax(function, donated)
-        return self._compile_for_tensorflow(function)
+            if keras.config.backend() == "jax":
+                program = self._compile_for_jax(function, donated, weights, changing)
+            else:
+                program = self._compile_for_tensorflow(function)
+            self._programs[key] = program
+        return self._programs[key](*arguments)
 
     def _compile_for_jax(
-        self, function: Callable[..., Any], donated: tuple[int, ...]
+        self,
+        function: Callable[..., Any],
+        donated: tuple[int, ...],
+        weights: Sequence[keras.Variable],
+        changing: Sequence[keras.Variable],
     ) -> Callable[..., Any]:
         import jax
 
         def program(values: Any, *arguments: Any) -> Any:
             self.compiled += 1  # tracing runs this line, calls do not
-            pairs = zip(self._model.weights, values, strict=True)
-            with keras.StatelessScope(state_mapping=list(pairs)):
-                return function(*arguments)
+            pairs = zip([*weights, *changing], values, strict=True)
+            with keras.StatelessScope(state_mapping=list(pairs)) as scope:
+                result = function(*arguments)
+            return result, [scope.get_current_value(v) for v in changing]
 
         compiled = jax.jit(program, donate_argnums=tuple(i + 1 for i in donated))
-        return lambda weights, *arguments: compiled(
-            [weight.value for weight in weights], *arguments
-        )
+
+        def call(*arguments: Any) -> Any:
+            values = [variable.value for variable in (*weights, *changing)]
+            result, changed = compiled(values, *arguments)
+            for variable, value in zip(changing, changed, strict=True):
+                variable.assign(value)
+            return result
+
+        return call
 
     def _compile_for_tensorflow(
         self, function: Callable[..., Any]
@@ -80,7 +90,7 @@ class Programs:
             self.compiled += 1
             return function(*arguments)
 
-        def call(weights: Any, *arguments: Any) -> Any:
+        def call(*arguments: Any) -> Any:
             return program(*tf.nest.map_structure(tf.convert_to_tensor, arguments))
 
         return call

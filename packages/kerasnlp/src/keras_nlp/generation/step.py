@@ -67,7 +67,11 @@ class State:
 
 
 def advance(
-    decoder: BoundDecoder, plan: Plan, state: State, filled: int | None = None
+    decoder: BoundDecoder,
+    plan: Plan,
+    state: State,
+    filled: int | None = None,
+    tables: dict[str, Any] | None = None,
 ) -> None:
     """Makes one step.
 
@@ -76,15 +80,21 @@ def advance(
         plan: what is asked for.
         state: changes to what is the case afterwards.
         filled: number of slots to attend to; None for all, under masks.
+        tables: rotary tables of all positions; None to make them.
     """
     slot = state.slot
-    token = _column(state.tokens, slot)  # (B, 1)
+    token = column(state.tokens, slot)  # (B, 1)
     context = decoder.context.cached(
-        slot, 1, state.tokens.shape[1], plan.padding, filled=filled
+        slot,
+        1,
+        state.tokens.shape[1],
+        plan.padding,
+        filled=filled,
+        tables=tables,
     )
     features = decoder.features(token, context, state.caches)
     scores = keras.ops.cast(decoder.scores(features)[:, 0], "float32")  # (B, V)
-    draws = _column(plan.draws, state.steps)[:, 0]
+    draws = column(plan.draws, state.steps)[:, 0]
     chosen = choose(
         scores, draws, plan.sampling, lambda: _seen(plan, state, scores.shape[-1])
     )
@@ -110,7 +120,8 @@ def advance(
     state.steps = state.steps + 1
 
 
-def _column(table: Any, index: Any) -> Any:
+def column(table: Any, index: Any) -> Any:
+    """Returns one column `(B, 1)` of a table `(B, S)`."""
     if isinstance(index, int):
         return table[:, index : index + 1]
     return keras.ops.slice(table, (0, index), (table.shape[0], 1))
@@ -124,7 +135,7 @@ def _seen(plan: Plan, state: State, vocabulary_size: int) -> Any:
     if plan.padding is not None:
         there = there & (places >= plan.padding[:, None])
     # Others stand for the last one, which is there.
-    tokens = keras.ops.where(there, state.tokens, _column(state.tokens, state.slot))
+    tokens = keras.ops.where(there, state.tokens, column(state.tokens, state.slot))
     rows = keras.ops.arange(batch, dtype="int32")[:, None] * vocabulary_size
     indices = keras.ops.reshape(rows + tokens, (-1, 1))
     counts = keras.ops.scatter(
