@@ -6,7 +6,9 @@ what follows a structure is a nest of tuples and dicts, as `tf.data` hands them 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,6 +16,12 @@ import numpy as np
 
 from domain_core.arrays.interpreter_exit import CALLS
 from domain_core.arrays.ragged import Ragged
+
+
+def outside_graphs() -> contextlib.AbstractContextManager[Any]:
+    """Returns a context in which TensorFlow computes at once, whatever is traced."""
+    tf = sys.modules.get("tensorflow")
+    return contextlib.nullcontext() if tf is None else tf.init_scope()
 
 
 @dataclasses.dataclass(frozen=True)

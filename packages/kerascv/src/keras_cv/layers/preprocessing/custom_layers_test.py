@@ -282,6 +282,7 @@ def test_targets_are_labels_by_another_name():
     np.testing.assert_array_equal(found["targets"], inputs["labels"] + 1)
 
 
+@pytest.mark.backends("tensorflow", "torch")
 def test_sizes_and_numbers_of_channels_may_change():
     class Half(BaseImageAugmentationLayer):
         def augment_image(self, image, transformation, **kwargs):

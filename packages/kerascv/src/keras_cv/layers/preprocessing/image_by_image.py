@@ -15,6 +15,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from domain_core.arrays.host_call import outside_graphs
 from domain_core.arrays.operations import map_leaves
 from keras_cv.augmentation.batch import PADDING, Batch
 from keras_cv.augmentation.engine import Engine
@@ -118,7 +119,8 @@ def shape_after(layer: Any, shape: Shape) -> Shape:
     images = np.zeros((1, *size), "float32")
     batch = Batch(NUMPY, images, NUMPY.sizes(images))
     try:
-        changed = layer.augment(batch, {"seed": np.zeros((1, 2), "float32")})
+        with outside_graphs():
+            changed = layer.augment(batch, {"seed": np.zeros((1, 2), "float32")})
     except Exception:
         # What is wrong with its methods shows when samples come, which may have more.
         return shape
