@@ -247,6 +247,7 @@ class SelfAttention(Attention):
                 cos, sin = context[rotary]
                 queries = ops.rotate(queries, cos, sin)
                 keys = ops.rotate(keys, cos, sin)
+            keys, values = ops.heads_first(keys), ops.heads_first(values)
             if cache is not None:
                 keys, values = cache.update(keys, values, context)
             mixed = ops.attention(
@@ -258,6 +259,8 @@ class SelfAttention(Attention):
                 seed=seed,
                 scale=scale,
                 soft_cap=soft_cap,
+                heads_first=True,
+                apart=context.get("true"),
             )
             return out(ops.join_heads(mixed))
 
@@ -274,7 +277,7 @@ class SelfAttention(Attention):
         kind: type[KeyValueCache] = KeyValueCache
         if self.is_local and window is not None and window < slots:
             kind, slots = WindowCache, window
-        shape = (batch, slots, self.key_heads, self.query.units // self.num_heads)
+        shape = (batch, self.key_heads, slots, self.query.units // self.num_heads)
         return kind(*(keras.ops.zeros(shape, self.compute_dtype) for _ in range(2)))
 
     def probabilities(self, x: Any, bias: Any) -> Any:

@@ -18,11 +18,11 @@ from domain_core import ops
 
 
 class KeyValueCache:
-    """Keys and values `(B, S, K, h)` of all tokens.
+    """Keys and values `(B, K, S, h)` of all tokens.
 
     Args:
-        key: tensor `(B, S, K, h)`.
-        value: tensor `(B, S, K, h)`.
+        key: tensor `(B, K, S, h)`.
+        value: tensor `(B, K, S, h)`.
     """
 
     def __init__(self, key: Any, value: Any) -> None:
@@ -37,14 +37,14 @@ class KeyValueCache:
     @property
     def slots(self) -> int:
         """Number of slots `S`."""
-        return self.key.shape[1]
+        return self.key.shape[2]
 
     def update(self, key: Any, value: Any, context: dict[str, Any]) -> tuple[Any, Any]:
         """Writes what this call has made, and returns what it attends to.
 
         Args:
-            key: tensor `(B, T, K, h)`.
-            value: tensor `(B, T, K, h)`.
+            key: tensor `(B, K, T, h)`.
+            value: tensor `(B, K, T, h)`.
             context: of `DecoderContext.cached`.
         """
         self._write(key, value, context["slot"])
@@ -56,7 +56,7 @@ class KeyValueCache:
         """Makes room for `slots` slots."""
         more = slots - self.slots
         if more > 0:
-            widths = ((0, 0), (0, more), (0, 0), (0, 0))
+            widths = ((0, 0), (0, 0), (0, more), (0, 0))
             self.key = keras.ops.pad(self.key, widths)
             self.value = keras.ops.pad(self.value, widths)
 
@@ -66,28 +66,28 @@ class KeyValueCache:
         self.value = keras.ops.take(self.value, rows, axis=0)
 
     def _write(self, key: Any, value: Any, slot: Any) -> None:
-        self.key = ops.write_rows(self.key, key, slot)
-        self.value = ops.write_rows(self.value, value, slot)
+        self.key = ops.write_rows(self.key, key, slot, 2)
+        self.value = ops.write_rows(self.value, value, slot, 2)
 
     def _first(self, filled: int | None) -> tuple[Any, Any]:
         if filled is None or filled >= self.slots:
             return self.key, self.value
-        return self.key[:, :filled], self.value[:, :filled]
+        return self.key[:, :, :filled], self.value[:, :, :filled]
 
 
 class WindowCache(KeyValueCache):
     """Keys and values of the last tokens alone: slot `s` is kept in place `s mod S`."""
 
     def update(self, key: Any, value: Any, context: dict[str, Any]) -> tuple[Any, Any]:
-        slot, time, size = context["slot"], key.shape[1], self.slots
+        slot, time, size = context["slot"], key.shape[2], self.slots
         if time == 1:
             self._write(key, value, slot % size)
             if context["is_first"]:
                 return key, value
             return self._first(context["filled"])
         if not context["is_first"]:
-            key = keras.ops.concatenate((self.key, key), axis=1)
-            value = keras.ops.concatenate((self.value, value), axis=1)
+            key = keras.ops.concatenate((self.key, key), axis=2)
+            value = keras.ops.concatenate((self.value, value), axis=2)
             # Where the last slot that belongs in each place stands now.
             places = keras.ops.arange(size, dtype="int32")
             newest = slot + time - 1
@@ -108,8 +108,8 @@ class WindowCache(KeyValueCache):
         """Does nothing: the window is all that there will be."""
 
     def _take(self, key: Any, value: Any, rows: Any) -> None:
-        self.key = keras.ops.take(key, rows, axis=1)
-        self.value = keras.ops.take(value, rows, axis=1)
+        self.key = keras.ops.take(key, rows, axis=2)
+        self.value = keras.ops.take(value, rows, axis=2)
 
 
 def kept_slots(

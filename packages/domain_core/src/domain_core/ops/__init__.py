@@ -13,6 +13,7 @@ from domain_core.ops.conv2d import keep_kernel_in_order as keep_kernel_in_order
 from domain_core.ops.conv2d import max_pool2d as max_pool2d
 from domain_core.ops.dropout import dropout as dropout
 from domain_core.ops.fused_adam import FusedAdam as FusedAdam
+from domain_core.ops.heads import heads_first as heads_first
 from domain_core.ops.heads import join_heads as join_heads
 from domain_core.ops.heads import split_heads as split_heads
 from domain_core.ops.in_place import activation_in_place as activation_in_place

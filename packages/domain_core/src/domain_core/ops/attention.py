@@ -13,15 +13,19 @@ import keras
 from keras import ops
 
 from domain_core.ops.dropout import dropout as drop
+from domain_core.ops.heads import heads_first as heads_to_front
 
 if keras.config.backend() == "torch":
     import torch
     import torch.nn.functional as F
 
+    def _apart(condition, function, otherwise):
+        return function()
+
     def _attention(query, key, value, bias, dropout, seed, scale, soft_cap):
         batch, time, heads, width = query.shape
-        groups = heads // key.shape[2]
-        query, key, value = (x.transpose(1, 2) for x in (query, key, value))
+        groups = heads // key.shape[1]
+        query = query.transpose(1, 2)
         if dropout or soft_cap is not None:
             # With dropout the fused kernel falls back to a slower form of this on CPU.
             mixed = _unfused(query, key, value, bias, dropout, seed, scale, soft_cap)
@@ -56,13 +60,15 @@ if keras.config.backend() == "torch":
 
 else:
 
+    def _apart(condition, function, otherwise):
+        return ops.cond(condition, function, lambda: otherwise)
+
     def _attention(query, key, value, bias, dropout, seed, scale, soft_cap):
         time = ops.shape(query)[1]
         heads, width = query.shape[2:]
-        kept = key.shape[2]
+        kept = key.shape[1]
         query = ops.transpose(ops.multiply(query, scale), (0, 2, 1, 3))  # (B, H, T, h)
-        key = ops.transpose(key, (0, 2, 3, 1))  # (B, K, h, S)
-        value = ops.transpose(value, (0, 2, 1, 3))  # (B, K, S, h)
+        key = ops.transpose(key, (0, 1, 3, 2))  # (B, K, h, S)
         together, size = (-1, kept, heads // kept * time), ops.shape(value)[2]
         if heads > kept:
             query = ops.reshape(query, (*together, width))
@@ -94,6 +100,8 @@ def attention(
     seed: keras.random.SeedGenerator | None = None,
     scale: float | None = None,
     soft_cap: float | None = None,
+    heads_first: bool = False,
+    apart: Any = None,
 ) -> Any:
     """Returns softmax(scale query key^T + bias) value.
 
@@ -106,9 +114,20 @@ def attention(
         seed: source of randomness for dropout.
         scale: factor of the scores; None for `1 / sqrt(h)`.
         soft_cap: bends scores, before the bias, so that none is beyond it; or None.
+        heads_first: whether keys and values are `(B, K, S, h)`.
+        apart: where it runs inside a compiled loop over a cache: a bool tensor that is
+            true, and not known to be when the loop is compiled. As a branch of its own
+            the products are those of a library; else XLA makes loops of them on a CPU,
+            which take two to four times as long.
 
     Returns:
         Tensor `(B, T, H, h)`.
     """
     scale = 1.0 / math.sqrt(query.shape[-1]) if scale is None else scale
-    return _attention(query, key, value, bias, dropout, seed, scale, soft_cap)
+    if not heads_first:
+        key, value = heads_to_front(key), heads_to_front(value)
+
+    def attend() -> Any:
+        return _attention(query, key, value, bias, dropout, seed, scale, soft_cap)
+
+    return attend() if apart is None else _apart(apart, attend, query)

@@ -1,4 +1,4 @@
-"""Writes into a buffer along its second axis; in place on torch."""
+"""Writes into a buffer along one axis; in place on torch."""
 
 from __future__ import annotations
 
@@ -9,30 +9,33 @@ import keras
 if keras.config.backend() == "torch":
     import torch
 
-    def _write_rows(buffer, rows, start):
+    def _write_rows(buffer, rows, start, axis):
+        count = rows.shape[axis]
         if isinstance(start, int):
-            buffer[:, start : start + rows.shape[1]] = rows
+            buffer.narrow(axis, start, count).copy_(rows)
         else:
-            steps = torch.arange(rows.shape[1], device=buffer.device)
-            buffer.index_copy_(1, start + steps, rows)
+            steps = torch.arange(count, device=buffer.device)
+            buffer.index_copy_(axis, start + steps, rows)
         return buffer
 
 else:
 
-    def _write_rows(buffer, rows, start):
-        places = (0, start, *(0 for _ in buffer.shape[2:]))
+    def _write_rows(buffer, rows, start, axis):
+        places = tuple(start if i == axis else 0 for i in range(len(buffer.shape)))
         return keras.ops.slice_update(buffer, places, rows)
 
 
-def write_rows(buffer: Any, rows: Any, start: Any) -> Any:
-    """Replaces `buffer[:, start : start + T]`.
+def write_rows(buffer: Any, rows: Any, start: Any, axis: int = 1) -> Any:
+    """Replaces `buffer[:, start : start + T]`, or that along another axis.
 
     Args:
-        buffer: tensor `(B, S, ...)`, which the caller does not use again.
-        rows: tensor `(B, T, ...)` of its dtype.
+        buffer: tensor with `S` rows along the axis, which the caller does not use
+            again.
+        rows: tensor of its dtype, with `T` rows.
         start: an int or an int tensor; `start + T` is at most `S`.
+        axis: that of the rows.
 
     Returns:
-        Tensor `(B, S, ...)`; on torch `buffer` itself.
+        Tensor of the shape of `buffer`; on torch `buffer` itself.
     """
-    return _write_rows(buffer, rows, start)
+    return _write_rows(buffer, rows, start, axis)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
 # The shortest prompt and the fewest slots that a program is compiled for.
-_PROMPT, _SLOTS, _STOPS = 16, 64, 4
+_PROMPT, _SLOTS, _STOPS = 16, 128, 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Engine:
         """
         total = 0
         for cache in make_caches(self._backbone, 0, self._slots(length)):
-            _, slots, heads, width = cache.key.shape
+            _, heads, slots, width = cache.key.shape
             total += 2 * batch * slots * heads * width * _BYTES[self._dtype]
         return total
 
@@ -276,6 +276,7 @@ class Engine:
             request.sampling,
             request.keeps_log_probabilities,
             slots,
+            min(slots, self._slots(length + 1)),
         )
 
     def _loop(self, batch: Batch) -> EagerLoop | CompiledLoop:

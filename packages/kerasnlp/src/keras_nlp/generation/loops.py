@@ -34,6 +34,7 @@ class Batch:
         sampling: how to choose.
         keeps_log_probabilities: whether they are asked for.
         slots: number of slots, at least those of a prompt and what it may become.
+        first_slots: number of slots to begin with, where a loop makes more room later.
     """
 
     tokens: np.ndarray
@@ -44,6 +45,7 @@ class Batch:
     sampling: Sampling
     keeps_log_probabilities: bool
     slots: int
+    first_slots: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,15 +130,19 @@ class EagerLoop:
 
 
 class CompiledLoop:
-    """One program for the prompts, and one for all steps of a length."""
+    """One program for the prompts, and one for all steps of a number of slots.
+
+    Rooms begin small and double as a text grows: a step costs what its slots cost.
+    """
 
     def __init__(
         self, backbone: DecoderBackbone, batch: Batch, programs: Programs
     ) -> None:
         self._backbone = backbone
         self._programs = programs
+        self._batch = batch
         rows, length = batch.tokens.shape
-        self._kinds = [type(c) for c in make_caches_of(backbone, batch.slots)]
+        slots = batch.first_slots
         sampling = {
             field: np.asarray(value, "int32" if field == "top_k" else "float32")
             for field, value in dataclasses.asdict(batch.sampling).items()
@@ -145,15 +151,14 @@ class CompiledLoop:
             "padding": batch.padding,
             "limits": batch.limits,
             "stop_ids": batch.stop_ids,
-            "draws": batch.draws,
             "sampling": sampling,
             "keeps_log_probabilities": np.asarray(batch.keeps_log_probabilities),
         }
-        tokens = np.zeros((rows, batch.slots), "int32")
+        tokens = np.zeros((rows, slots), "int32")
         tokens[:, :length] = batch.tokens
         caches = programs.run(
-            ("prefill", rows, length, batch.slots),
-            lambda tokens, padding: self._prefill(tokens, padding, batch.slots),
+            ("prefill", rows, length, slots),
+            lambda tokens, padding: self._prefill(tokens, padding, slots),
             (),
             batch.tokens[:, :-1],
             batch.padding,
@@ -166,21 +171,44 @@ class CompiledLoop:
             "done": done,
             "counts": np.zeros_like(batch.limits),
             "steps": np.int32(0),
-            "log_probabilities": np.zeros((rows, batch.slots), "float32"),
+            "log_probabilities": np.zeros((rows, slots), "float32"),
             "failed": np.zeros_like(done),
         }
 
     def run(self, steps: int) -> None:
         """Makes so many steps, or fewer if all rows are done before."""
-        rows, slots = self.state["tokens"].shape
-        self.state = self._programs.run(
-            ("steps", rows, slots, len(self._plan["stop_ids"])),
-            self._steps,
-            (0,),
-            self.state,
-            self._plan,
-            np.int32(steps),
-        )
+        while steps > 0 and not np.all(self.state["done"]):
+            rows, slots = self.state["tokens"].shape
+            slot = int(self.state["slot"])
+            if slot + 1 == slots:
+                self._grow(min(2 * slots, self._batch.slots))
+                continue
+            some = min(steps, slots - 1 - slot)
+            plan = {**self._plan, "draws": self._batch.draws[:, :slots]}
+            self.state = self._programs.run(
+                ("steps", rows, slots, len(self._batch.stop_ids)),
+                self._steps,
+                (0,),
+                self.state,
+                plan,
+                np.int32(some),
+            )
+            steps -= some
+
+    def _grow(self, slots: int) -> None:
+        """Makes room: zeros behind what there is, which stays where it is."""
+        state = self.state
+        caches = []
+        for empty, tensors in zip(
+            make_caches(self._backbone, 0, slots), state["caches"], strict=True
+        ):
+            cache = KeyValueCache(*tensors)
+            cache.grow(empty.slots)
+            caches.append(cache.tensors)
+        state["caches"] = caches
+        for name in ("tokens", "log_probabilities"):
+            table = keras.ops.convert_to_numpy(state[name])
+            state[name] = np.pad(table, ((0, 0), (0, slots - table.shape[1])))
 
     def fetch(self) -> Result:
         """Returns what there is, on the host."""
@@ -204,6 +232,7 @@ class CompiledLoop:
 
     def _steps(self, state: Any, plan: Any, steps: Any) -> Any:
         decoder = BoundDecoder(self._backbone)
+        empties = make_caches(self._backbone, 0, state["tokens"].shape[1])
         plan = Plan(**{**plan, "sampling": Sampling(**plan["sampling"])})
         until = state["steps"] + steps
 
@@ -214,8 +243,8 @@ class CompiledLoop:
 
         def body(state: Any) -> Any:
             caches = [
-                kind(*tensors)
-                for kind, tensors in zip(self._kinds, state["caches"], strict=True)
+                type(empty)(*tensors)
+                for empty, tensors in zip(empties, state["caches"], strict=True)
             ]
             now = State(**{**state, "caches": caches})
             advance(decoder, plan, now)
@@ -227,8 +256,3 @@ class CompiledLoop:
 def _result(state: dict[str, Any]) -> Result:
     names = [field.name for field in dataclasses.fields(Result)]
     return Result(*(keras.ops.convert_to_numpy(state[name]) for name in names))
-
-
-def make_caches_of(backbone: DecoderBackbone, slots: int) -> list[KeyValueCache]:
-    """Returns caches of no rows, to know their kinds."""
-    return make_caches(backbone, 0, slots)
