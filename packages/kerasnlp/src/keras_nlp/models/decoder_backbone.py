@@ -33,7 +33,7 @@ _LARGEST = {
 }
 
 
-def check_decoder_arguments(arguments: Mapping[str, Any]) -> None:
+def check_arguments(arguments: Mapping[str, Any]) -> None:
     """Raises ValueError for sizes and shares out of range; None is in every range.
 
     Args:
@@ -143,7 +143,7 @@ class GPTLikeBackbone(DecoderBackbone):
         name: str | None = None,
         trainable: bool = True,
     ) -> None:
-        check_decoder_arguments(self.arguments)
+        check_arguments(self.arguments)
         embedding_rate, attention_rate = (
             dropout if rate is None else rate
             for rate in (embedding_dropout, attention_dropout)
@@ -276,7 +276,7 @@ class LlamaLikeBackbone(DecoderBackbone):
         name: str | None = None,
         trainable: bool = True,
     ) -> None:
-        check_decoder_arguments({**self.arguments, "the window": window})
+        check_arguments({**self.arguments, "the window": window})
         rotary = Rotary(
             head_dim or hidden_dim // num_query_heads,
             rope_max_wavelength,
