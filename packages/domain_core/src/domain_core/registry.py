@@ -22,6 +22,7 @@ from domain_core.serialization import (
 )
 
 if TYPE_CHECKING:
+    from domain_core.presets.folder import Folder
     from domain_core.presets.keras.converter import KerasConverter
     from domain_core.presets.transformers.converter import Converter
 
@@ -84,7 +85,8 @@ def register_backbone(
             f"{mine.layout} model type {mine.model_type!r}"
             for mine in entry.converters
             for theirs in other.converters
-            if (mine.layout, mine.model_type) == (theirs.layout, theirs.model_type)
+            if (mine.layout, mine.model_type, mine.variant)
+            == (theirs.layout, theirs.model_type, theirs.variant)
         ]
         if taken:
             raise ValueError(
@@ -281,20 +283,32 @@ def _keras_converters() -> Iterator[tuple[BackboneEntry, KerasConverter]]:
                 yield entry, cast("KerasConverter", converter)
 
 
-def find_converter(layout: str, model_type: str) -> tuple[BackboneEntry, Converter]:
+def find_converter(
+    layout: str,
+    model_type: str,
+    config: Mapping[str, Any] | None = None,
+    folder: Folder | None = None,
+) -> tuple[BackboneEntry, Converter]:
     """Returns who reads a foreign model type.
+
+    Args:
+        layout: name of the layout.
+        model_type: see `Converter`.
+        config: that of the preset, and
+        folder: the preset, where one model type stands for several of our classes.
 
     Raises:
         ValueError: if nobody does; the nearest model types are listed.
     """
-    known = {
-        converter.model_type: (entry, cast("Converter", converter))
-        for entry in _BACKBONES.values()
-        for converter in entry.converters
-        if converter.layout == layout
-    }
-    if model_type in known:
-        return known[model_type]
+    known: dict[str, list[tuple[BackboneEntry, Converter]]] = {}
+    for entry in _BACKBONES.values():
+        for converter in entry.converters:
+            if converter.layout == layout:
+                found = known.setdefault(converter.model_type, [])
+                found.append((entry, cast("Converter", converter)))
+    for entry, one in known.get(model_type, ()):
+        if config is None or folder is None or one.accepts(config, folder):
+            return entry, one
     near = difflib.get_close_matches(str(model_type), known, n=3, cutoff=0.5)
     raise ValueError(
         f"Expected a supported {layout} model type, received {model_type!r}. "

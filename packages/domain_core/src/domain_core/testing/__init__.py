@@ -2,6 +2,9 @@
 
 from domain_core.testing.backbone_contract import BackboneContract as BackboneContract
 from domain_core.testing.backbone_contract import BlockContract as BlockContract
+from domain_core.testing.decoder_family_contract import (
+    DecoderFamilyContract as DecoderFamilyContract,
+)
 from domain_core.testing.encoder_family_contract import (
     EncoderFamilyContract as EncoderFamilyContract,
 )

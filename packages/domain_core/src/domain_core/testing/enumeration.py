@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 from domain_core import registry
+from domain_core.testing.decoder_family_contract import DecoderFamilyContract
 from domain_core.testing.encoder_family_contract import EncoderFamilyContract
 
 
@@ -51,7 +52,7 @@ def without_contract(package: ModuleType, kinds: list[type]) -> list[str]:
     """
     tested = {kind.cls for kind in kinds}  # type: ignore[attr-defined]
     for kind in kinds:
-        if issubclass(kind, EncoderFamilyContract):
+        if issubclass(kind, EncoderFamilyContract | DecoderFamilyContract):
             tested |= set(kind.tasks())
     registered = [entry.cls for entry in registry.backbones()]
     registered += [entry.cls for entry in registry.tasks()]

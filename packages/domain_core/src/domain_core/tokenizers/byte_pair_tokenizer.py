@@ -52,7 +52,7 @@ class BytePairTokenizer(Tokenizer):
         unsplittable_tokens: tokens of the vocabulary with a meaning of their own.
         dtype: an integer type, or "string" for tokens instead of ids.
         pattern: the family whose rule cuts text into words: "gpt2", "clip", "llama3",
-            "qwen", "bloom" or "neox".
+            "qwen", "bloom" or "neox"; None for that of the class, as a rule "gpt2".
         special_tokens: what such a token means in a text, see `Tokenizer`. The default
             is upstream's, "parse"; choose "text" for texts of strangers.
         added_tokens: further tokens to keep whole wherever they occur in a text; those
@@ -61,11 +61,15 @@ class BytePairTokenizer(Tokenizer):
             family does: "NFC" for "clip", "qwen" and "neox".
         unk_token: stands for bytes that the vocabulary lacks; None to raise.
         ignore_merges: take a word that is a token for that token, as Llama 3 and
-            tiktoken do.
+            tiktoken do; None for what the class does, as a rule not.
         strip_left: tokens that swallow the white space before them where they are
             parsed; None for those of the class.
         **kwargs: `name`, `errors`, `graph`; see `Tokenizer`. With `graph`, words are
             merged by a loop of TensorFlow operations, some ten times slower.
+
+    Attributes:
+        usual_pattern: what `pattern` is by default.
+        usually_ignores_merges: what `ignore_merges` is by default.
 
     Raises:
         ValueError: if a file cannot be read, an id or a merge is there twice, or a
@@ -83,6 +87,8 @@ class BytePairTokenizer(Tokenizer):
 
     file_assets: ClassVar[tuple[str, ...]] = ("vocabulary.json", "merges.txt")
     asset_config_keys: ClassVar[tuple[str, ...]] = ("vocabulary", "merges")
+    usual_pattern: ClassVar[str] = "gpt2"
+    usually_ignores_merges: ClassVar[bool] = False
     strip_left: Sequence[str] = ()
 
     def __init__(
@@ -94,12 +100,12 @@ class BytePairTokenizer(Tokenizer):
         unsplittable_tokens: Sequence[str] | None = None,
         dtype: Any = "int32",
         *,
-        pattern: str = "gpt2",
+        pattern: str | None = None,
         special_tokens: bool | str = "parse",
         added_tokens: Sequence[str] = (),
         normalization: str | None = None,
         unk_token: str | None = None,
-        ignore_merges: bool = False,
+        ignore_merges: bool | None = None,
         strip_left: Sequence[str] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -119,10 +125,12 @@ class BytePairTokenizer(Tokenizer):
             "unsplittable_tokens", unsplittable_tokens or ()
         )
         self.added_tokens = as_tokens("added_tokens", added_tokens)
-        self.pattern = as_pattern(pattern).name
+        self.pattern = as_pattern(pattern or self.usual_pattern).name
         self.normalization = normalization
         self.unk_token = unk_token
-        self.ignore_merges = ignore_merges
+        self.ignore_merges = (
+            self.usually_ignores_merges if ignore_merges is None else ignore_merges
+        )
         if strip_left is not None:
             self.strip_left = as_tokens("strip_left", strip_left)
         self._ids: dict[str, int] | None = None

@@ -6,7 +6,12 @@ from domain_core import Task as Task
 from domain_core import Tokenizer as Tokenizer
 from keras_nlp.models.aliases import *
 from keras_nlp.models.bert import *
+from keras_nlp.models.causal_lm import CausalLM as CausalLM
+from keras_nlp.models.causal_lm_preprocessor import (
+    CausalLMPreprocessor as CausalLMPreprocessor,
+)
 from keras_nlp.models.distil_bert import *
+from keras_nlp.models.llama import *
 from keras_nlp.models.masked_lm import MaskedLM as MaskedLM
 from keras_nlp.models.masked_lm_preprocessor import (
     MaskedLMPreprocessor as MaskedLMPreprocessor,

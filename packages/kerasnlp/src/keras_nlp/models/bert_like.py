@@ -7,8 +7,6 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from domain_core import (
     Converter,
     Head,
@@ -41,6 +39,7 @@ from domain_core.tokenizers.tokenizer import Tokenizer
 from domain_core.weights.weight_map import IDENTITY, TRANSPOSE, Target
 from keras_nlp.models.keras_hub_classes import (
     dense,
+    joined_heads,
     norm,
     of_base,
     preprocessor_class,
@@ -350,9 +349,9 @@ def keras_blocks(num_heads: int) -> dict[str, Target]:
     layer = "layers/transformer_encoder_{i}"
     attention = f"{layer}/_self_attention_layer"
     # Theirs have an axis of heads `H`, ours join it with that of their width `h`.
-    kernel = _joined("(D, H, h) to (D, H * h)", 1, num_heads)
-    bias = _joined("(H, h) to (H * h)", 0, num_heads)
-    out = _joined("(H, h, D) to (H * h, D)", 0, num_heads)
+    kernel = joined_heads(1, num_heads)
+    bias = joined_heads(0, num_heads)
+    out = joined_heads(0, num_heads)
     table: dict[str, Target] = {
         **norm("layers/layer_normalization_0", "embeddings.norm"),
         **norm(f"{attention}_norm", f"{_BLOCK}.attention_norm"),
@@ -367,20 +366,3 @@ def keras_blocks(num_heads: int) -> dict[str, Target]:
         table[f"{theirs}/0"] = (f"{ours}.kernel", kernel)
         table[f"{theirs}/1"] = (f"{ours}.bias", bias)
     return table
-
-
-def _joined(name: str, axis: int, heads: int) -> Transform:
-    """Returns the transform that joins the axis of heads with the next one."""
-
-    def forward(array: np.ndarray) -> np.ndarray:
-        if array.ndim < axis + 2 or array.shape[axis] != heads:
-            return array  # to be reported with its shape
-        size = array.shape[axis] * array.shape[axis + 1]
-        return array.reshape(*array.shape[:axis], size, *array.shape[axis + 2 :])
-
-    def backward(array: np.ndarray) -> np.ndarray:
-        rest = array.shape[:axis], array.shape[axis + 1 :]
-        size = array.shape[axis] // heads
-        return array.reshape(*rest[0], heads, size, *rest[1])
-
-    return Transform(name, forward, backward)

@@ -13,13 +13,13 @@ from domain_core.arguments import check_choices
 from domain_core.classifier import check_labels
 from domain_core.preprocessor import Preprocessor
 from domain_core.task import Task
-from keras_nlp import samplers
 from keras_nlp.generation.engine import Engine, Request
 from keras_nlp.generation.prompts import read_prompts
 from keras_nlp.generation.sampling import merged_sampling
 from keras_nlp.models.causal_lm_preprocessor import CausalLMPreprocessor
 from keras_nlp.models.decoder_backbone import DecoderBackbone
 from keras_nlp.models.text_inputs import check_preprocessor_fits
+from keras_nlp.samplers import serialization as samplers
 
 
 def is_decoder(backbone: Any) -> str | None:
@@ -183,7 +183,7 @@ class CausalLM(Task):
             repeats=num_return_sequences,
         )
         sampling = merged_sampling(
-            self.sampler.sampling,
+            getattr(self.sampler, "sampling", None),
             self.backbone.token_embedding.input_dim,
             temperature=temperature,
             top_k=top_k,

@@ -114,8 +114,9 @@ class CausalLMPreprocessor(Preprocessor):
     @property
     def stop_token_ids(self) -> list[int]:
         """Ids that end a text that is generated."""
-        end = self.tokenizer.end_token_id
-        return [] if end is None else [end]
+        ends = [self.tokenizer.end_token_id]
+        ends += [self._id(token) for token in self.tokenizer.stop_tokens]
+        return [end for end in ends if end is not None]
 
     def generate_preprocess(
         self, x: Any, sequence_length: int | None = None
@@ -156,6 +157,14 @@ class CausalLMPreprocessor(Preprocessor):
         ]
         texts = self.texts(rows)
         return texts[0] if single else texts
+
+    def _id(self, token: str) -> int | None:
+        """Returns the id of a token that the vocabulary may lack."""
+        try:
+            found = self.tokenizer.token_to_id(token)
+        except ValueError:
+            return None
+        return found if self.tokenizer.id_to_token(found) == token else None
 
     def _on_host(self, x: Any, length: int) -> dict[str, Any]:
         texts, single = self.tokenizer.read_texts(x, "x")

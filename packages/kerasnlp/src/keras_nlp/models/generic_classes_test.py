@@ -122,7 +122,7 @@ def test_presets_of_each_class():
     assert models.BertTokenizer(WORDS).presets == bert
     everything = models.Tokenizer.presets
     assert everything.keys() >= {*bert, *models.RobertaBackbone.presets}
-    assert models.TextClassifierPreprocessor.presets.keys() == everything.keys()
+    assert models.TextClassifierPreprocessor.presets.keys() < everything.keys()
     assert models.RobertaTokenizer.presets.keys().isdisjoint(bert)
 
 

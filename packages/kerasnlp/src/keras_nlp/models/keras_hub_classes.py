@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
+from domain_core import Transform
 from domain_core.presets.config_map import Argument, Config, ConfigMap
 from domain_core.presets.keras.converter import (
     ACTIVATION,
@@ -19,6 +22,8 @@ from domain_core.tokenizers.byte_pair_tokenizer import BytePairTokenizer
 from domain_core.tokenizers.sentence_piece_tokenizer import SentencePieceTokenizer
 from domain_core.tokenizers.word_piece_tokenizer import WordPieceTokenizer
 from domain_core.weights.weight_map import Target, WeightMap
+from keras_nlp.models.causal_lm import CausalLM
+from keras_nlp.models.causal_lm_preprocessor import CausalLMPreprocessor
 from keras_nlp.models.masked_lm import MaskedLM
 from keras_nlp.models.masked_lm_preprocessor import MaskedLMPreprocessor
 from keras_nlp.models.text_classifier import HiddenTextClassifier, TextClassifier
@@ -28,7 +33,8 @@ from keras_nlp.models.text_embedder import TextEmbedder
 
 def tokenizer_class(cls: type) -> KerasClass:
     """Returns the counterpart of a tokenizer."""
-    return KerasClass(cls, (cls.__name__,), of_base(_TOKENIZERS, cls))
+    table = of_base(_TOKENIZERS, cls)
+    return KerasClass(cls, (cls.__name__,), table(cls) if callable(table) else table)
 
 
 def preprocessor_class(cls: type) -> KerasClass:
@@ -55,6 +61,41 @@ def dense(theirs: str, ours: str) -> dict[str, Target]:
 def norm(theirs: str, ours: str) -> dict[str, Target]:
     """Returns the entries of a layer normalization."""
     return {f"{theirs}/vars/0": f"{ours}.gamma", f"{theirs}/vars/1": f"{ours}.beta"}
+
+
+def joined_heads(axis: int, heads: int) -> Transform:
+    """Returns what joins the axis of heads `H` with the next one, of their width `h`.
+
+    Args:
+        axis: that of the heads.
+        heads: number of them.
+    """
+
+    def forward(array: np.ndarray) -> np.ndarray:
+        if array.ndim < axis + 2 or array.shape[axis] != heads:
+            return array  # to be reported with its shape
+        size = array.shape[axis] * array.shape[axis + 1]
+        return array.reshape(*array.shape[:axis], size, *array.shape[axis + 2 :])
+
+    def backward(array: np.ndarray) -> np.ndarray:
+        before, after = array.shape[:axis], array.shape[axis + 1 :]
+        return array.reshape(*before, heads, array.shape[axis] // heads, *after)
+
+    return Transform("(H, h) to (H * h)", forward, backward)
+
+
+def joined_first_heads(heads: int) -> Transform:
+    """Returns what joins the first axis, of heads, with the last, of their width."""
+
+    def forward(array: np.ndarray) -> np.ndarray:
+        if array.ndim != 3 or len(array) != heads:
+            return array  # to be reported with its shape
+        return array.transpose(1, 0, 2).reshape(array.shape[1], -1)
+
+    def backward(array: np.ndarray) -> np.ndarray:
+        return array.reshape(len(array), heads, -1).transpose(1, 0, 2)
+
+    return Transform("(H, D, h) to (D, H * h)", forward, backward)
 
 
 def of_base(table: Mapping[type[Any], Any], cls: type) -> Any:
@@ -116,7 +157,7 @@ _TOKENIZERS = {
         },
         before_writing=_as_bools,
     ),
-    BytePairTokenizer: ConfigMap(
+    BytePairTokenizer: lambda cls: ConfigMap(
         *("sequence_length", "add_prefix_space", "unsplittable_tokens"),
         renamed={"dtype": DTYPE},
         ignored=("trainable",),
@@ -124,10 +165,11 @@ _TOKENIZERS = {
         ours={
             **_OURS,
             "special_tokens": "parse",
-            "pattern": "gpt2",
+            # Theirs cuts all texts as GPT-2 does; the models were trained otherwise.
+            "pattern": cls.usual_pattern,
             "normalization": None,
             "unk_token": None,
-            "ignore_merges": False,
+            "ignore_merges": cls.usually_ignores_merges,
         },
     ),
     SentencePieceTokenizer: ConfigMap(
@@ -148,6 +190,11 @@ _PREPROCESSORS = {
     TextClassifierPreprocessor: ConfigMap(
         *("sequence_length", "truncate"), ours={"pad_to": None}, ignored=_IGNORED
     ),
+    CausalLMPreprocessor: ConfigMap(
+        *("sequence_length", "add_start_token", "add_end_token"),
+        ours={"pad_to": None},
+        ignored=_IGNORED,
+    ),
 }
 _MLM_HEAD = "layers/masked_lm_head_0"
 _CLASSIFIER: dict[str, Any] = {
@@ -156,6 +203,7 @@ _CLASSIFIER: dict[str, Any] = {
     "ignored": _IGNORED,
 }
 _TASKS: dict[type, tuple[ConfigMap, dict[str, Target] | None]] = {
+    CausalLM: (ConfigMap(ignored=_IGNORED), None),  # the output is the backbone's
     MaskedLM: (
         ConfigMap(
             ours={

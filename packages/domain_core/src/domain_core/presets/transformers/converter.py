@@ -59,6 +59,11 @@ class Converter:
             others say. None if this family is only read.
         write_tokenizer: the inverse of `tokenizer`: writes the files of one into a
             directory, given also how many tokens the model takes at most, or None.
+        accepts: whether a folder, with its config, is for this class, where one of
+            theirs stands for several of ours; `variant` then tells them apart.
+        variant: see `accepts`.
+        writes: whether a backbone with these arguments is written as theirs, where
+            several of theirs are one of our classes.
     """
 
     layout: str
@@ -71,3 +76,6 @@ class Converter:
     unknown: Callable[[Mapping[str, Any]], list[str]] | None = None
     to_config: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
     write_tokenizer: Callable[[Any, Path, int | None], None] | None = None
+    accepts: Callable[[Mapping[str, Any], Folder], bool] = lambda config, folder: True
+    variant: str = ""
+    writes: Callable[[Mapping[str, Any]], bool] = lambda arguments: True

@@ -167,7 +167,9 @@ class TransformersLayout(Layout):
         self._folder = folder
         self._config = read_json(folder, CONFIG)
         model_type = json_value(self._config, "model_type", str, CONFIG, folder)
-        self._entry, self._converter = find_converter("transformers", model_type)
+        self._entry, self._converter = find_converter(
+            "transformers", model_type, self._config, folder
+        )
         self._warned = False
 
     @staticmethod

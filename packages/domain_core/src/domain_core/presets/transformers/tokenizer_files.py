@@ -26,7 +26,7 @@ from domain_core.text.byte_pair.files import (
     write_ids,
     write_merges,
 )
-from domain_core.text.sentence_piece.tokenizer_json import unigram_from_json
+from domain_core.text.sentence_piece.tokenizer_json import sentence_piece_from_json
 from domain_core.text.tokenizer_json import (
     AddedToken,
     component_type,
@@ -51,12 +51,12 @@ Writer = Callable[[Any, Path, int | None], None]
 def _roles(cls: Any) -> dict[str, str]:
     """Returns the special tokens that a class names, by what they are for."""
     named: Mapping[str, str] = cls.named_tokens
-    start, end = named["start_token"], named["end_token"]
-    roles = {"cls": start, "sep": end, "bos": start, "eos": end}
-    return roles | {
-        role: named[f"{role}_token"]
-        for role in ("pad", "mask", "unk")
-        if f"{role}_token" in named
+    names = {"cls": "start", "bos": "start", "sep": "end", "eos": "end"}
+    names |= {role: role for role in ("pad", "mask", "unk")}
+    return {
+        role: named[f"{name}_token"]
+        for role, name in names.items()
+        if f"{name}_token" in named
     }
 
 
@@ -65,10 +65,13 @@ def _classes(cls: type, others: Collection[str] = ()) -> set[str]:
     return names | {f"{name}Fast" for name in names}
 
 
-def _post_processor(data: Mapping[str, Any], cls: Any) -> None:
-    """Raises ValueError if other tokens are put around a text than our packers put."""
+def _post_processor(data: Mapping[str, Any], cls: Any, generates: bool) -> None:
+    """Raises ValueError if other tokens are put around a text than our packers put.
+
+    A preprocessor of a model that writes on is told whether to put them.
+    """
     post: Any = data.get("post_processor")
-    start, end = cls.named_tokens["start_token"], cls.named_tokens["end_token"]
+    start, end = (cls.named_tokens.get(f"{at}_token") for at in ("start", "end"))
     kind = component_type(post)
     if kind == "TemplateProcessing":
         single = post.get("single")
@@ -76,8 +79,11 @@ def _post_processor(data: Mapping[str, Any], cls: Any) -> None:
         around = [
             [*part, *(value.get("id") for value in part.values())] for part in parts
         ]
-        expected = [("SpecialToken", start), ("Sequence", "A"), ("SpecialToken", end)]
-        if around != [[*part] for part in expected]:
+        expected = [["SpecialToken", start], ["Sequence", "A"], ["SpecialToken", end]]
+        usual = [expected]
+        if generates:
+            usual += [expected[:2], expected[1:], expected[1:2]]
+        if around not in usual:
             raise not_expressible("post_processor", post)
     elif kind in ("BertProcessing", "RobertaProcessing"):
         pairs = post.get("cls"), post.get("sep")
@@ -110,7 +116,7 @@ def word_piece_arguments(cls: type) -> Reader:
         )
         unk = found.roles.get("unk", "[UNK]")
         if found.data is not None:
-            _post_processor(found.data, cls)
+            _post_processor(found.data, cls, generates=False)
             arguments = word_piece_json.word_piece_from_json(
                 found.data, named=named, added=_with_named(found, named)
             )
@@ -163,20 +169,29 @@ def write_word_piece(
 # Byte pairs.
 
 
-def byte_pair_arguments(cls: type) -> Reader:
-    """Returns what reads the arguments of a byte-pair tokenizer."""
+def byte_pair_arguments(
+    cls: type, others: Collection[str] = (), *, generates: bool = False
+) -> Reader:
+    """Returns what reads the arguments of a byte-pair tokenizer.
+
+    Args:
+        cls: the tokenizer's class.
+        others: names of the class elsewhere, besides its own.
+        generates: whether it is that of a model that writes on.
+    """
     table = options_table(
         {"add_prefix_space": flag("add_prefix_space", False)},
         only={"do_lower_case": False},
+        generates=generates,
     )
     named = tuple(cls.named_tokens.values())  # type: ignore[attr-defined]
     strip_left = cls.strip_left  # type: ignore[attr-defined]
 
     def read(folder: Folder) -> dict[str, Any]:
-        found = read_options(folder, table, cls, _classes(cls), _roles(cls))
+        found = read_options(folder, table, cls, _classes(cls, others), _roles(cls))
         added = _with_named(found, named)
         if found.data is not None:
-            _post_processor(found.data, cls)
+            _post_processor(found.data, cls, generates)
             arguments = byte_pair_json.byte_pair_from_json(
                 found.data, named=named, strip_left=strip_left, added=added
             )
@@ -217,24 +232,55 @@ def write_byte_pair(
     )
 
 
+def write_byte_pair_json(
+    tokenizer: BytePairTokenizer, directory: Path, max_length: int | None, name: str
+) -> None:
+    """Writes `tokenizer.json`, which says how texts are cut; see `write_byte_pair`.
+
+    Args:
+        tokenizer: a tokenizer.
+        directory: where to write.
+        max_length: number of tokens that the model takes at most.
+        name: of their class.
+    """
+    tokenizer.save_tokenizer_json(directory / JSON)
+    _write_options(
+        tokenizer,
+        directory,
+        max_length,
+        tokenizer_class=name,
+        add_prefix_space=tokenizer.add_prefix_space,
+    )
+
+
 # SentencePiece.
 
 
-def sentence_piece_arguments(cls: type) -> Reader:
-    """Returns what reads the arguments of a SentencePiece tokenizer."""
+def sentence_piece_arguments(
+    cls: type, others: Collection[str] = (), *, generates: bool = False
+) -> Reader:
+    """Returns what reads the arguments of a SentencePiece tokenizer.
+
+    Args:
+        cls: the tokenizer's class.
+        others: names of the class elsewhere, besides its own.
+        generates: whether it is that of a model that writes on.
+    """
     table = options_table(
         # Only true has been known since version 5; before, nothing was said.
         {},
         only={"do_lower_case": False, "add_prefix_space": True},
+        generates=generates,
     )
     named = tuple(cls.named_tokens.values())  # type: ignore[attr-defined]
+    appended = cls.appended  # type: ignore[attr-defined]
 
     def read(folder: Folder) -> dict[str, Any]:
-        found = read_options(folder, table, cls, _classes(cls), _roles(cls))
+        found = read_options(folder, table, cls, _classes(cls, others), _roles(cls))
         models = [name for name in _MODELS if name in folder]
         if found.data is not None:
-            _post_processor(found.data, cls)
-            proto, ids = unigram_from_json(found.data, named=named)
+            _post_processor(found.data, cls, generates)
+            proto, ids = sentence_piece_from_json(found.data, named=named)
             if models and not found.is_generic:
                 check_asset(folder, models[0])
                 proto = folder.require(models[0]).read_bytes()
@@ -244,7 +290,7 @@ def sentence_piece_arguments(cls: type) -> Reader:
             proto, ids = folder.require(name).read_bytes(), None
         plain = cls(proto)
         vocabulary = {t: i for i, t in enumerate(plain.get_vocabulary())}
-        if ids is not None and vocabulary != ids:
+        if ids is not None and not _is_numbered(ids, vocabulary, appended):
             raise ValueError(
                 f"Expected {JSON!r} to number its tokens as {cls.__name__} does: the "
                 f"special ones first, {named[-1]!r} last, and as in a model beside it. "
@@ -253,11 +299,11 @@ def sentence_piece_arguments(cls: type) -> Reader:
         tokens = [*_with_named(found, named).values()]
         require_flags(tokens, "lstrip", "normalized")
         ids = number_tokens(tokens, vocabulary)
-        others = [token for token in tokens if token.content not in named]
-        others.sort(key=lambda token: ids[token.content])
+        further = [token for token in tokens if token.content not in named]
+        further.sort(key=lambda token: ids[token.content])
         arguments: dict[str, Any] = {"proto": proto}
-        if others:
-            arguments["added_tokens"] = [token.content for token in others]
+        if further:
+            arguments["added_tokens"] = [token.content for token in further]
         if late := [token.content for token in tokens if token.normalized]:
             arguments["normalized_tokens"] = late
         eager = [token.content for token in tokens if token.lstrip]
@@ -268,12 +314,34 @@ def sentence_piece_arguments(cls: type) -> Reader:
     return read
 
 
+def _is_numbered(
+    ids: Mapping[str, int], vocabulary: Mapping[str, int], appended: Collection[str]
+) -> bool:
+    """Whether tokens have ids, but for some that a class appends."""
+    more = vocabulary.keys() - ids.keys()
+    return more <= {*appended} and {t: vocabulary.get(t) for t in ids} == ids
+
+
 def write_sentence_piece(
-    tokenizer: SentencePieceTokenizer, directory: Path, max_length: int | None
+    tokenizer: SentencePieceTokenizer,
+    directory: Path,
+    max_length: int | None,
+    *,
+    file: str = _MODELS[0],
+    name: str | None = None,
 ) -> None:
-    """Writes the files of a SentencePiece tokenizer; see `write_byte_pair`."""
-    (directory / _MODELS[0]).write_bytes(tokenizer.get_proto())
-    _write_options(tokenizer, directory, max_length)
+    """Writes the files of a SentencePiece tokenizer; see `write_byte_pair`.
+
+    Args:
+        tokenizer: a tokenizer.
+        directory: where to write.
+        max_length: number of tokens that the model takes at most.
+        file: name of the model's file.
+        name: of their class; None for as ours.
+    """
+    (directory / file).write_bytes(tokenizer.get_proto())
+    options = {} if name is None else {"tokenizer_class": name}
+    _write_options(tokenizer, directory, max_length, **options)
 
 
 # All.

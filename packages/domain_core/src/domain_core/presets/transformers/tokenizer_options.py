@@ -45,17 +45,21 @@ _HARMLESS = (
     *(f"{role}_token_id" for role in _ROLES),
     *("added_tokens_decoder", *_LISTS),
 )
-_ONLY = {
+_AROUND = {
     "padding_side": "right",
     "truncation_side": "right",
+    "add_bos_token": False,
+    "add_eos_token": False,
+}
+# How text after a special token within it begins, and what a conversation does.
+_OF_LLAMA = ("legacy", "use_default_system_prompt")
+_ONLY = {
     "split_special_tokens": False,
     "do_basic_tokenize": True,
     "never_split": [],
     "wordpieces_prefix": "##",
     "sp_model_kwargs": {},
     "extra_ids": 0,
-    "add_bos_token": False,
-    "add_eos_token": False,
 }
 
 
@@ -71,18 +75,25 @@ def flag(name: str, absent: bool | None) -> Argument:
 
 
 def options_table(
-    renamed: Mapping[str, Argument], only: Mapping[str, Any] | None = None
+    renamed: Mapping[str, Argument],
+    only: Mapping[str, Any] | None = None,
+    *,
+    generates: bool = False,
 ) -> ConfigMap:
     """Returns the table of `tokenizer_config.json` for a kind of tokenizers.
 
     Args:
         renamed: their options, and our arguments.
         only: further options, with the one value that may be.
+        generates: whether they are of models that write on: what stands around a text,
+            and on which side there is padding, is not said here then.
     """
+    free = (*_AROUND, *_OF_LLAMA) if generates else ()
+    fixed = {**_ONLY, **_AROUND, **(only or {})}
     return ConfigMap(
         renamed=renamed,
-        ignored=_HARMLESS,
-        only={**_ONLY, **(only or {})},
+        ignored=(*_HARMLESS, *free),
+        only={key: value for key, value in fixed.items() if key not in free},
         among_others=True,
     )
 
@@ -141,7 +152,7 @@ def read_options(
         if unknown := table.unknown(values):
             warn_of_unknown_keys(folder, name, unknown)
     named = {**_named(special, _MAP), **_named(options, OPTIONS)}
-    _check_roles(named, roles)
+    _check_roles(named, roles, cls.stop_tokens)  # type: ignore[attr-defined]
     added = _added(
         [*named.values(), *_listed(special, _MAP), *_listed(options, OPTIONS)],
         {} if data is None else read_added_tokens(data),
@@ -192,8 +203,12 @@ def _named(options: Mapping[str, Any], file: str) -> dict[str, AddedToken]:
     }
 
 
-def _check_roles(named: Mapping[str, AddedToken], roles: Mapping[str, str]) -> None:
+def _check_roles(
+    named: Mapping[str, AddedToken], roles: Mapping[str, str], stops: Collection[str]
+) -> None:
     for role, token in named.items():
+        if role == "eos" and token.content in stops:
+            continue
         if token.content != roles.get(role, token.content):
             raise ValueError(
                 f"Expected '{role}_token' to be {roles[role]!r}, received "

@@ -102,20 +102,19 @@ def _arguments(task: Task) -> dict[str, Any]:
 
 
 def _converter_of(backbone: Backbone) -> tuple[Converter, _ToConfig]:
-    able = {
-        entry.cls: converter
-        for entry in backbones()
-        for converter in entry.converters
-        if isinstance(converter, Converter) and converter.to_config is not None
-    }
-    converter = able.get(type(backbone))
-    if converter is None or converter.to_config is None:
-        raise ValueError(
-            "Expected a model that Hugging Face has too, received a "
-            f"{type(backbone).__name__}. These have a map: "
-            f"{sorted(cls.__name__ for cls in able)}. Use `save_to_preset` instead."
-        )
-    return converter, converter.to_config
+    able = set()
+    for entry in backbones():
+        for converter in entry.converters:
+            if not isinstance(converter, Converter) or converter.to_config is None:
+                continue
+            able.add(entry.cls.__name__)
+            if entry.cls is type(backbone) and converter.writes(backbone.get_config()):
+                return converter, converter.to_config
+    raise ValueError(
+        "Expected a model that Hugging Face has too, received a "
+        f"{type(backbone).__name__}. These have a map: {sorted(able)}. Use "
+        "`save_to_preset` instead."
+    )
 
 
 def _head_of(task: Task, backbone: Backbone, converter: Converter) -> tuple[str, Head]:

@@ -79,9 +79,24 @@ def unigram_model(pieces: Iterable[Piece], charsmap: bytes) -> bytes:
     """
     # Type 1 of the trainer's field 3; of the normalizer's, 2 is the table, and 3 to 5
     # add a space before a text, remove further ones, and write them as "▁".
-    trainer = b"\x18\x01"
     normalizer = b"\x12" + _as_varint(len(charsmap)) + charsmap
     normalizer += b"\x18\x01\x20\x01\x28\x01"
+    return _model(pieces, b"\x18\x01", normalizer)
+
+
+def byte_pair_model(pieces: Iterable[Piece], *, adds_prefix: bool) -> bytes:
+    """Returns a byte-pair model, which writes what it lacks as bytes.
+
+    Args:
+        pieces: in the order of their ids.
+        adds_prefix: whether a space is put before a text.
+    """
+    # Type 2, and the trainer's field 35: fall back on bytes.
+    normalizer = b"\x18" + bytes([adds_prefix]) + b"\x20\x00\x28\x01"
+    return _model(pieces, b"\x18\x02\x98\x02\x01", normalizer)
+
+
+def _model(pieces: Iterable[Piece], trainer: bytes, normalizer: bytes) -> bytes:
     return (
         b"".join(map(_write_piece, pieces))
         + (b"\x12" + _as_varint(len(trainer)) + trainer)

@@ -1,4 +1,4 @@
-"""Unigram tokenizers of `tokenizer.json` as SentencePiece models."""
+"""Tokenizers of `tokenizer.json` as SentencePiece models, unigram and byte-pair."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import binascii
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from domain_core.text.byte_pair.files import check_ids, check_merges
 from domain_core.text.sentence_piece.model import (
+    BYTE,
     CONTROL,
     NORMAL,
     UNKNOWN,
     Piece,
+    byte_pair_model,
     unigram_model,
 )
 from domain_core.text.tokenizer_json import (
@@ -30,7 +33,7 @@ _SPLIT = {"type": "WhitespaceSplit"}
 _MOST_PIECES = 2**21
 
 
-def unigram_from_json(
+def sentence_piece_from_json(
     data: Mapping[str, Any], *, named: Collection[str]
 ) -> tuple[bytes, dict[str, int]]:
     """Returns a SentencePiece model, and the ids of its tokens.
@@ -42,6 +45,14 @@ def unigram_from_json(
     Raises:
         ValueError: if a component has no counterpart; the message names it.
     """
+    if data["model"].get("type") == "BPE":
+        return _byte_pairs(data, named)
+    return _unigram(data, named)
+
+
+def _unigram(
+    data: Mapping[str, Any], named: Collection[str]
+) -> tuple[bytes, dict[str, int]]:
     model = data["model"]
     require_model(model, "Unigram", {"byte_fallback": (None, False)})
     _check_words(data.get("pre_tokenizer"))
@@ -71,6 +82,99 @@ def unigram_from_json(
     charsmap = _charsmap(data.get("normalizer"))
     ids = {text: place for place, text in enumerate(pieces)}
     return unigram_model(pieces.values(), charsmap), ids
+
+
+def _byte_pairs(
+    data: Mapping[str, Any], named: Collection[str]
+) -> tuple[bytes, dict[str, int]]:
+    model = data["model"]
+    require_model(
+        model,
+        "BPE",
+        {
+            "dropout": (None, 0, 0.0),
+            "continuing_subword_prefix": (None, ""),
+            "end_of_word_suffix": (None, ""),
+            "byte_fallback": (True,),
+            "ignore_merges": (None, False),
+        },
+    )
+    ids = check_ids(model.get("vocab"), "model.vocab")
+    merges = check_merges(model.get("merges") or [], "model.merges")
+    unknown = model.get("unk_token") or "<unk>"
+    texts = sorted(ids, key=ids.__getitem__)
+    if [ids[text] for text in texts] != list(range(len(ids))) or unknown not in ids:
+        raise not_expressible("model.vocab", texts[:5])
+    ranks: dict[str, int] = {}
+    for rank, (left, right) in enumerate(merges):
+        ranks.setdefault(left + right, rank)
+    _check_all_merge(ids, set(merges), ranks)
+    kinds = {unknown: UNKNOWN, **{f"<0x{byte:02X}>": BYTE for byte in range(256)}}
+    # What was added to a vocabulary is no piece of a text.
+    control = {entry.get("content") for entry in data.get("added_tokens") or []}
+    pieces = [
+        Piece(
+            text,
+            -float(ranks.get(text, len(merges))),
+            kinds.get(text, CONTROL if text in {*named, *control} else NORMAL),
+        )
+        for text in texts
+    ]
+    return byte_pair_model(pieces, adds_prefix=_adds_prefix(data)), ids
+
+
+def _check_all_merge(
+    ids: Mapping[str, int],
+    merges: Collection[tuple[str, str]],
+    ranks: Mapping[str, int],
+) -> None:
+    """Raises ValueError if two neighbours that make a piece do not merge.
+
+    SentencePiece lets all such merge, in the order of the pieces they make.
+    """
+    for text in ranks:
+        for place in range(1, len(text)):
+            pair = text[:place], text[place:]
+            if pair[0] in ids and pair[1] in ids and pair not in merges:
+                raise not_expressible("model.merges", f"{' '.join(pair)} is missing")
+
+
+_UNDERSCORES = {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}
+_PREPEND = {"type": "Prepend", "prepend": "▁"}
+# Nothing is left to split.
+_NO_SPLIT = {
+    "type": "Split",
+    "pattern": {"String": " "},
+    "behavior": "MergedWithPrevious",
+    "invert": False,
+}
+
+
+def _adds_prefix(data: Mapping[str, Any]) -> bool:
+    """Returns whether a space is put before a text.
+
+    Raises:
+        ValueError: if something else is done to it.
+    """
+    normalizer: Any = data.get("normalizer")
+    space: Any = data.get("pre_tokenizer")
+    parts = [] if normalizer is None else [normalizer]
+    if component_type(normalizer) == "Sequence":
+        parts = normalizer["normalizers"]
+    if space is None or space == _NO_SPLIT:
+        if parts in ([_UNDERSCORES], [_PREPEND, _UNDERSCORES]):
+            return len(parts) == 2
+        raise not_expressible("normalizer", normalizer)
+    if (
+        component_type(space) != "Metaspace"
+        or space.get("replacement") != "▁"
+        or space.get("split", True) is not False
+    ):
+        raise not_expressible("pre_tokenizer", space)
+    if parts:
+        raise not_expressible("normalizer", normalizer)
+    scheme = space.get("prepend_scheme", "always")
+    return scheme in ("always", "first")
 
 
 def _check_words(component: Any) -> None:
