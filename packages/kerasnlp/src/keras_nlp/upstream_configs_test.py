@@ -104,13 +104,18 @@ def test_invalid_bytes(cls):
     arguments = {"vocabulary": BERT, "proto": None, "merges": []}
     if issubclass(cls, tokenizers.BytePairTokenizer):
         # Byte pairs of "a" and of the replacement character.
-        tokens = [*ROBERTA, "a", "ï", "¿", "½"]
-        arguments["vocabulary"] = {token: i for i, token in enumerate(tokens)}
+        tokens = [*ROBERTA, "a", "ï", "¿", "½", *cls.named_tokens.values()]
+        arguments["vocabulary"] = {
+            token: i for i, token in enumerate(dict.fromkeys(tokens))
+        }
     names = inspect.signature(cls).parameters
     arguments = {name: arguments[name] for name in arguments if name in names}
     if "proto" in arguments:
         text = ["a b ab"] * 9
         special = {"bos_id": 0, "eos_id": 2, "unk_id": 3, "pad_id": 1}
+        for name, role in (("bos", "start"), ("eos", "end"), ("pad", "pad")):
+            if token := cls.named_tokens.get(f"{role}_token"):
+                special[f"{name}_piece"] = token
         arguments["proto"] = sentence_piece(text, **special)
     for errors, text in (("replace", "a\ufffda"), ("ignore", "aa")):
         made = cls(**arguments, errors=errors)

@@ -11,6 +11,8 @@ from keras_nlp.models.causal_lm_preprocessor import (
     CausalLMPreprocessor as CausalLMPreprocessor,
 )
 from keras_nlp.models.distil_bert import *
+from keras_nlp.models.gemma import *
+from keras_nlp.models.gpt2 import *
 from keras_nlp.models.llama import *
 from keras_nlp.models.masked_lm import MaskedLM as MaskedLM
 from keras_nlp.models.masked_lm_preprocessor import (

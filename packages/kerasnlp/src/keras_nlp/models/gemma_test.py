@@ -1,0 +1,229 @@
+import json
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+import keras_nlp
+from domain_core.testing import (
+    DecoderFamilyContract,
+    assert_close,
+    sentence_piece_model,
+    to_numpy,
+)
+from keras_nlp.models import CausalLM, GemmaBackbone, GemmaTokenizer
+
+
+def proto():
+    """Byte pairs that fall back on bytes, with Gemma's tokens in Gemma's order."""
+    return sentence_piece_model(
+        400,
+        model_type="bpe",
+        byte_fallback=True,
+        normalization_rule_name="identity",
+        remove_extra_whitespaces=False,
+        add_dummy_prefix=False,
+        split_digits=True,
+        character_coverage=0.98,
+        **{"pad_id": 0, "eos_id": 1, "bos_id": 2, "unk_id": 3},
+        **{"pad_piece": "<pad>", "eos_piece": "<eos>", "bos_piece": "<bos>"},
+    )
+
+
+class GemmaContract(DecoderFamilyContract):
+    """What both generations share."""
+
+    models = keras_nlp.models
+    hub_tokenizer: ClassVar = {"proto": "tokenizer.model"}
+    texts: ClassVar = [
+        *("a good film!", "two  blanks\n\tand 1234", "é 漢字 👍", " returns"),
+    ]
+
+    @classmethod
+    def tokenizer(cls):
+        return GemmaTokenizer(proto())
+
+    @classmethod
+    def write_tokenizer(cls, folder: Path):
+        (folder / "tokenizer.model").write_bytes(proto())
+        options = {
+            "tokenizer_class": "GemmaTokenizer",
+            "add_bos_token": True,
+            "add_eos_token": False,
+            "bos_token": "<bos>",
+            "eos_token": "<eos>",
+            "pad_token": "<pad>",
+            "unk_token": "<unk>",
+            "padding_side": "left",
+        }
+        (folder / "tokenizer_config.json").write_text(json.dumps(options))
+
+
+class TestGemma(GemmaContract):
+    name = "Gemma"
+    hub_arguments: ClassVar = {
+        "vocabulary_size": 400,
+        "num_layers": 2,
+        "num_query_heads": 4,
+        "num_key_value_heads": 1,
+        "hidden_dim": 16,
+        "intermediate_dim": 48,
+        "head_dim": 6,
+    }
+    arguments: ClassVar = {
+        **hub_arguments,
+        "attention_bias": True,
+        "tie_word_embeddings": False,
+    }
+    tensors = 29
+    foreign_config: ClassVar = {
+        "vocab_size": 400,
+        "hidden_size": 16,
+        "intermediate_size": 24,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 1,
+        "head_dim": 6,
+        "max_position_embeddings": 128,
+    }
+    variants: ClassVar = {
+        "untied, biases": {"tie_word_embeddings": False, "attention_bias": True},
+    }
+
+    # On torch: what is computed here is part of what the second generation does.
+    def test_writes_what_transformers_does(self, task, foreign):
+        super().test_writes_what_transformers_does(task, foreign)
+
+    @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+    def test_half_precision(self, dtype, foreign, logits):
+        super().test_half_precision(dtype, foreign, logits)
+
+
+class TestGemma2(GemmaContract):
+    name = "Gemma"
+    foreign_name = "Gemma2"
+    hub_arguments: ClassVar = {
+        **TestGemma.hub_arguments,
+        "num_layers": 3,
+        "use_post_ffw_norm": True,
+        "use_post_attention_norm": True,
+        "attention_logit_soft_cap": 5.0,
+        "final_logit_soft_cap": 3.0,
+        "use_sliding_window_attention": True,
+        "sliding_window_size": 7,
+    }
+    arguments: ClassVar = {
+        **hub_arguments,
+        "final_logit_soft_cap": 30.0,
+        "attention_bias": True,
+        "tie_word_embeddings": False,
+    }
+    tensors = 48
+    foreign_config: ClassVar = {
+        **TestGemma.foreign_config,
+        "num_hidden_layers": 3,
+        "attn_logit_softcapping": 5.0,
+        "final_logit_softcapping": 3.0,
+        "sliding_window": 7,
+        "attn_implementation": "eager",  # others bend no scores
+    }
+    variants: ClassVar = {
+        "no caps": {
+            "attn_logit_softcapping": None,
+            "final_logit_softcapping": None,
+            "num_key_value_heads": 2,
+            "query_pre_attn_scalar": 4,  # as 27B: hidden_size / num_attention_heads
+        },
+    }
+    test_declared_sizes = None  # of both: above
+
+
+def features(**arguments):
+    """Of one text, by weights that do not depend on the arguments."""
+    backbone = GemmaBackbone(**{**TestGemma2.hub_arguments, **arguments})
+    draw = np.random.default_rng(0)
+    for path, weight in sorted(backbone.weight_paths().items()):
+        weight.assign(draw.normal(size=weight.shape))
+    ids = np.arange(12, dtype="int32")[None]
+    return to_numpy(backbone({"token_ids": ids, "padding_mask": np.ones_like(ids)}))
+
+
+def test_both_scales_of_queries():
+    """KerasHub's 27B has the first, whatever is said."""
+    by_head = features(query_head_dim_normalize=True)
+    by_width = features(query_head_dim_normalize=False)
+    assert np.abs(by_head - by_width).max() > 0.1
+    assert_close(by_head, features(query_scale_dim=6), rtol=0, atol=0)
+    assert_close(by_width, features(query_scale_dim=16 / 4), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("scalar", "by_head", "own"), [(6, True, None), (4, False, None), (5, True, 5)]
+)
+def test_scales_of_queries_in_configs(tmp_path, scalar, by_head, own):
+    config = write_config(tmp_path, query_pre_attn_scalar=scalar)
+    backbone = GemmaBackbone.from_preset(tmp_path, load_weights=False)
+    assert backbone.query_head_dim_normalize is by_head
+    assert backbone.query_scale_dim == own
+    backbone.export_to_transformers(tmp_path / "again")
+    again = json.loads((tmp_path / "again" / "config.json").read_text())
+    for key in ("query_pre_attn_scalar", "sliding_window", "intermediate_size"):
+        assert again[key] == config[key]
+    assert again["layer_types"] == [
+        *("sliding_attention", "full_attention", "sliding_attention")
+    ]
+
+
+def write_config(folder, **changes):
+    config = {"model_type": "gemma2", **TestGemma2.foreign_config, **changes}
+    del config["attn_implementation"]
+    (folder / "config.json").write_text(json.dumps(config))
+    return config
+
+
+def test_refuses_other_windows(tmp_path):
+    types = ["full_attention", "sliding_attention", "sliding_attention"]
+    write_config(tmp_path, layer_types=types)
+    with pytest.raises(ValueError, match="'layer_types' to be .*'sliding_attention'"):
+        CausalLM.from_preset(tmp_path, load_weights=False)
+
+
+def test_gelu_of_the_first_configs_is_the_tanh_form(tmp_path):
+    config = {"model_type": "gemma", **TestGemma.foreign_config, "hidden_act": "gelu"}
+    config |= {"hidden_activation": None}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    backbone = GemmaBackbone.from_preset(tmp_path, load_weights=False)
+    assert backbone.activation == "gelu_approximate"
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_embeddings_are_scaled_in_the_dtype_of_the_model(dtype):
+    """The root of 48 is 6.928; in bfloat16, 6.9375."""
+    backbone = GemmaBackbone(
+        **{**TestGemma.hub_arguments, "hidden_dim": 48}, dtype=dtype
+    )
+    backbone.token_embedding.embeddings.assign(np.ones((400, 48)))
+    context = {"positions": np.zeros((1, 1), "int32")}
+    (x,) = to_numpy(backbone.embeddings(np.ones((1, 1), "int32"), context)).ravel()[:1]
+    assert float(x) == (6.9375 if dtype == "bfloat16" else np.float32(48**0.5))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"intermediate_dim": 49}, "an even `intermediate_dim`.* 49"),
+        ({"use_post_ffw_norm": False}, "norms after both parts"),
+        ({"num_query_heads": 0}, "`num_query_heads` to be a positive"),
+        ({"sliding_window_size": 0}, "window"),
+    ],
+)
+def test_refuses_bad_arguments(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        GemmaBackbone(**{**TestGemma2.hub_arguments, **arguments})
+
+
+def test_special_tokens():
+    tokenizer = TestGemma.tokenizer()
+    names = ("pad", "end", "start")
+    assert [getattr(tokenizer, f"{name}_token_id") for name in names] == [0, 1, 2]
