@@ -20,6 +20,7 @@ MAY_ASK_FOR_THE_BACKEND = (
     "packages/domain_core/src/domain_core/testing/",
     "packages/domain_core/src/domain_core/tf_module.py",
     "packages/kerascv/src/keras_cv/augmentation/",
+    "packages/kerasnlp/src/keras_nlp/generation/",
 )
 
 # Loading a preset never runs code, so nothing that could run it is used at all.

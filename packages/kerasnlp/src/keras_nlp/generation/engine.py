@@ -217,7 +217,7 @@ class Engine:
             ),
             tokens,
             batch.padding,
-            changing=request.sampler.variables,
+            changing=getattr(request.sampler, "variables", ()),
         )
         table = keras.ops.convert_to_numpy(filled)
         new = []

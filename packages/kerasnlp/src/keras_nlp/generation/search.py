@@ -44,6 +44,9 @@ def search(
             0, length - 1, slots, padding, is_first=True, ahead=1
         )
         features = decoder.features(tokens[:, : length - 1], context, caches)
+        # Nothing resembles padding.
+        real = keras.ops.arange(length - 1)[None, :] >= padding[:, None]
+        features = features * keras.ops.cast(real[..., None], features.dtype)
         states = ops.write_rows(states, features, 0)
 
     # Samplers move rows about: all that belongs to a row is in the tree.
