@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -49,6 +49,8 @@ class CausalLMPreprocessor(Preprocessor):
     """
 
     tokenizer: Tokenizer
+    # Tokens after a text's that are labels alone.
+    _ahead: ClassVar[int] = 1
 
     def __init__(
         self,
@@ -82,14 +84,7 @@ class CausalLMPreprocessor(Preprocessor):
         sequence_length: int | None = None,
     ) -> Any:
         del y, sample_weight
-        length = sequence_length or self.sequence_length
-        if self.tokenizer.graph and is_symbolic(x):
-            parts = self._in_graph(x, length)
-        else:
-            row = Spec("int32", (length if self.pad_to is None else None,))
-            specs = {"token_ids": row, "padding_mask": row, "labels": row}
-            specs["weights"] = Spec("float32", row.shape)
-            parts = run_on_host(lambda x: self._on_host(x, length), x, specs)
+        parts = self._parts(x, sequence_length, labels="int32", weights="float32")
         labels, weights = parts.pop("labels"), parts.pop("weights")
         return keras.utils.pack_x_y_sample_weight(parts, labels, weights)
 
@@ -166,6 +161,18 @@ class CausalLMPreprocessor(Preprocessor):
             return None
         return found if self.tokenizer.id_to_token(found) == token else None
 
+    def _parts(
+        self, x: Any, sequence_length: int | None, **more: str
+    ) -> dict[str, Any]:
+        """Returns inputs, and more of given dtypes, of texts in any form."""
+        length = sequence_length or self.sequence_length
+        if self.tokenizer.graph and is_symbolic(x):
+            return self._in_graph(x, length)
+        shape = (length if self.pad_to is None else None,)
+        dtypes = {"token_ids": "int32", "padding_mask": "int32", **more}
+        specs = {name: Spec(dtype, shape) for name, dtype in dtypes.items()}
+        return run_on_host(lambda x: self._on_host(x, length), x, specs)
+
     def _on_host(self, x: Any, length: int) -> dict[str, Any]:
         texts, single = self.tokenizer.read_texts(x, "x")
         rows = self.tokenizer.encode_batch(texts)
@@ -199,11 +206,11 @@ class CausalLMPreprocessor(Preprocessor):
         }
 
     def _packer(self, length: int) -> StartEndPacker:
-        pad_to = self.pad_to
+        pad_to, ahead = self.pad_to, self._ahead
         if isinstance(pad_to, list | tuple):
-            pad_to = [size + 1 for size in pad_to]
+            pad_to = [size + ahead for size in pad_to]
         return StartEndPacker(
-            length + 1,
+            length + ahead,
             start_value=self._start_value(),
             end_value=self.tokenizer.end_token_id if self.add_end_token else None,
             pad_value=self._pad_value(),
@@ -218,6 +225,57 @@ class CausalLMPreprocessor(Preprocessor):
 
     def _special_ids(self) -> list[int]:
         return self.tokenizer.special_token_ids
+
+
+@serializable(package="kerasnlp")
+class DecoderPreprocessor(CausalLMPreprocessor):
+    """Turns texts into a decoder's inputs alone; arguments as of its base.
+
+    So did what KerasNLP called `GPT2Preprocessor`, `GemmaPreprocessor` and so on.
+
+    Call arguments:
+        x: texts as of `CausalLMPreprocessor`.
+        y: labels of any kind, passed on.
+        sample_weight: passed on.
+        sequence_length: overrides the constructor's.
+
+    Returns:
+        "token_ids" and "padding_mask", as of `CausalLMPreprocessor`; with `y` and
+        `sample_weight` in a tuple, where there are some.
+    """
+
+    _ahead: ClassVar[int] = 0
+
+    def __call__(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        sequence_length: int | None = None,
+    ) -> Any:
+        parts = self._parts(x, sequence_length)
+        return keras.utils.pack_x_y_sample_weight(parts, y, sample_weight)
+
+    def _shifted(self, packed: Packed, engine: Operations) -> dict[str, Any]:
+        return _inputs(packed, engine)
+
+
+def without_labels(cls: type[CausalLMPreprocessor]) -> type[DecoderPreprocessor]:
+    """Makes the preprocessor that KerasNLP had beside a family's with labels.
+
+    Args:
+        cls: the family's; `GPT2CausalLMPreprocessor` gives `GPT2Preprocessor`, which is
+            to be found in `keras_nlp.models.aliases`.
+    """
+    attributes = {
+        "__doc__": f"As `{cls.__name__}`, without labels; see `DecoderPreprocessor`.",
+        "__module__": "keras_nlp.models.aliases",
+        "backbone_cls": cls.backbone_cls,
+        "tokenizer_cls": cls.tokenizer_cls,
+    }
+    name = cls.__name__.replace("CausalLM", "")
+    made = type(name, (DecoderPreprocessor,), attributes)
+    return serializable(package="kerasnlp")(made)
 
 
 def _inputs(packed: Packed, engine: Operations) -> dict[str, Any]:

@@ -1,4 +1,5 @@
 import json
+import pickle
 from pathlib import Path
 from typing import ClassVar
 
@@ -162,6 +163,20 @@ def test_one_token_bounds_texts_and_none_pads_them():
     assert y.tolist() == [first, second, bound, 0, 0]
     assert weight.tolist() == [1, 1, 1, 0, 0]
     assert tokenizer.detokenize([bound, 0, second]) == "<|endoftext|>! a"
+
+
+def test_the_former_preprocessor_gives_inputs_alone():
+    preprocessor = keras_nlp.models.GPT2Preprocessor(TestGPT2.tokenizer(), 5)
+    bound = SIZE - 1
+    first, second = preprocessor.tokenizer("! a")
+    x = preprocessor("! a")
+    assert x["token_ids"].tolist() == [bound, first, second, bound, 0]
+    assert x["padding_mask"].tolist() == [1, 1, 1, 1, 0]
+    x, y, weight = preprocessor(["! a"], [3], [0.5], sequence_length=3)
+    assert x["token_ids"].tolist() == [[bound, first, bound]]
+    assert (y, weight) == ([3], [0.5])
+    again = pickle.loads(pickle.dumps(preprocessor))
+    assert again.get_config() == preprocessor.get_config()
 
 
 def test_refuses_texts_beyond_its_positions(backbone):
