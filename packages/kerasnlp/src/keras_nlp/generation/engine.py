@@ -197,35 +197,45 @@ class Engine:
     def _search(
         self, prompts: list[np.ndarray], limits: np.ndarray, request: Request
     ) -> list[np.ndarray]:
-        """Generates by a sampler that chooses in its own way."""
-        nothing = np.zeros((len(prompts), 0), "float32")
-        batch = self._batch(
-            prompts,
-            limits,
-            np.zeros(len(prompts), bool),
-            [0] * len(prompts),
-            nothing,
-            dataclasses.replace(request, sampling=Sampling()),
-        )
-        length = batch.tokens.shape[1]
-        tokens = np.pad(batch.tokens, ((0, 0), (0, batch.slots - length)))
+        """Generates by a sampler that chooses in its own way.
+
+        It fills all the room that it is given, so rows with another limit go apart.
+        """
+        new = [np.zeros(0, "int32") for _ in prompts]
         stops = tuple(request.stop_ids)
+        for limit in np.unique(limits):
+            rows = np.flatnonzero(limits == limit)
+            nothing = np.zeros((len(rows), 0), "float32")
+            batch = self._batch(
+                [prompts[row] for row in rows],
+                limits[rows],
+                np.zeros(len(rows), bool),
+                [0] * len(rows),
+                nothing,
+                dataclasses.replace(request, sampling=Sampling()),
+            )
+            filled = self._searched(batch, int(limit), request.sampler, stops)
+            for row, ids in zip(rows, filled, strict=False):
+                ends = np.flatnonzero(np.isin(ids, stops))
+                new[row] = ids[: ends[0] + 1] if len(ends) else ids
+        return new
+
+    def _searched(
+        self, batch: Batch, limit: int, sampler: Any, stops: tuple[int, ...]
+    ) -> np.ndarray:
+        """Returns what a sampler puts behind the prompts, int32 `(B, limit)`."""
+        length = batch.tokens.shape[1]
+        tokens = np.pad(batch.tokens, ((0, 0), (0, limit)))
         filled = self._call(
-            ("search", request.sampler, tokens.shape, length, stops),
+            ("search", sampler, tokens.shape, length, stops),
             lambda tokens, padding: search(
-                self._backbone, request.sampler, tokens, padding, length, stops
+                self._backbone, sampler, tokens, padding, length, stops
             ),
             tokens,
             batch.padding,
-            changing=getattr(request.sampler, "variables", ()),
+            changing=getattr(sampler, "variables", ()),
         )
-        table = keras.ops.convert_to_numpy(filled)
-        new = []
-        for row, limit in enumerate(limits):
-            ids = table[row, length : length + int(limit)]
-            ends = np.flatnonzero(np.isin(ids, stops))
-            new.append(ids[: ends[0] + 1] if len(ends) else ids)
-        return new
+        return keras.ops.convert_to_numpy(filled)[:, length:]
 
     def _scores_of_new(
         self, prompts: list[np.ndarray], new: list[np.ndarray], request: Request

@@ -113,7 +113,8 @@ class EagerLoop:
 
         with torch.inference_mode():
             state = self.state
-            for step in range(steps):
+            room = state.tokens.shape[1] - 1 - state.slot
+            for step in range(min(steps, room)):
                 if step % _LOOK_EVERY == 0 and bool(state.done.all()):
                     return
                 filled = state.slot + 1

@@ -240,7 +240,8 @@ def _limit(
 
 
 def _as_stop(stop: str | Sequence[str] | None) -> tuple[str, ...]:
-    stops = (stop,) if isinstance(stop, str) else tuple(stop or ())
+    is_several = isinstance(stop, list | tuple | set)
+    stops = tuple(stop or ()) if is_several or stop is None else (stop,)
     for text in stops:
         if not isinstance(text, str) or not text:
             raise ValueError(
