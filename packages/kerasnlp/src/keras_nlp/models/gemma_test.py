@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import keras_nlp
+from domain_core.registry import find_converter
 from domain_core.testing import (
     DecoderFamilyContract,
     assert_close,
@@ -227,3 +228,67 @@ def test_special_tokens():
     tokenizer = TestGemma.tokenizer()
     names = ("pad", "end", "start")
     assert [getattr(tokenizer, f"{name}_token_id") for name in names] == [0, 1, 2]
+
+
+PUBLISHED = {
+    "vocab_size": 256000,
+    "hidden_act": "gelu",
+    "head_dim": 256,
+    "attention_bias": False,
+    "attention_dropout": 0.0,
+    "max_position_embeddings": 8192,
+    "rms_norm_eps": 1e-06,
+    "rope_theta": 10000.0,
+    "initializer_range": 0.02,
+    "use_cache": True,
+    "bos_token_id": 2,
+    "eos_token_id": 1,
+    "pad_token_id": 0,
+    "torch_dtype": "bfloat16",
+    "transformers_version": "4.42.0",
+}
+SECOND = {
+    "hidden_act": "gelu_pytorch_tanh",
+    "hidden_activation": "gelu_pytorch_tanh",
+    "cache_implementation": "hybrid",
+    "attn_logit_softcapping": 50.0,
+    "final_logit_softcapping": 30.0,
+    "sliding_window": 4096,
+}
+SIZES = ("num_hidden_layers", "num_attention_heads", "num_key_value_heads")
+WIDTHS = ("hidden_size", "intermediate_size")
+
+
+@pytest.mark.parametrize(
+    ("preset", "model_type", "sizes", "more"),
+    [
+        ("gemma_2b_en", "gemma", (18, 8, 1, 2048, 16384), {"rope_scaling": None}),
+        (
+            "gemma_7b_en",
+            "gemma",
+            (28, 16, 16, 3072, 24576),
+            {"hidden_activation": None},
+        ),
+        (
+            *("gemma2_2b_en", "gemma2", (26, 8, 4, 2304, 9216)),
+            {**SECOND, "query_pre_attn_scalar": 256},
+        ),
+        (
+            *("gemma2_27b_en", "gemma2", (46, 32, 16, 4608, 36864)),
+            {**SECOND, "query_pre_attn_scalar": 144, "head_dim": 128},
+        ),
+    ],
+)
+def test_published_configs_are_those_of_presets(preset, model_type, sizes, more):
+    config = {
+        **PUBLISHED,
+        "model_type": model_type,
+        **dict(zip(SIZES + WIDTHS, sizes, strict=True)),
+        **more,
+    }
+    _, converter = find_converter("transformers", model_type)
+    assert converter.unknown(config) == []
+    ours = converter.config(config, None)
+    declared = GemmaBackbone.presets[preset].config
+    assert {key: ours[key] for key in declared} == declared
+    assert ours["activation"] == "gelu_approximate"

@@ -9,6 +9,7 @@ from safetensors.numpy import load_file
 
 import keras_nlp
 from domain_core.presets.safetensors_writer import write_tensors
+from domain_core.registry import find_converter
 from domain_core.testing import DecoderFamilyContract, assert_close
 from domain_core.weights.tensor import Tensor
 from keras_nlp.models import (
@@ -192,3 +193,29 @@ def test_refuses_texts_beyond_its_positions(backbone):
 def test_refuses_bad_arguments(argument, value):
     with pytest.raises(ValueError, match=f"Expected `{argument}`"):
         GPT2Backbone(**{**TestGPT2.arguments, argument: value})
+
+
+def test_the_published_config_is_that_of_the_preset():
+    config = {
+        "model_type": "gpt2",
+        "activation_function": "gelu_new",
+        "architectures": ["GPT2LMHeadModel"],
+        **{"attn_pdrop": 0.1, "embd_pdrop": 0.1, "resid_pdrop": 0.1},
+        **{"bos_token_id": 50256, "eos_token_id": 50256},
+        "initializer_range": 0.02,
+        "layer_norm_epsilon": 1e-05,
+        **{"n_ctx": 1024, "n_positions": 1024},
+        **{"n_embd": 768, "n_head": 12, "n_layer": 12},
+        **{"summary_type": "cls_index", "summary_use_proj": True},
+        **{"summary_activation": None, "summary_first_dropout": 0.1},
+        "summary_proj_to_labels": True,
+        "task_specific_params": {"text-generation": {"do_sample": True}},
+        "vocab_size": 50257,
+    }
+    _, converter = find_converter("transformers", "gpt2")
+    assert converter.unknown(config) == []
+    ours = converter.config(config, None)
+    declared = GPT2Backbone.presets["gpt2_base_en"].config
+    assert {key: ours[key] for key in declared} == declared
+    assert ours["activation"] == "gelu_approximate"
+    assert ours["attention_dropout"] is ours["embedding_dropout"] is None
