@@ -1,6 +1,6 @@
 """Writing on from a prompt, greedily: ours beside hand-written loops and peers.
 
-    python benchmarks/generate.py --contenders 'ours-*,floor-*' --sizes small --tokens 64
+    python benchmarks/generate.py --contenders 'ours-*,floor-*' --sizes small
     python benchmarks/generate.py --sizes small,50M,gemma --batches 1,8 --tokens 64,480
 
 Every contender gets the same model, float32, random weights, a prompt of 32 random
