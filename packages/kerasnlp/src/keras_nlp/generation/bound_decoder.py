@@ -52,6 +52,18 @@ class BoundDecoder:
                 x = intercept(x, index)
         return self._norm(x)
 
+    def step(
+        self, token: Any, context: dict[str, Any], caches: Sequence[KeyValueCache]
+    ) -> Any:
+        """Returns the scores `(B, V)` of the tokens after one token per row.
+
+        Args:
+            token: int `(B, 1)`.
+            context: of `DecoderContext.cached`.
+            caches: one for each block.
+        """
+        return self.scores(self.features(token, context, caches))[:, 0]
+
     def all_scores(
         self, inputs: dict[str, Any], intercept: Callable[[Any, int], Any] | None = None
     ) -> Any:

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from keras_nlp.generation.bound_decoder import BoundDecoder, make_caches
+from keras_nlp.generation.compiled_steps import CompiledSteps
 from keras_nlp.generation.loops import Batch, CompiledLoop, EagerLoop
 from keras_nlp.generation.programs import Programs
 from keras_nlp.generation.sampling import Sampling, make_draws
@@ -58,16 +59,21 @@ class Engine:
 
     Args:
         backbone: a built `DecoderBackbone`.
+        jit_compile: on torch, whether to compile steps; elsewhere they always are.
     """
 
-    def __init__(self, backbone: DecoderBackbone) -> None:
+    def __init__(self, backbone: DecoderBackbone, *, jit_compile: bool = False) -> None:
         self._backbone = backbone
         self._programs = Programs(backbone)
+        self._steps = (
+            CompiledSteps(backbone) if self._is_eager and jit_compile else None
+        )
 
     @property
     def compiled(self) -> int:
         """Number of programs that were compiled so far."""
-        return self._programs.compiled
+        steps = 0 if self._steps is None else self._steps.compiled
+        return self._programs.compiled + steps
 
     def cache_bytes(self, batch: int, length: int) -> int:
         """Returns the bytes of the caches for rows of `length` tokens.
@@ -263,7 +269,7 @@ class Engine:
         most = int(limits.max())
         stops = list(request.stop_ids) or [-1]
         batch, stop_count = rows, len(stops)
-        if not self._is_eager:
+        if self._has_buckets:
             length = 1 + (bucket(length - 1, _PROMPT) if length > 1 else 0)
             batch, stop_count = bucket(rows), bucket(len(stops), _STOPS)
         slots = self._slots(length + most)
@@ -290,6 +296,8 @@ class Engine:
         )
 
     def _loop(self, batch: Batch) -> EagerLoop | CompiledLoop:
+        if self._steps is not None:
+            return EagerLoop(self._backbone, batch, self._steps.decoder())
         if self._is_eager:
             return EagerLoop(self._backbone, batch)
         return CompiledLoop(self._backbone, batch, self._programs)
@@ -302,8 +310,12 @@ class Engine:
     def _is_eager(self) -> bool:
         return keras.config.backend() == "torch"
 
+    @property
+    def _has_buckets(self) -> bool:
+        return not self._is_eager or self._steps is not None
+
     def _slots(self, length: int) -> int:
-        return length if self._is_eager else bucket(length, _SLOTS)
+        return bucket(length, _SLOTS) if self._has_buckets else length
 
     def _steps_before_change(self, rows: list[np.ndarray], over: np.ndarray) -> int:
         """Returns the steps that can be made until what is cached is of no use."""

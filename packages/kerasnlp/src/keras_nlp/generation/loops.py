@@ -60,13 +60,25 @@ class Result:
 
 
 class EagerLoop:
-    """Step by step, in place, over the slots that are filled."""
+    """Step by step, in place, over the slots that are filled.
 
-    def __init__(self, backbone: DecoderBackbone, batch: Batch) -> None:
+    Args:
+        backbone: a built `DecoderBackbone`.
+        batch: what is asked.
+        decoder: a compiled one, whose steps are over all slots; None for none.
+    """
+
+    def __init__(
+        self,
+        backbone: DecoderBackbone,
+        batch: Batch,
+        decoder: BoundDecoder | None = None,
+    ) -> None:
         import torch
 
         with torch.inference_mode():
-            self._decoder = BoundDecoder(backbone)
+            self._is_compiled = decoder is not None
+            self._decoder = decoder or BoundDecoder(backbone)
             rows, length = batch.tokens.shape
             caches = make_caches(backbone, rows, batch.slots)
             device = caches[0].key.device
@@ -117,7 +129,7 @@ class EagerLoop:
             for step in range(min(steps, room)):
                 if step % _LOOK_EVERY == 0 and bool(state.done.all()):
                     return
-                filled = state.slot + 1
+                filled = None if self._is_compiled else state.slot + 1
                 advance(self._decoder, self._plan, state, filled, self._tables)
 
     def fetch(self) -> Result:

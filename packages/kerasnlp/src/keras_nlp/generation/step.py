@@ -92,8 +92,8 @@ def advance(
         filled=filled,
         tables=tables,
     )
-    features = decoder.features(token, context, state.caches)
-    scores = keras.ops.cast(decoder.scores(features)[:, 0], "float32")  # (B, V)
+    scores = decoder.step(token, context, state.caches)
+    scores = keras.ops.cast(scores, "float32")  # (B, V)
     draws = column(plan.draws, state.steps)[:, 0]
     chosen = choose(
         scores, draws, plan.sampling, lambda: _seen(plan, state, scores.shape[-1])
