@@ -10,13 +10,14 @@ from domain_core.registry import find_converter
 from domain_core.testing import (
     DecoderFamilyContract,
     assert_close,
+    reference,
     sentence_piece_model,
     to_numpy,
 )
 from keras_nlp.models import CausalLM, GemmaBackbone, GemmaTokenizer
 
 
-def proto():
+def proto(**options):
     """Byte pairs that fall back on bytes, with Gemma's tokens in Gemma's order."""
     return sentence_piece_model(
         400,
@@ -29,6 +30,7 @@ def proto():
         character_coverage=0.98,
         **{"pad_id": 0, "eos_id": 1, "bos_id": 2, "unk_id": 3},
         **{"pad_piece": "<pad>", "eos_piece": "<eos>", "bos_piece": "<bos>"},
+        **options,
     )
 
 
@@ -228,6 +230,44 @@ def test_special_tokens():
     tokenizer = TestGemma.tokenizer()
     names = ("pad", "end", "start")
     assert [getattr(tokenizer, f"{name}_token_id") for name in names] == [0, 1, 2]
+
+
+def saved_tokenizer(folder, files, texts):
+    """Writes a tokenizer as version 5 does, and its ids. See `reference`."""
+    import json
+
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(files)
+    tokenizer.save_pretrained(folder)
+    ids = tokenizer(texts, add_special_tokens=False).input_ids
+    (folder / "ids.json").write_text(json.dumps(ids))
+
+
+def test_runs_of_white_space_are_pieces_without_a_model_file(tmp_path):
+    """They are added tokens, too, which only `tokenizer.json` says there."""
+    TestGemma2.write_tokenizer(tmp_path)
+    runs = ["\n\n", "▁▁"]
+    model = proto(user_defined_symbols=",".join(runs))
+    (tmp_path / "tokenizer.model").write_bytes(model)
+    options = json.loads((tmp_path / "tokenizer_config.json").read_text())
+    named = ["<pad>", "<eos>", "<bos>", "<unk>"]
+    flags = dict.fromkeys(("lstrip", "rstrip", "single_word", "normalized"), False)
+    options["added_tokens_decoder"] = {
+        str(place): {"content": token, "special": token in named, **flags}
+        for place, token in enumerate(named + runs)
+    }
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(options))
+    write_config(tmp_path)
+    texts = [*TestGemma2.texts, "a   b  c", "x\n\n\n  y"]
+    theirs = reference("transformers", saved_tokenizer, files=tmp_path, texts=texts)
+    assert not (theirs.folder / "tokenizer.model").exists()
+    ids = json.loads((theirs.folder / "ids.json").read_text())
+    assert 5 in ids[-2]
+    assert 4 in ids[-1]
+    write_config(theirs.folder)
+    assert GemmaTokenizer.from_preset(theirs.folder)(texts) == ids
+    assert GemmaTokenizer(model)(texts) == ids
 
 
 PUBLISHED = {

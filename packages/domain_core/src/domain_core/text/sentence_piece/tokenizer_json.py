@@ -110,8 +110,9 @@ def _byte_pairs(
         ranks.setdefault(left + right, rank)
     _check_all_merge(ids, set(merges), ranks)
     kinds = {unknown: UNKNOWN, **{f"<0x{byte:02X}>": BYTE for byte in range(256)}}
-    # What was added to a vocabulary is no piece of a text.
-    control = {entry.get("content") for entry in data.get("added_tokens") or []}
+    # What was added to a vocabulary is no piece of a text, unless pieces merge to it.
+    added = {entry.get("content") for entry in data.get("added_tokens") or []}
+    control = added - ranks.keys()
     pieces = [
         Piece(
             text,
