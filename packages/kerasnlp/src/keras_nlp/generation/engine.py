@@ -11,7 +11,7 @@ import numpy as np
 
 from keras_nlp.generation.bound_decoder import BoundDecoder, make_caches
 from keras_nlp.generation.compiled_steps import CompiledSteps
-from keras_nlp.generation.loops import Batch, CompiledLoop, EagerLoop
+from keras_nlp.generation.loops import Batch, CompiledLoop, EagerLoop, Kept
 from keras_nlp.generation.programs import Programs
 from keras_nlp.generation.sampling import Sampling, make_draws
 from keras_nlp.generation.search import search
@@ -37,6 +37,7 @@ class Request:
         seed: of the draws; None for others each time.
         keeps_log_probabilities: whether they are asked for.
         is_over: tells of new ids of a row whether that is enough; or None.
+        kept: of a call before, with whose texts the prompts begin; or None.
     """
 
     prompts: Sequence[np.ndarray]
@@ -47,6 +48,21 @@ class Request:
     seed: int | Sequence[int] | None = None
     keeps_log_probabilities: bool = False
     is_over: Callable[[int, np.ndarray], bool] | None = None
+    kept: TextCache | None = None
+
+
+@dataclasses.dataclass
+class TextCache:
+    """What a call has computed for its texts, to go on from; not to be looked into.
+
+    Attributes:
+        rows: ids of each text.
+        kept: their caches; None where texts did not end together, or once they were
+            used: then they are computed anew.
+    """
+
+    rows: list[np.ndarray]
+    kept: Kept | None
 
 
 class Engine:
@@ -87,29 +103,71 @@ class Engine:
             total += 2 * batch * slots * heads * width * _BYTES[self._dtype]
         return total
 
-    def generate(self, request: Request) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Returns the new ids of each row, and their log-probabilities."""
+    def generate(
+        self, request: Request
+    ) -> tuple[list[np.ndarray], list[np.ndarray], TextCache]:
+        """Returns the new ids of each row, their log-probabilities, and the caches."""
         prompts = [np.asarray(prompt, "int32") for prompt in request.prompts]
         if not prompts:
-            return [], []
+            return [], [], TextCache([], None)
         limits = np.asarray(request.limits, "int32")
         if request.sampler is not None:
             new = self._search(prompts, limits, request)
-            return new, self._scores_of_new(prompts, new, request)
+            whole = [np.concatenate(pair) for pair in zip(prompts, new, strict=True)]
+            scores = self._scores_of_new(prompts, whole, request)
+            return new, scores, TextCache(whole, None)
         rows = len(prompts)
         draws = make_draws(request.seed, rows, max(int(limits.max()), 1))
         new = [np.zeros(0, "int32") for _ in prompts]
         scores = [np.zeros(0, "float32") for _ in prompts]
         over = limits <= 0
+        loop = None
+        kept = self._usable(request.kept, prompts)
         while not over.all():
             # Once, unless the angles of a text change with its length.
             now = [np.concatenate(pair) for pair in zip(prompts, new, strict=True)]
             done = [len(ids) for ids in new]
             steps = self._steps_before_change(now, over)
-            batch = self._batch(now, limits - done, over, done, draws, request)
-            loop = self._loop(batch)
+            batch = self._batch(now, limits - done, over, done, draws, request, kept)
+            loop = self._loop(batch, kept)
+            kept = None
             over = self._run(loop, batch, steps, new, scores, over, request)
-        return new, scores
+        whole = [np.concatenate(pair) for pair in zip(prompts, new, strict=True)]
+        if loop is not None and len(set(map(len, new))) == 1:
+            kept = self._cut(loop.keep(), batch, len(new[0]) - done[0])
+        return new, scores, TextCache(whole, kept)
+
+    def _cut(self, kept: Kept, batch: Batch, new: int) -> Kept | None:
+        """Returns the caches without steps that were made after the texts' end.
+
+        A window has lost what those overwrote.
+        """
+        filled = batch.tokens.shape[1] - 1 + new
+        window = self._backbone.context.window
+        if filled < kept.filled and window is not None and window < kept.filled:
+            return None
+        return dataclasses.replace(kept, filled=filled)
+
+    def _usable(
+        self, cache: TextCache | None, prompts: list[np.ndarray]
+    ) -> Kept | None:
+        """Takes the caches of a call before, if the prompts go on from its texts."""
+        if cache is None or cache.kept is None:
+            return None
+        further = {
+            len(prompt) - len(row)
+            for prompt, row in zip(prompts, cache.rows, strict=True)
+            if (prompt[: len(row)] == row).all()
+        }
+        changes = [
+            rotary.changes_at(len(row))
+            for rotary in self._backbone.context.rotaries().values()
+            for row in cache.rows
+        ]
+        if len(further) != 1 or any(change is not None for change in changes):
+            return None
+        kept, cache.kept = cache.kept, None  # a program may use up their memory
+        return kept
 
     def score(self, rows: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Returns of each row the log-probabilities of all tokens but the first."""
@@ -244,11 +302,10 @@ class Engine:
         return keras.ops.convert_to_numpy(filled)[:, length:]
 
     def _scores_of_new(
-        self, prompts: list[np.ndarray], new: list[np.ndarray], request: Request
+        self, prompts: list[np.ndarray], whole: list[np.ndarray], request: Request
     ) -> list[np.ndarray]:
         if not request.keeps_log_probabilities:
-            return [np.zeros(0, "float32") for _ in new]
-        whole = [np.concatenate(pair) for pair in zip(prompts, new, strict=True)]
+            return [np.zeros(0, "float32") for _ in whole]
         scores = self.score(whole)
         return [
             score[len(prompt) - 1 :]
@@ -263,6 +320,7 @@ class Engine:
         done: list[int],
         draws: np.ndarray,
         request: Request,
+        kept: Kept | None = None,
     ) -> Batch:
         rows = len(prompts)
         length = max(map(len, prompts))
@@ -272,6 +330,10 @@ class Engine:
         if self._has_buckets:
             length = 1 + (bucket(length - 1, _PROMPT) if length > 1 else 0)
             batch, stop_count = bucket(rows), bucket(len(stops), _STOPS)
+        if kept is not None:
+            # What is new stands behind what is kept, wherever that is.
+            assert request.kept is not None
+            length = kept.filled + 1 + len(prompts[0]) - len(request.kept.rows[0])
         slots = self._slots(length + most)
         tokens = np.zeros((batch, length), "int32")
         padding = np.full(batch, length - 1, "int32")
@@ -295,12 +357,11 @@ class Engine:
             min(slots, self._slots(length + 1)),
         )
 
-    def _loop(self, batch: Batch) -> EagerLoop | CompiledLoop:
-        if self._steps is not None:
-            return EagerLoop(self._backbone, batch, self._steps.decoder())
-        if self._is_eager:
-            return EagerLoop(self._backbone, batch)
-        return CompiledLoop(self._backbone, batch, self._programs)
+    def _loop(self, batch: Batch, kept: Kept | None) -> EagerLoop | CompiledLoop:
+        if not self._is_eager:
+            return CompiledLoop(self._backbone, batch, self._programs, kept)
+        decoder = None if self._steps is None else self._steps.decoder()
+        return EagerLoop(self._backbone, batch, decoder, kept)
 
     @property
     def _dtype(self) -> str:

@@ -17,7 +17,7 @@ from keras_nlp.generation.step import Plan, State, advance
 if TYPE_CHECKING:
     from keras_nlp.models.decoder_backbone import DecoderBackbone
 
-# Steps between two looks at whether all rows are done: a look waits for the device.
+# Steps between two looks at whether all rows are done: a look waits for a GPU.
 _LOOK_EVERY = 8
 
 
@@ -59,6 +59,30 @@ class Result:
     failed: np.ndarray
 
 
+@dataclasses.dataclass(frozen=True)
+class Kept:
+    """The caches of a batch, to go on from.
+
+    Attributes:
+        tensors: of each block's cache.
+        filled: number of slots that they hold.
+    """
+
+    tensors: list[tuple[Any, Any]]
+    filled: int
+
+    def grown(self, backbone: DecoderBackbone, slots: int) -> list[KeyValueCache]:
+        """Returns caches of more slots: zeros behind what there is."""
+        caches = []
+        empties = make_caches(backbone, 0, slots)
+        for empty, tensors in zip(empties, self.tensors, strict=True):
+            # A window that was not full yet begins where its first slot is.
+            whole = KeyValueCache(*tensors)
+            whole.grow(empty.slots)
+            caches.append(type(empty)(*whole.tensors))
+        return caches
+
+
 class EagerLoop:
     """Step by step, in place, over the slots that are filled.
 
@@ -66,6 +90,7 @@ class EagerLoop:
         backbone: a built `DecoderBackbone`.
         batch: what is asked.
         decoder: a compiled one, whose steps are over all slots; None for none.
+        kept: caches of all but the last tokens of the prompts; None for none.
     """
 
     def __init__(
@@ -73,6 +98,7 @@ class EagerLoop:
         backbone: DecoderBackbone,
         batch: Batch,
         decoder: BoundDecoder | None = None,
+        kept: Kept | None = None,
     ) -> None:
         import torch
 
@@ -80,7 +106,9 @@ class EagerLoop:
             self._is_compiled = decoder is not None
             self._decoder = decoder or BoundDecoder(backbone)
             rows, length = batch.tokens.shape
-            caches = make_caches(backbone, rows, batch.slots)
+            if kept is None:
+                kept = Kept([c.tensors for c in make_caches(backbone, rows, 0)], 0)
+            caches = kept.grown(backbone, batch.slots)
             device = caches[0].key.device
 
             def moved(array: np.ndarray) -> Any:
@@ -108,16 +136,18 @@ class EagerLoop:
                 torch.zeros((rows, batch.slots), device=device),
                 torch.zeros_like(done),
             )
-            if length > 1:
+            if kept.filled < length - 1:
                 context = self._decoder.context.cached(
-                    0,
-                    length - 1,
+                    kept.filled,
+                    length - 1 - kept.filled,
                     batch.slots,
                     self._plan.padding,
-                    is_first=True,
+                    is_first=kept.filled == 0,
                     ahead=1,
+                    filled=length - 1,
                 )
-                self._decoder.features(tokens[:, : length - 1], context, caches)
+                new = tokens[:, kept.filled : length - 1]
+                self._decoder.features(new, context, caches)
 
     def run(self, steps: int) -> None:
         """Makes so many steps, or fewer if all rows are done before."""
@@ -126,8 +156,9 @@ class EagerLoop:
         with torch.inference_mode():
             state = self.state
             room = state.tokens.shape[1] - 1 - state.slot
+            every = 1 if state.tokens.device.type == "cpu" else _LOOK_EVERY
             for step in range(min(steps, room)):
-                if step % _LOOK_EVERY == 0 and bool(state.done.all()):
+                if step % every == 0 and bool(state.done.all()):
                     return
                 filled = None if self._is_compiled else state.slot + 1
                 advance(self._decoder, self._plan, state, filled, self._tables)
@@ -135,6 +166,10 @@ class EagerLoop:
     def fetch(self) -> Result:
         """Returns what there is, on the host."""
         return _result(vars(self.state))
+
+    def keep(self) -> Kept:
+        """Returns the caches; the loop is of no use then."""
+        return Kept([cache.tensors for cache in self.state.caches], self.state.slot)
 
     def end(self, rows: np.ndarray) -> None:
         """Ends rows, bool `(B,)`."""
@@ -146,10 +181,20 @@ class CompiledLoop:
     """One program for the prompts, and one for all steps of a number of slots.
 
     Rooms begin small and double as a text grows: a step costs what its slots cost.
+
+    Args:
+        backbone: a built `DecoderBackbone`.
+        batch: what is asked.
+        programs: that were compiled before.
+        kept: caches of all but the last tokens of the prompts; None for none.
     """
 
     def __init__(
-        self, backbone: DecoderBackbone, batch: Batch, programs: Programs
+        self,
+        backbone: DecoderBackbone,
+        batch: Batch,
+        programs: Programs,
+        kept: Kept | None = None,
     ) -> None:
         self._backbone = backbone
         self._programs = programs
@@ -169,13 +214,16 @@ class CompiledLoop:
         }
         tokens = np.zeros((rows, slots), "int32")
         tokens[:, :length] = batch.tokens
-        caches = programs.run(
-            ("prefill", rows, length, slots),
-            lambda tokens, padding: self._prefill(tokens, padding, slots),
-            (),
-            batch.tokens[:, :-1],
-            batch.padding,
-        )
+        if kept is None:
+            caches = programs.run(
+                ("prefill", rows, length, slots),
+                lambda tokens, padding: self._prefill(tokens, padding, slots),
+                (),
+                batch.tokens[:, :-1],
+                batch.padding,
+            )
+        else:
+            caches = self._extended(kept)
         done = batch.limits <= 0
         self.state = {
             "tokens": tokens,
@@ -208,17 +256,47 @@ class CompiledLoop:
             )
             steps -= some
 
+    def keep(self) -> Kept:
+        """Returns the caches; the loop is of no use then."""
+        return Kept(self.state["caches"], int(self.state["slot"]))
+
+    def _extended(self, kept: Kept) -> list[tuple[Any, Any]]:
+        """Returns kept caches with the prompts' further tokens in them.
+
+        In pieces of powers of two, for which there are few programs.
+        """
+        batch, slots = self._batch, self._batch.first_slots
+        rows, length = batch.tokens.shape
+        caches = [cache.tensors for cache in kept.grown(self._backbone, slots)]
+        place = kept.filled
+        while place < length - 1:
+            piece = 1 << ((length - 1 - place).bit_length() - 1)
+            caches = self._programs.run(
+                ("extend", rows, piece, slots),
+                self._extend,
+                (0,),
+                caches,
+                batch.tokens[:, place : place + piece],
+                batch.padding,
+                np.int32(place),
+            )
+            place += piece
+        return caches
+
+    def _extend(self, caches: Any, tokens: Any, padding: Any, slot: Any) -> Any:
+        decoder = BoundDecoder(self._backbone)
+        slots = self._batch.first_slots
+        empties = make_caches(self._backbone, 0, slots)
+        kept = [type(e)(*t) for e, t in zip(empties, caches, strict=True)]
+        context = decoder.context.cached(slot, tokens.shape[1], slots, padding, ahead=1)
+        decoder.features(tokens, context, kept)
+        return [cache.tensors for cache in kept]
+
     def _grow(self, slots: int) -> None:
         """Makes room: zeros behind what there is, which stays where it is."""
         state = self.state
-        caches = []
-        for empty, tensors in zip(
-            make_caches(self._backbone, 0, slots), state["caches"], strict=True
-        ):
-            cache = KeyValueCache(*tensors)
-            cache.grow(empty.slots)
-            caches.append(cache.tensors)
-        state["caches"] = caches
+        caches = Kept(state["caches"], 0).grown(self._backbone, slots)
+        state["caches"] = [cache.tensors for cache in caches]
         for name in ("tokens", "log_probabilities"):
             table = keras.ops.convert_to_numpy(state[name])
             state[name] = np.pad(table, ((0, 0), (0, slots - table.shape[1])))

@@ -43,27 +43,25 @@ class Prompts:
         """Whether the answer to a row holds a text that ends it."""
         return bool(self.stop) and self._cut(row, new)[1] is not None
 
-    def answer(
-        self,
-        new: list[np.ndarray],
-        scores: list[np.ndarray] | None,
-        strip_prompt: bool,
-    ) -> Any:
+    def answer(self, new: list[np.ndarray], strip_prompt: bool) -> Any:
         """Returns the answers in the form of the prompts.
 
         Args:
             new: ids that follow each row.
-            scores: what is given beside them; None for nothing.
             strip_prompt: leave the prompts out.
         """
-        answers: Any
         if self.width is not None:
-            answers = self._as_ids(new, strip_prompt)
-        else:
-            answers = self._nested(
-                [self._as_text(row, ids, strip_prompt) for row, ids in enumerate(new)]
-            )
-        return answers if scores is None else (answers, self._nested(scores))
+            return self._as_ids(new, strip_prompt)
+        return self.nested(
+            [self._as_text(row, ids, strip_prompt) for row, ids in enumerate(new)]
+        )
+
+    def nested(self, answers: list[Any]) -> Any:
+        """Returns what belongs to each row in the form of the prompts."""
+        if self.repeats is not None:
+            starts = range(0, len(answers), self.repeats)
+            answers = [answers[start : start + self.repeats] for start in starts]
+        return answers[0] if self.single else answers
 
     def _as_ids(
         self, new: list[np.ndarray], strip_prompt: bool
@@ -101,12 +99,6 @@ class Prompts:
         found = [place for stop in self.stop if (place := text.find(stop)) >= 0]
         return text, min(found, default=None)
 
-    def _nested(self, answers: list[Any]) -> Any:
-        if self.repeats is not None:
-            starts = range(0, len(answers), self.repeats)
-            answers = [answers[start : start + self.repeats] for start in starts]
-        return answers[0] if self.single else answers
-
 
 def read_prompts(
     inputs: Any,
@@ -117,6 +109,7 @@ def read_prompts(
     max_new_tokens: int | None,
     stop: str | Sequence[str] | None,
     repeats: int | None,
+    before: list[np.ndarray] | None = None,
 ) -> Prompts:
     """Reads prompts in any form.
 
@@ -129,6 +122,7 @@ def read_prompts(
         max_new_tokens: the most tokens of an answer; None for what there is room for.
         stop: texts that end an answer.
         repeats: number of answers to each prompt; None for one.
+        before: ids that the prompts follow; None where they begin texts.
 
     Raises:
         ValueError: if a prompt is empty, too long or holds ids that the model lacks;
@@ -151,12 +145,15 @@ def read_prompts(
                 f"{_ADVICE}"
             )
     elif hasattr(preprocessor, "prompts"):
-        rows, single = preprocessor.prompts(inputs)
+        rows, single = preprocessor.prompts(inputs, begins=before is None)
     else:
         raise ValueError(
             f"Expected a dict of 'token_ids' and 'padding_mask' for a model without a "
             f"preprocessor that tokenizes, received {type(inputs).__name__}. {_ADVICE}"
         )
+    if before is not None:
+        rows = _after(before, rows, repeats)
+        width = None if width is None else width + max(map(len, before))
     _check_ids(rows, backbone)
     room = max_length or width
     if room is None and max_new_tokens is None:
@@ -195,6 +192,19 @@ def _read_ids(inputs: dict[str, Any]) -> tuple[list[np.ndarray], bool, int]:
         for row, kept in zip(np.atleast_2d(ids), np.atleast_2d(mask) != 0, strict=True)
     ]
     return rows, ids.ndim == 1, ids.shape[-1]
+
+
+def _after(
+    before: list[np.ndarray], rows: list[np.ndarray], repeats: int | None
+) -> list[np.ndarray]:
+    if len(before) != len(rows) or repeats is not None:
+        raise ValueError(
+            f"Expected as many prompts as the cache has texts, {len(before)}, and one "
+            f"answer to each; received {len(rows)}."
+        )
+    return [
+        np.concatenate(pair).astype("int32") for pair in zip(before, rows, strict=True)
+    ]
 
 
 def _check_ids(rows: list[np.ndarray], backbone: Any) -> None:

@@ -13,7 +13,7 @@ from domain_core.arguments import check_choices
 from domain_core.classifier import check_labels
 from domain_core.preprocessor import Preprocessor
 from domain_core.task import Task
-from keras_nlp.generation.engine import Engine, Request
+from keras_nlp.generation.engine import Engine, Request, TextCache
 from keras_nlp.generation.prompts import read_prompts
 from keras_nlp.generation.sampling import merged_sampling
 from keras_nlp.models.causal_lm_preprocessor import CausalLMPreprocessor
@@ -134,6 +134,8 @@ class CausalLM(Task):
         seed: int | None = None,
         num_return_sequences: int | None = None,
         return_logprobs: bool = False,
+        cache: TextCache | None = None,
+        return_cache: bool = False,
     ) -> Any:
         """Writes on from prompts.
 
@@ -164,9 +166,13 @@ class CausalLM(Task):
             num_return_sequences: give so many texts for each prompt, in a list.
             return_logprobs: give a tuple of the texts and the log-probabilities of
                 their new tokens, by the scores of the model as they are.
+            cache: of a call before: the inputs are what follows its texts, which are
+                not computed again. It can be used once, as long as the weights stay.
+            return_cache: give a tuple, with a cache at its end.
 
         Returns:
-            The texts, or dicts of ids, in the form of the inputs.
+            The texts, or dicts of ids, in the form of the inputs; with a `cache` what
+            came before is a part of them.
 
         Raises:
             ValueError: if a prompt is empty, or too long for `max_length` or the model;
@@ -183,6 +189,7 @@ class CausalLM(Task):
             max_new_tokens=max_new_tokens,
             stop=stop,
             repeats=num_return_sequences,
+            before=None if cache is None else cache.rows,
         )
         sampling = merged_sampling(
             getattr(self.sampler, "sampling", None),
@@ -201,10 +208,15 @@ class CausalLM(Task):
             self.sampler if sampling is None else None,
             self._seed(seed),
             return_logprobs,
-            prompts.is_over,
+            prompts.is_over if prompts.stop else None,
+            cache,
         )
-        new, scores = self.engine.generate(request)
-        return prompts.answer(new, scores if return_logprobs else None, strip_prompt)
+        new, scores, kept = self.engine.generate(request)
+        answer = prompts.answer(new, strip_prompt)
+        if return_logprobs or return_cache:
+            more = [prompts.nested(scores)] if return_logprobs else []
+            return (answer, *more, *([kept] if return_cache else []))
+        return answer
 
     @property
     def engine(self) -> Engine:

@@ -88,14 +88,15 @@ class CausalLMPreprocessor(Preprocessor):
         labels, weights = parts.pop("labels"), parts.pop("weights")
         return keras.utils.pack_x_y_sample_weight(parts, labels, weights)
 
-    def prompts(self, x: Any) -> tuple[list[np.ndarray], bool]:
+    def prompts(self, x: Any, begins: bool = True) -> tuple[list[np.ndarray], bool]:
         """Returns the ids of each prompt, and whether `x` was a single one.
 
         Args:
             x: texts as in a call.
+            begins: whether they begin a text, with a start token where there is one.
         """
         texts, single = self.tokenizer.read_texts(x, "prompts")
-        start = self._start_value()
+        start = self._start_value() if begins else None
         before = [] if start is None else [start]
         rows = self.tokenizer.encode_batch(texts).rows()
         return [np.array([*before, *row], "int32") for row in rows], single

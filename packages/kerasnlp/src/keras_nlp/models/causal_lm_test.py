@@ -309,6 +309,50 @@ def test_texts_that_outgrow_their_room():
     assert_close(scores, expected[2:-1], atol=2e-5)
 
 
+@pytest.mark.backends
+def test_a_cache_goes_on():
+    """Three texts in parts, and each as if it were computed at once."""
+    model = make_model(num_layers=1, is_local=[True])
+    parts = [["ab", "the quick"], ["cde", "fox"], [" x", " y"]]
+    options = {"stop_token_ids": None, "max_new_tokens": 5}
+    rows, cache = [np.zeros(0, "int32")] * 2, None
+    for texts in parts:
+        ids, _ = model.preprocessor.prompts(texts, begins=cache is None)
+        rows = [np.concatenate(pair) for pair in zip(rows, ids, strict=True)]
+        whole = rows_of(model.generate(as_ids(rows, 80), **options))
+        found, cache = model.generate(texts, cache=cache, return_cache=True, **options)
+        assert found == model.preprocessor.texts(whole)
+        rows = whole
+    # Used up, or of other lengths, it is computed anew.
+    lengths = [len(row) for row in cache.rows]
+    again, scores, other = model.generate(
+        ["a", "quick"], cache=cache, return_cache=True, return_logprobs=True, **options
+    )
+    assert [len(score) for score in scores] == [5, 5]
+    assert [len(row) for row in other.rows] == [lengths[0] + 6, lengths[1] + 10]
+    used, _ = model.generate(["a", "quick"], cache=cache, return_cache=True, **options)
+    assert used == again
+    with pytest.raises(ValueError, match="as many prompts as the cache has texts, 2"):
+        model.generate(["a"], cache=cache, **options)
+
+
+def test_a_cache_of_a_text_that_stopped():
+    model = make_model(window=None, is_local=None)
+    free = model.generate("ab", stop_token_ids=None)
+    text, cache = model.generate(
+        "ab", stop_token_ids=None, stop=free[7:10], return_cache=True
+    )
+    assert cache.kept is not None and free.startswith(text)
+    row = [*cache.rows[0], *model.preprocessor.tokenizer(" so ")]
+    expected = model.generate(as_ids([row], 80), max_length=70, stop_token_ids=None)
+    found = model.generate(" so ", cache=cache, max_length=70, stop_token_ids=None)
+    assert found == model.preprocessor.texts(rows_of(as_2d(expected)))[0]
+
+
+def as_2d(output):
+    return {key: np.atleast_2d(value) for key, value in output.items()}
+
+
 def test_bytes_of_caches(model):
     """Two tensors for each block; the window holds four tokens alone."""
     head, kept, size = 4, 2, 4
