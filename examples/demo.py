@@ -1,4 +1,4 @@
-"""The tour: a pretrained BERT searches, learns and answers; a ResNet reads digits.
+"""The tour: a BERT searches, learns and answers; a ResNet reads; a GPT-2 writes.
 
     hatch run demo                             # on JAX
     KERAS_BACKEND=torch hatch run demo         # or tensorflow
@@ -25,6 +25,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import digits
 import keras
 import numpy as np
+import write_plays
 
 import keras_nlp
 
@@ -54,6 +55,7 @@ def main() -> None:
     classify(weights, docstrings)
     answer_and_reload(weights, docstrings)
     read_digits()
+    write_on(docstrings)
 
     say("Done")
     for step, seconds in SECONDS.items():
@@ -208,6 +210,21 @@ def read_digits() -> None:
     digits.draw(classifier, images, labels, "demo_digits.png")
     print(f"{accuracy:.3f} of {len(labels)} held-out digits right: demo_digits.png")
     assert accuracy > 0.95
+
+
+def write_on(docstrings: list[tuple[str, str, str]]) -> None:
+    """Trains a small GPT-2 from scratch and lets it write; see write_plays.py."""
+    say("6. A GPT-2 writes on")
+    started = time.perf_counter()
+    text = "\n".join(text for _, _, text in docstrings)
+    writer, passages = write_plays.make_model(text, 600, layers=2, width=128)
+    write_plays.learn(writer, passages, epochs=6)
+    clock("Train a GPT-2 from scratch, 6 epochs", started)
+    started = time.perf_counter()
+    print()
+    written = write_plays.watch(writer, "Return the", tokens=96)
+    clock("Write 96 tokens", started)
+    assert len(written) > 150
 
 
 def make_questions(

@@ -39,6 +39,13 @@ def test_masked_lm():
     subprocess.run([*program, *options], check=True)
 
 
+@pytest.mark.skipif(not (DATA / "text").is_dir(), reason="needs Shakespeare's plays")
+def test_write_plays():
+    program = [sys.executable, EXAMPLES / "write_plays.py"]
+    options = ["--data", DATA / "text" / "tinyshakespeare.txt"]
+    subprocess.run([*program, *options], check=True)
+
+
 def test_custom_augmentation():
     subprocess.run([sys.executable, EXAMPLES / "custom_augmentation.py"], check=True)
 
