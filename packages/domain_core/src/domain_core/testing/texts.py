@@ -10,6 +10,7 @@ import io
 import random
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import Any
 
 # In the standard library of every Python, and quickly imported.
@@ -190,3 +191,32 @@ def sentence_piece_model(vocab_size: int = 200, **options: Any) -> bytes:
         **options,
     )
     return file.getvalue()
+
+
+def byte_fallback_model(vocab_size: int = 400) -> bytes:
+    """Returns a SentencePiece model such as Llama's.
+
+    It merges byte pairs, keeps all white space, and writes what it lacks as bytes.
+    """
+    return sentence_piece_model(
+        vocab_size,
+        model_type="bpe",
+        byte_fallback=True,
+        normalization_rule_name="identity",
+        remove_extra_whitespaces=False,
+        split_digits=True,
+        character_coverage=0.98,
+    )
+
+
+def byte_level_vocabulary(special: Sequence[str]) -> tuple[dict[str, int], list[str]]:
+    """Returns vocabulary and merges of a byte-level tokenizer: few words, all bytes.
+
+    Args:
+        special: tokens whose ids follow all others.
+    """
+    merges = ["Ġ f", "i l", "Ġf il", "Ġfil m", "o o", "g oo", "goo d", "Ġ goo", "1 2"]
+    letters = [chr(i) for i in (*range(33, 127), *range(161, 173), *range(174, 256))]
+    letters += [chr(256 + i) for i in range(68)]
+    tokens = [*letters, *(merge.replace(" ", "") for merge in merges), *special]
+    return {token: index for index, token in enumerate(tokens)}, merges

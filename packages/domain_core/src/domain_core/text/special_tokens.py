@@ -23,6 +23,7 @@ _MAX_DEPTH = 40
 
 # Unicode's white space, as the inside of a character class of any engine.
 WHITE_SPACE = "\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+_BLANKS = re.compile(rf"\A[{WHITE_SPACE}]+")
 
 
 def as_policy(value: Any, name: str = "special_tokens") -> str:
@@ -120,17 +121,33 @@ class TextPieces:
 
     @classmethod
     def cut(
-        cls, texts: Sequence[str], pattern: re.Pattern[str], ids: Mapping[str, int]
+        cls,
+        texts: Sequence[str],
+        pattern: re.Pattern[str],
+        ids: Mapping[str, int],
+        strip_right: Collection[str] = (),
     ) -> TextPieces:
-        """Cuts texts at the matches of a pattern of `token_pattern`."""
+        """Cuts texts at the matches of a pattern of `token_pattern`.
+
+        Args:
+            texts: what to cut.
+            pattern: finds tokens.
+            ids: of the tokens.
+            strip_right: those that swallow the white space after them.
+        """
         stretches: list[str] = []
         rows: list[tuple[bool, int, int, int, int]] = []
         for owner, text in enumerate(texts):
-            place = 0
+            place, swallows = 0, False
             for part, token in _alternating(pattern.split(text)):
+                if swallows and not token:
+                    blanks = len(part) - len(_BLANKS.sub("", part))
+                    rows[-1] = (*rows[-1][:4], place + blanks)
+                    part, place = part[blanks:], place + blanks
                 end = place + len(part)
                 if token:
                     key = part if part in ids else part.lstrip()
+                    swallows = key in strip_right
                     rows.append((False, ids[key], owner, place, end))
                 elif part:
                     stretches.append(part)

@@ -66,6 +66,8 @@ class SentencePieceTokenizer(Tokenizer):
             `graph` have no form of this.
         strip_left: tokens that swallow the white space before them where they are
             parsed; None for those of the class.
+        strip_right: tokens that swallow the white space after them, likewise; `graph`
+            has no form of this.
         **kwargs: `name`, `special_tokens`, `errors`, `graph`; see `Tokenizer`.
 
     Attributes:
@@ -91,6 +93,7 @@ class SentencePieceTokenizer(Tokenizer):
     appended: ClassVar[tuple[str, ...]] = ()
     cuts_at_added_tokens: ClassVar[bool] = False
     strip_left: Sequence[str] = ()
+    strip_right: Sequence[str] = ()
 
     def __init__(
         self,
@@ -103,6 +106,7 @@ class SentencePieceTokenizer(Tokenizer):
         added_tokens: Sequence[str] = (),
         normalized_tokens: Sequence[str] = (),
         strip_left: Sequence[str] | None = None,
+        strip_right: Sequence[str] = (),
         **kwargs: Any,
     ) -> None:
         super().__init__(sequence_length=sequence_length, dtype=dtype, **kwargs)
@@ -117,6 +121,7 @@ class SentencePieceTokenizer(Tokenizer):
             )
         if strip_left is not None:
             self.strip_left = as_tokens("strip_left", strip_left)
+        self.strip_right = as_tokens("strip_right", strip_right)
         self._proto: bytes | None = None
         if proto is not None:
             self.set_proto(proto)
@@ -196,6 +201,12 @@ class SentencePieceTokenizer(Tokenizer):
         texts = tf.strings.unicode_transcode(
             texts, "UTF-8", "UTF-8", errors=self.errors
         )
+        if set(self.strip_right) & self._whole.keys():
+            raise ValueError(
+                "graph=True has no form for tokens that swallow the white space after "
+                f"them, such as {self.strip_right[:5]}. Construct the tokenizer with "
+                "graph=False."
+            )
         if self.special_token_policy == "error":
             texts = forbid_in_graph(texts, self.tokens_in_texts())
         rows = encode_around(
@@ -260,8 +271,9 @@ class SentencePieceTokenizer(Tokenizer):
         config = super().get_config() | {"proto": proto}
         if self.strip_left == type(self).strip_left:
             config.pop("strip_left", None)
-        if not self.normalized_tokens:
-            config.pop("normalized_tokens", None)
+        for name in ("normalized_tokens", "strip_right"):
+            if not config[name]:
+                del config[name]
         return config
 
     @classmethod
@@ -319,7 +331,8 @@ class SentencePieceTokenizer(Tokenizer):
         if self._late_pattern is None:
             return self._ids(self._engine.encode(texts))
         normalized = [self._normalized(text) for text in texts]
-        pieces = TextPieces.cut(normalized, self._late_pattern, self._late)
+        right = [self._normalized(token) for token in self.strip_right]
+        pieces = TextPieces.cut(normalized, self._late_pattern, self._late, right)
         return pieces.join(self._ids(self._engine.encode(pieces.texts)))
 
     def _cut(self, texts: list[str]) -> tuple[list[str], TextPieces | None]:
@@ -329,7 +342,7 @@ class SentencePieceTokenizer(Tokenizer):
         pattern = self._pattern
         if pattern is None or not any(map(pattern.search, texts)):
             return texts, None
-        pieces = TextPieces.cut(texts, pattern, self._whole)
+        pieces = TextPieces.cut(texts, pattern, self._whole, self.strip_right)
         return pieces.texts, pieces
 
     def _ids(self, rows: Ragged) -> Ragged:

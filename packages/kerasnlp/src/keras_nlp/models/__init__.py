@@ -18,11 +18,15 @@ from keras_nlp.models.masked_lm import MaskedLM as MaskedLM
 from keras_nlp.models.masked_lm_preprocessor import (
     MaskedLMPreprocessor as MaskedLMPreprocessor,
 )
+from keras_nlp.models.mistral import *
+from keras_nlp.models.phi3 import *
 from keras_nlp.models.question_answerer import Answer as Answer
 from keras_nlp.models.question_answerer import QuestionAnswerer as QuestionAnswerer
 from keras_nlp.models.question_answerer_preprocessor import (
     QuestionAnswererPreprocessor as QuestionAnswererPreprocessor,
 )
+from keras_nlp.models.qwen2 import *
+from keras_nlp.models.qwen3 import *
 from keras_nlp.models.roberta import *
 from keras_nlp.models.text_classifier import TextClassifier as TextClassifier
 from keras_nlp.models.text_classifier_preprocessor import (

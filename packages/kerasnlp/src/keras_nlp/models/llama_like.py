@@ -44,6 +44,10 @@ SHARDING: dict[str, Sharding] = {
 BIAS_SHARDING: dict[str, Sharding] = {
     r"blocks\.\d+\.attention\.(query|key|value)\.bias": ("heads",),
 }
+_WINDOW = (
+    *("use_sliding_window_attention", "sliding_window_size"),
+    "num_full_attention_layers",
+)
 _BLOCK, _TABLE = "blocks.{i}", "embeddings.token_embedding"
 _SIZES = (
     *("vocabulary_size", "num_layers", "num_query_heads", "num_key_value_heads"),
@@ -93,6 +97,40 @@ def presets(
     }
 
 
+def with_window(arguments: Mapping[str, Any]) -> Config:
+    """Returns arguments of `LlamaLikeBackbone`, given how Qwen's say what is local."""
+    arguments = dict(arguments)
+    used, size, full = map(arguments.pop, _WINDOW)
+    if used:
+        arguments["window"] = size
+        arguments["is_local"] = _is_local(arguments["num_layers"], full)
+    return arguments
+
+
+def check_layer_types(arguments: Config) -> Config:
+    """Takes out "layer_types", which must be what the other arguments say.
+
+    Raises:
+        ValueError: if they are not.
+    """
+    given = arguments.pop("layer_types")
+    full = arguments["num_full_attention_layers"]
+    local = _is_local(arguments["num_layers"], full)
+    used = arguments["use_sliding_window_attention"]
+    kinds = ["sliding" if used and is_local else "full" for is_local in local]
+    expected = [f"{kind}_attention" for kind in kinds]
+    if given not in (None, expected):
+        raise ValueError(
+            f"The value {given!r:.200} of 'layer_types' can't be expressed here beside "
+            f"'max_window_layers' {full}, only {expected!r:.200}."
+        )
+    return arguments
+
+
+def _is_local(num_layers: int, full: int) -> list[bool]:
+    return [index >= full for index in range(num_layers)]
+
+
 # Hugging Face.
 
 
@@ -129,6 +167,13 @@ CONFIG: dict[str, Entry] = {
     "rope_theta": ("rope_max_wavelength", 10000.0),
     "rope_scaling": ("rope_scaling", None),
     "tie_word_embeddings": flag("tie_word_embeddings"),
+}
+WINDOW: dict[str, Entry] = {
+    "use_sliding_window": flag("use_sliding_window_attention"),
+    # It is null where it is not used.
+    "sliding_window": Argument("sliding_window_size", lambda size: size or 32768),
+    "max_window_layers": ("num_full_attention_layers", 28),
+    "layer_types": ("layer_types", None),
 }
 HEAD_DIM: dict[str, Entry] = {"head_dim": ("head_dim", None)}
 ATTENTION_BIAS: dict[str, Entry] = {"attention_bias": flag("attention_bias")}
@@ -277,7 +322,12 @@ def decoder_converter(
 
     def to_theirs(ours: Mapping[str, Any]) -> Config:
         part = "Model" if ours["tie_word_embeddings"] else head
-        return {"architectures": [f"{name}{part}"], **table.write(dict(ours), where)}
+        return {
+            "architectures": [f"{name}{part}"],
+            # Else theirs has ids of the first of the family.
+            **{f"{at}_token_id": None for at in ("bos", "eos", "pad")},
+            **table.write(dict(ours), where),
+        }
 
     read_tokenizer, write_tokenizer = _tokenizer(tokenizer, tokenizer_name)
     return Converter(

@@ -297,9 +297,10 @@ def sentence_piece_arguments(
                 f"Received the first {list(ids)[:5]} and the last {list(ids)[-1]!r}."
             )
         tokens = [*_with_named(found, named).values()]
-        require_flags(tokens, "lstrip", "normalized")
+        require_flags(tokens, "lstrip", "rstrip", "normalized")
         ids = number_tokens(tokens, vocabulary)
-        further = [token for token in tokens if token.content not in named]
+        own = {*plain.special_tokens}
+        further = [token for token in tokens if token.content not in own]
         further.sort(key=lambda token: ids[token.content])
         arguments: dict[str, Any] = {"proto": proto}
         if further:
@@ -309,6 +310,8 @@ def sentence_piece_arguments(
         eager = [token.content for token in tokens if token.lstrip]
         if set(eager) != set(cls.strip_left):  # type: ignore[attr-defined]
             arguments["strip_left"] = eager
+        if right := [token.content for token in tokens if token.rstrip]:
+            arguments["strip_right"] = right
         return arguments
 
     return read
@@ -373,12 +376,14 @@ def _write_options(
         [*tokenizer.special_tokens, *filter(None, [options.get("unk_token")])]
     )
     strip_left = set(getattr(tokenizer, "strip_left", ()))
+    strip_right = set(getattr(tokenizer, "strip_right", ()))
     normalized = set(getattr(tokenizer, "normalized_tokens", ()))
     tokens = {
         str(tokenizer.token_to_id(token)): AddedToken(
             token,
             special=token in special,
             lstrip=token in strip_left,
+            rstrip=token in strip_right,
             normalized=token in normalized,
         ).to_json()
         for token in dict.fromkeys([*special, *whole])

@@ -83,8 +83,8 @@ def write_transformers(
         weights = head.weights_of(getattr(task, "tie_word_embeddings", True))
         tensors |= weights.to_foreign(task.head_weight_paths())
     config["dtype"] = backbone.dtype_policy.variable_dtype
-    if tokenizer is not None and tokenizer.pad_token_id is not None:
-        config["pad_token_id"] = tokenizer.pad_token_id
+    if tokenizer is not None:
+        config |= _token_ids(tokenizer, config)
     images = image_converter and _image_config(image_converter)
     write_json(directory / CONFIG, config)
     write_generation_config(directory, backbone)
@@ -94,6 +94,20 @@ def write_transformers(
     if images is not None:
         write_json(directory / IMAGES, images)
     write_tensors(directory, WEIGHTS, tensors, max_shard_bytes=max_shard_bytes)
+
+
+def _token_ids(tokenizer: Tokenizer, config: Mapping[str, Any]) -> dict[str, int]:
+    """Returns ids of special tokens; those at the ends as far as a config has them."""
+    ids = {
+        "bos_token_id": tokenizer.start_token_id,
+        "eos_token_id": tokenizer.end_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+    }
+    return {
+        key: value
+        for key, value in ids.items()
+        if value is not None and (key in config or key == "pad_token_id")
+    }
 
 
 def _arguments(task: Task) -> dict[str, Any]:
