@@ -250,8 +250,9 @@ def _limit(
 
 
 def _as_stop(stop: str | Sequence[str] | None) -> tuple[str, ...]:
-    is_several = isinstance(stop, list | tuple | set)
-    stops = tuple(stop or ()) if is_several or stop is None else (stop,)
+    stops: tuple[Any, ...] = (stop,)
+    if stop is None or isinstance(stop, list | tuple | set):
+        stops = tuple(stop or ())
     for text in stops:
         if not isinstance(text, str) or not text:
             raise ValueError(
