@@ -307,7 +307,9 @@ def find_converter(
                 found = known.setdefault(converter.model_type, [])
                 found.append((entry, cast("Converter", converter)))
     for entry, one in known.get(model_type, ()):
-        if config is None or folder is None or one.accepts(config, folder):
+        if config is None or folder is None or one.accepts is None:
+            return entry, one
+        if one.accepts(config, folder):
             return entry, one
     near = difflib.get_close_matches(str(model_type), known, n=3, cutoff=0.5)
     raise ValueError(

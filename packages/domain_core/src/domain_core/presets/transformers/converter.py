@@ -60,10 +60,11 @@ class Converter:
         write_tokenizer: the inverse of `tokenizer`: writes the files of one into a
             directory, given also how many tokens the model takes at most, or None.
         accepts: whether a folder, with its config, is for this class, where one of
-            theirs stands for several of ours; `variant` then tells them apart.
+            theirs stands for several of ours; `variant` then tells them apart. None
+            for any.
         variant: see `accepts`.
         writes: whether a backbone with these arguments is written as theirs, where
-            several of theirs are one of our classes.
+            several of theirs are one of our classes. None for any.
     """
 
     layout: str
@@ -76,6 +77,6 @@ class Converter:
     unknown: Callable[[Mapping[str, Any]], list[str]] | None = None
     to_config: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
     write_tokenizer: Callable[[Any, Path, int | None], None] | None = None
-    accepts: Callable[[Mapping[str, Any], Folder], bool] = lambda config, folder: True
+    accepts: Callable[[Mapping[str, Any], Folder], bool] | None = None
     variant: str = ""
-    writes: Callable[[Mapping[str, Any]], bool] = lambda arguments: True
+    writes: Callable[[Mapping[str, Any]], bool] | None = None

@@ -122,7 +122,9 @@ def _converter_of(backbone: Backbone) -> tuple[Converter, _ToConfig]:
             if not isinstance(converter, Converter) or converter.to_config is None:
                 continue
             able.add(entry.cls.__name__)
-            if entry.cls is type(backbone) and converter.writes(backbone.get_config()):
+            if entry.cls is type(backbone) and (
+                converter.writes is None or converter.writes(backbone.get_config())
+            ):
                 return converter, converter.to_config
     raise ValueError(
         "Expected a model that Hugging Face has too, received a "
