@@ -8,6 +8,12 @@ from keras_nlp.models.distil_bert import (
 )
 from keras_nlp.models.gemma import GemmaCausalLMPreprocessor
 from keras_nlp.models.gpt2 import GPT2CausalLMPreprocessor
+from keras_nlp.models.llama import (
+    Llama3CausalLMPreprocessor,
+    LlamaCausalLMPreprocessor,
+)
+from keras_nlp.models.mistral import MistralCausalLMPreprocessor
+from keras_nlp.models.phi3 import Phi3CausalLMPreprocessor
 from keras_nlp.models.roberta import (
     RobertaClassifier,
     RobertaClassifierPreprocessor,
@@ -31,3 +37,7 @@ XLMRobertaPreprocessor = XLMRobertaClassifierPreprocessor
 Classifier = TextClassifier
 GemmaPreprocessor = without_labels(GemmaCausalLMPreprocessor)
 GPT2Preprocessor = without_labels(GPT2CausalLMPreprocessor)
+LlamaPreprocessor = without_labels(LlamaCausalLMPreprocessor)
+Llama3Preprocessor = without_labels(Llama3CausalLMPreprocessor)
+MistralPreprocessor = without_labels(MistralCausalLMPreprocessor)
+Phi3Preprocessor = without_labels(Phi3CausalLMPreprocessor)

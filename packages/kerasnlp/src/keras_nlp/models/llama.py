@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from domain_core import Preset, register_family, serializable
+from domain_core import register_family, serializable
 from domain_core.presets.config_map import Config, Entry
 from domain_core.presets.folder import Folder
 from domain_core.text.tokenizer_json import read_tokenizer_json
@@ -275,60 +275,33 @@ def _stretched(config: Config, factor: float) -> Config:
     return {**config, "rope_scaling": {"rope_type": "llama3", **values}}
 
 
-def _presets(license: str, paper: str, *values: Any) -> dict[str, Preset]:
-    licence = f"LicenseRef-{license}"
-    return llama_like.presets(*values, licence=licence, origin="Meta", paper=paper)
-
-
-_SECOND = _presets(
-    *("llama2", "2307.09288", _7B, 6738415616, "llama2/3"),
-    {
-        "llama2_7b_en": "Llama 2 with 7 billion parameters",
-        "llama2_instruct_7b_en": "Llama 2 with 7 billion parameters, for conversations",
-    },
+_SECOND = llama_like.preset_table(
+    "Llama 2",
+    ("LicenseRef-Llama-2", "Meta", "2307.09288"),
+    ("llama2_7b_en llama2_instruct_7b_en", _7B, 6738415616, "llama2/3"),
+    ("vicuna_1.5_7b_en", _7B, 6738415616, "vicuna/3"),
 )
-_VICUNA = llama_like.presets(
-    *(_7B, 6738415616, "vicuna/3"),
-    {"vicuna_1.5_7b_en": "Llama 2 with 7 billion parameters, tuned on ShareGPT"},
-    licence="LicenseRef-llama2",
-    origin="LMSYS",
-    paper="2306.05685",
+_LONG, _SHORT = "LicenseRef-Llama-3.1", "LicenseRef-Llama-3.2"
+_THIRD_PRESETS = llama_like.preset_table(
+    "Llama 3",
+    ("LicenseRef-Llama-3", "Meta", "2407.21783"),
+    ("llama3_8b_en llama3_instruct_8b_en", _8B, 8030261248, "llama3/5"),
+    (
+        "llama3.1_8b llama3.1_instruct_8b llama3.1_guard_8b",
+        *(_stretched(_8B, 8.0), 8030261248, f"llama3/2 {_LONG}"),
+    ),
+    (
+        "llama3.2_1b llama3.2_instruct_1b llama3.2_guard_1b",
+        *(_stretched(_1B, 32.0), 1498482688, f"llama3/1 {_SHORT}"),
+    ),
+    (
+        "llama3.2_3b llama3.2_instruct_3b",
+        *(_stretched(_3B, 32.0), 3606752256, f"llama3/1 {_SHORT}"),
+    ),
 )
-_THIRD_PRESETS = {
-    **_presets(
-        *("llama3", "2407.21783", _8B, 8030261248, "llama3/5"),
-        {
-            "llama3_8b_en": "Llama 3 with 8 billion parameters",
-            "llama3_instruct_8b_en": "Llama 3 with 8 billion parameters, instructed",
-        },
-    ),
-    **_presets(
-        *("llama3.1", "2407.21783", _stretched(_8B, 8.0), 8030261248, "llama3/2"),
-        {
-            "llama3.1_8b": "Llama 3.1 with 8 billion parameters",
-            "llama3.1_instruct_8b": "Llama 3.1 with 8 billion parameters, instructed",
-            "llama3.1_guard_8b": "Llama 3.1 with 8 billion parameters, a moderator",
-        },
-    ),
-    **_presets(
-        *("llama3.2", "2407.21783", _stretched(_1B, 32.0), 1498482688, "llama3/1"),
-        {
-            "llama3.2_1b": "Llama 3.2 with 1 billion parameters",
-            "llama3.2_instruct_1b": "Llama 3.2 with 1 billion parameters, instructed",
-            "llama3.2_guard_1b": "Llama 3.2 with 1 billion parameters, a moderator",
-        },
-    ),
-    **_presets(
-        *("llama3.2", "2407.21783", _stretched(_3B, 32.0), 3606752256, "llama3/1"),
-        {
-            "llama3.2_3b": "Llama 3.2 with 3 billion parameters",
-            "llama3.2_instruct_3b": "Llama 3.2 with 3 billion parameters, instructed",
-        },
-    ),
-}
 
 for _backbone, _task, _known in (
-    (LlamaBackbone, LlamaCausalLM, {**_SECOND, **_VICUNA}),
+    (LlamaBackbone, LlamaCausalLM, _SECOND),
     (Llama3Backbone, Llama3CausalLM, _THIRD_PRESETS),
 ):
     register_family(

@@ -23,7 +23,7 @@ from domain_core.presets.transformers.tokenizer_files import (
 )
 from domain_core.registry import Sharding
 from domain_core.tokenizers.byte_pair_tokenizer import BytePairTokenizer
-from domain_core.weights.weight_map import TRANSPOSE, Target
+from domain_core.weights.weight_map import TRANSPOSE, Fused, Target
 from keras_nlp.models.keras_hub_classes import (
     joined_first_heads,
     joined_heads,
@@ -97,6 +97,48 @@ def presets(
     }
 
 
+def preset_table(
+    model: str, source: tuple[str, str, str], *rows: tuple[str, Config, int, str]
+) -> dict[str, Preset]:
+    """Returns presets of several sizes, described by what their names say.
+
+    Args:
+        model: name of the family.
+        source: SPDX name of the licence, who trained them, and number of the paper on
+            arXiv.
+        *rows: names, config, number of parameters, and place on Kaggle, which a licence
+            of their own may follow.
+    """
+    licence, origin, paper = source
+    found: dict[str, Preset] = {}
+    for names, config, parameters, place in rows:
+        place, _, own = place.partition(" ")
+        usual = f"{model} with {parameters / 1e9:.1f} billion parameters"
+        kinds = {
+            name: [kind for word, kind in _KINDS.items() if word in name]
+            for name in names.split()
+        }
+        found |= presets(
+            *(config, parameters, place),
+            {name: ", ".join([usual, *kind]) for name, kind in kinds.items()},
+            licence=own or licence,
+            origin=origin,
+            paper=paper,
+        )
+    return found
+
+
+_KINDS = {
+    "vicuna": "tuned on conversations",
+    "magistral": "a reasoner",
+    "coder": "for code",
+    "math": "for mathematics",
+    "embedding": "for embeddings",
+    "guard": "a judge of conversations",
+    "instruct": "instructed",
+}
+
+
 def with_window(arguments: Mapping[str, Any]) -> Config:
     """Returns arguments of `LlamaLikeBackbone`, given how Qwen's say what is local."""
     arguments = dict(arguments)
@@ -107,7 +149,7 @@ def with_window(arguments: Mapping[str, Any]) -> Config:
     return arguments
 
 
-def check_layer_types(arguments: Config) -> Config:
+def _without_layer_types(arguments: Config) -> Config:
     """Takes out "layer_types", which must be what the other arguments say.
 
     Raises:
@@ -181,6 +223,7 @@ _ONLY = {
     "attention_dropout": 0.0,
     "partial_rotary_factor": 1.0,
     "use_bidirectional_attention": None,
+    "use_mrope": False,
 }
 # How it was split in training, and what is read with the scaling.
 _HARMLESS = ("pretraining_tp", "rope_parameters", "hidden_activation")
@@ -193,6 +236,15 @@ ATTENTION = {
     "attention.value": "self_attn.v_proj",
 }
 GATES = {"feedforward.gate": "mlp.gate_proj", "feedforward.up": "mlp.up_proj"}
+# Where they are joined, as in Phi-3 and kin.
+FUSED: dict[str, Target] = {
+    "layers.{i}.self_attn.qkv_proj.weight": Fused(
+        tuple(f"{_BLOCK}.{part}.kernel" for part in ATTENTION), TRANSPOSE
+    ),
+    "layers.{i}.mlp.gate_up_proj.weight": Fused(
+        tuple(f"{_BLOCK}.{part}.kernel" for part in GATES), TRANSPOSE
+    ),
+}
 _OUTS = {"attention.out": "self_attn.o_proj", "feedforward.down": "mlp.down_proj"}
 _NORMS = {
     "attention_norm": "input_layernorm",
@@ -255,6 +307,8 @@ def transformers_converter(
             theirs |= {"rope_scaling": None, "rope_scaling_factor": scaling["factor"]}
         if kind == "dynamic":  # for texts that are longer than their limit
             theirs["max_sequence_length"] = None
+        if "max_window_layers" in entries:
+            theirs = _without_layer_types(theirs)
         return after_reading(theirs)
 
     def write(ours: Config) -> Config:

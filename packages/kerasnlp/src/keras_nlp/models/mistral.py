@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from domain_core import Preset, register_family, serializable
+from domain_core import register_family, serializable
 from domain_core.tokenizers.sentence_piece_tokenizer import SentencePieceTokenizer
 from keras_nlp.models import llama_like
 from keras_nlp.models.causal_lm import CausalLM
@@ -124,48 +124,33 @@ class MistralCausalLM(CausalLM):
     preprocessor_cls = MistralCausalLMPreprocessor
 
 
-def _presets(*values: Any) -> dict[str, Preset]:
-    return llama_like.presets(
-        *values, licence="Apache-2.0", origin="Mistral AI", paper="2310.06825"
-    )
-
-
 _BLOCKS = (32, 32, 8, 4096, 14336)
-_LONG = {"layer_norm_epsilon": 1e-5, "sliding_window": None, "rope_max_wavelength": 1e6}
-_7B = {"layer_norm_epsilon": 1e-5, "sliding_window": 4096}
-_24B = {**_LONG, "rope_max_wavelength": 1e9, "head_dim": 128}
+_FIRST = {"layer_norm_epsilon": 1e-5, "sliding_window": 4096}
+_LATER = {**_FIRST, "sliding_window": None, "rope_max_wavelength": 1e6}
+_SMALL = {**_LATER, "rope_max_wavelength": 1e9, "head_dim": 128}
+_7B = [llama_like.sizes(32000, *_BLOCKS, **more) for more in (_FIRST, _LATER)]
+_7B += [llama_like.sizes(32768, *_BLOCKS, **_LATER)]
+_24B = llama_like.sizes(131072, 40, 32, 8, 5120, 32768, **_SMALL)
 
 register_family(
     MistralBackbone,
     tasks=(MistralCausalLM,),
-    presets={
-        **_presets(
-            *(llama_like.sizes(32000, *_BLOCKS, **_7B), 7241732096, "mistral/8"),
-            {
-                "mistral_7b_en": "Mistral with 7 billion parameters",
-                "mistral_instruct_7b_en": "The same, instructed",
-            },
+    presets=llama_like.preset_table(
+        "Mistral",
+        ("Apache-2.0", "Mistral AI", "2310.06825"),
+        ("mistral_7b_en mistral_instruct_7b_en", _7B[0], 7241732096, "mistral/8"),
+        ("mistral_0.2_instruct_7b_en", _7B[1], 7241732096, "mistral/3"),
+        (
+            "mistral_0.3_7b_en mistral_0.3_instruct_7b_en",
+            _7B[2],
+            7248023552,
+            "mistral/1",
         ),
-        **_presets(
-            *(llama_like.sizes(32000, *_BLOCKS, **_LONG), 7241732096, "mistral/3"),
-            {"mistral_0.2_instruct_7b_en": "Version 0.2 of 7 billion, instructed"},
+        (
+            "magistral_small_2506_en magistral_small_2507_en",
+            *(_24B, 23572403200, "magistral/1"),
         ),
-        **_presets(
-            *(llama_like.sizes(32768, *_BLOCKS, **_LONG), 7248023552, "mistral/1"),
-            {
-                "mistral_0.3_7b_en": "Version 0.3 of 7 billion parameters",
-                "mistral_0.3_instruct_7b_en": "The same, instructed",
-            },
-        ),
-        **_presets(
-            llama_like.sizes(131072, 40, 32, 8, 5120, 32768, **_24B),
-            *(23572403200, "magistral/1"),
-            {
-                "magistral_small_2506_en": "A reasoner of 24 billion, of June 2025",
-                "magistral_small_2507_en": "A reasoner of 24 billion, of July 2025",
-            },
-        ),
-    },
+    ),
     converters=(
         llama_like.transformers_converter(
             MistralBackbone,

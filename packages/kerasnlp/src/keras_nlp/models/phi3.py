@@ -12,11 +12,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from domain_core import Preset, register_family, serializable
+from domain_core import register_family, serializable
 from domain_core.arguments import as_positive_int
 from domain_core.presets.config_map import Config
 from domain_core.tokenizers.sentence_piece_tokenizer import SentencePieceTokenizer
-from domain_core.weights.weight_map import TRANSPOSE, Fused
 from keras_nlp.models import llama_like
 from keras_nlp.models.causal_lm import CausalLM
 from keras_nlp.models.causal_lm_preprocessor import CausalLMPreprocessor
@@ -175,36 +174,19 @@ class Phi3CausalLM(CausalLM):
     preprocessor_cls = Phi3CausalLMPreprocessor
 
 
-_ATTENTION, _FEEDFORWARD = "blocks.{i}.attention", "blocks.{i}.feedforward"
-_MINI = (32064, 32, 32, 32, 3072, 8192)
-_LONG = {"max_sequence_length": 131072, "pretraining_sequence_length": 4096}
-
-
-def _presets(name: str, description: str, **more: Any) -> dict[str, Preset]:
-    return llama_like.presets(
-        llama_like.sizes(*_MINI, layer_norm_epsilon=1e-5, **more),
-        *(3821079552, "phi3/2", {name: description}),
-        licence="MIT",
-        origin="Microsoft",
-        paper="2404.14219",
-    )
-
+_MINI = llama_like.sizes(32064, 32, 32, 32, 3072, 8192, layer_norm_epsilon=1e-5)
+# But for the factors of its scaling, which stand in its files alone.
+_LONG = {**_MINI, "max_sequence_length": 131072}
 
 register_family(
     Phi3Backbone,
     tasks=(Phi3CausalLM,),
-    presets={
-        **_presets(
-            "phi3_mini_4k_instruct_en",
-            "Phi-3 mini with 3.8 billion parameters for 4,096 tokens, instructed",
-        ),
-        # With the factors of its scaling, which stand in its files alone.
-        **_presets(
-            "phi3_mini_128k_instruct_en",
-            "Phi-3 mini with 3.8 billion parameters for 131,072 tokens, instructed",
-            **_LONG,
-        ),
-    },
+    presets=llama_like.preset_table(
+        "Phi-3 mini",
+        ("MIT", "Microsoft", "2404.14219"),
+        ("phi3_mini_4k_instruct_en", _MINI, 3821079552, "phi3/2"),
+        ("phi3_mini_128k_instruct_en", _LONG, 3821079552, "phi3/2"),
+    ),
     converters=(
         llama_like.transformers_converter(
             Phi3Backbone,
@@ -221,18 +203,7 @@ register_family(
             },
             only={"resid_pdrop": 0.0, "embd_pdrop": 0.0},
             scalings={"yarn": "longrope"},
-            fused={
-                "layers.{i}.self_attn.qkv_proj.weight": Fused(
-                    tuple(
-                        f"{_ATTENTION}.{p}.kernel" for p in ("query", "key", "value")
-                    ),
-                    TRANSPOSE,
-                ),
-                "layers.{i}.mlp.gate_up_proj.weight": Fused(
-                    tuple(f"{_FEEDFORWARD}.{part}.kernel" for part in ("gate", "up")),
-                    TRANSPOSE,
-                ),
-            },
+            fused=llama_like.FUSED,
             after_reading=_without_scaling,
             before_writing=_with_scaling_beside,
         ),

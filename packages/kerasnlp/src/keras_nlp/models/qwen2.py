@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from domain_core import Preset, register_family, serializable
+from domain_core import register_family, serializable
+from domain_core.presets.config_map import Config
 from domain_core.tokenizers.byte_pair_tokenizer import BytePairTokenizer
 from keras_nlp.models import llama_like
 from keras_nlp.models.causal_lm import CausalLM
@@ -139,73 +140,40 @@ _SIZES = {
     "32b": ((152064, 64, 40, 8, 5120, 27648), 32763876352),
     "72b": ((152064, 80, 64, 8, 8192, 29568), 72706203648),
 }
-# The others are free.
-_LICENCES = {"3b": "LicenseRef-Qwen-Research", "72b": "LicenseRef-Qwen"}
 
 
-def _presets(
-    place: str, names: str, description: str, base: float = 1e6
-) -> dict[str, Preset]:
-    """Returns presets, whose names tell their sizes."""
-    found: dict[str, Preset] = {}
-    for name in names.split():
-        size = next(size for size in _SIZES if f"_{size}" in name)
-        values, parameters = _SIZES[size]
-        found |= llama_like.presets(
-            llama_like.sizes(
-                *values,
-                rope_max_wavelength=base,
-                tie_word_embeddings=size in ("0.5b", "1.5b", "3b"),
-            ),
-            parameters,
-            place,
-            {name: f"Qwen2.5 with {size[:-1]} billion parameters{description}"},
-            licence=_LICENCES.get(size, "Apache-2.0"),
-            origin="Alibaba",
-            paper="2412.15115",
-        )
-    return found
+def _row(
+    kinds: str, size: str, place: str, base: float = 1e6, end: str = "_en"
+) -> tuple[str, Config, int, str]:
+    values, parameters = _SIZES[size]
+    more = {"rope_max_wavelength": base, "tie_word_embeddings": values[0] == 151936}
+    if size in ("3b", "72b"):  # the others are free
+        place += " LicenseRef-Qwen"
+    names = " ".join(f"qwen2.5_{kind}{size}{end}" for kind in kinds.split(","))
+    return names, llama_like.sizes(*values, **more), parameters, place
 
 
-_CODERS = " ".join(f"qwen2.5_coder_{size}" for size in _SIZES if size != "72b")
+_CODERS, _MATH = "coder_,coder_instruct_", "math_,math_instruct_"
 
 register_family(
     Qwen2Backbone,
     tasks=(Qwen2CausalLM,),
-    presets={
-        **_presets("qwen/1", "qwen2.5_0.5b_en qwen2.5_3b_en", ""),
-        **_presets("qwen/3", "qwen2.5_7b_en", ""),
-        **_presets("qwen/1", "qwen2.5_instruct_0.5b_en", ", instructed"),
-        **_presets(
-            "qwen/2", "qwen2.5_instruct_32b_en qwen2.5_instruct_72b_en", ", instructed"
-        ),
-        **_presets("qwen2-5-coder/1", _CODERS, ", for code"),
-        **_presets(
-            "qwen2-5-coder/1",
-            _CODERS.replace("coder", "coder_instruct"),
-            ", for code, instructed",
-        ),
-        **_presets(
-            "qwen2-5-math/1",
-            "qwen2.5_math_1.5b_en qwen2.5_math_7b_en",
-            ", for mathematics",
-            1e4,
-        ),
-        **_presets(
-            "qwen2-5-math/1",
-            "qwen2.5_math_instruct_1.5b_en qwen2.5_math_instruct_7b_en",
-            ", for mathematics, instructed",
-            1e4,
-        ),
-    },
+    presets=llama_like.preset_table(
+        "Qwen2.5",
+        ("Apache-2.0", "Alibaba", "2412.15115"),
+        _row(",instruct_", "0.5b", "qwen/1"),
+        _row("", "3b", "qwen/1"),
+        _row("", "7b", "qwen/3"),
+        *(_row("instruct_", size, "qwen/2") for size in ("32b", "72b")),
+        *(_row(_CODERS, s, "qwen2-5-coder/1", end="") for s in _SIZES if s != "72b"),
+        *(_row(_MATH, size, "qwen2-5-math/1", 1e4) for size in ("1.5b", "7b")),
+    ),
     converters=(
         llama_like.transformers_converter(
             Qwen2Backbone,
             "qwen2",
             Qwen2Tokenizer,
             config=llama_like.WINDOW,
-            only={"use_mrope": False},
-            after_reading=llama_like.check_layer_types,
         ),
         llama_like.keras_converter(
             Qwen2Backbone,

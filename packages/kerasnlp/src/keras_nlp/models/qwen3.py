@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from domain_core import Preset, register_family, serializable
+from domain_core import register_family, serializable
+from domain_core.presets.config_map import Config
 from domain_core.tokenizers.byte_pair_tokenizer import BytePairTokenizer
 from keras_nlp.models import llama_like
 from keras_nlp.models.causal_lm import CausalLM
@@ -126,59 +127,33 @@ class Qwen3CausalLM(CausalLM):
     preprocessor_cls = Qwen3CausalLMPreprocessor
 
 
-def _presets(
-    place: str, rows: Mapping[str, tuple[tuple[int, ...], int]], description: str
-) -> dict[str, Preset]:
-    """Returns presets, given vocabulary, blocks and number of parameters of each."""
-    found: dict[str, Preset] = {}
-    for name, (values, parameters) in rows.items():
-        size = name.split("_")[-2][:-1]
-        found |= llama_like.presets(
-            llama_like.sizes(
-                *values,
-                head_dim=128,
-                rope_max_wavelength=1e6,
-                tie_word_embeddings=values[4] < 4096,
-            ),
-            parameters,
-            place,
-            {name: f"Qwen3 with {size} billion parameters{description}"},
-            licence="Apache-2.0",
-            origin="Alibaba",
-            paper="2505.09388",
-        )
-    return found
+def _size(*values: int) -> Config:
+    more = {"rope_max_wavelength": 1e6, "tie_word_embeddings": values[4] < 4096}
+    return llama_like.sizes(*values, head_dim=128, **more)
 
 
-_0_6B, _4B = (28, 16, 8, 1024, 3072), (36, 32, 8, 2560, 9728)
-_8B = (36, 32, 8, 4096, 12288)
+_06B, _4B = (28, 16, 8, 1024, 3072), (36, 32, 8, 2560, 9728)
+_17B, _8B = (28, 16, 8, 2048, 6144), (36, 32, 8, 4096, 12288)
+_14B = _size(151936, 40, 40, 8, 5120, 17408)
+_32B = _size(151936, 64, 64, 8, 5120, 25600)
+_VECTORS = "qwen-3-embedding/1"
 
 register_family(
     Qwen3Backbone,
     tasks=(Qwen3CausalLM,),
-    presets={
-        **_presets(
-            "qwen-3/1",
-            {
-                "qwen3_0.6b_en": ((151936, *_0_6B), 596049920),
-                "qwen3_1.7b_en": ((151936, 28, 16, 8, 2048, 6144), 1720574976),
-                "qwen3_4b_en": ((151936, *_4B), 4022468096),
-                "qwen3_8b_en": ((151936, *_8B), 8190735360),
-                "qwen3_14b_en": ((151936, 40, 40, 8, 5120, 17408), 14768307200),
-                "qwen3_32b_en": ((151936, 64, 64, 8, 5120, 25600), 32762123264),
-            },
-            "",
-        ),
-        **_presets(
-            "qwen-3-embedding/1",
-            {
-                "qwen3_embedding_0.6b_en": ((151669, *_0_6B), 595776512),
-                "qwen3_embedding_4b_en": ((151665, *_4B), 4021774336),
-                "qwen3_embedding_8b_en": ((151665, *_8B), 8188515328),
-            },
-            ", for embeddings",
-        ),
-    },
+    presets=llama_like.preset_table(
+        "Qwen3",
+        ("Apache-2.0", "Alibaba", "2505.09388"),
+        ("qwen3_0.6b_en", _size(151936, *_06B), 596049920, "qwen-3/1"),
+        ("qwen3_1.7b_en", _size(151936, *_17B), 1720574976, "qwen-3/1"),
+        ("qwen3_4b_en", _size(151936, *_4B), 4022468096, "qwen-3/1"),
+        ("qwen3_8b_en", _size(151936, *_8B), 8190735360, "qwen-3/1"),
+        ("qwen3_14b_en", _14B, 14768307200, "qwen-3/1"),
+        ("qwen3_32b_en", _32B, 32762123264, "qwen-3/1"),
+        ("qwen3_embedding_0.6b_en", _size(151669, *_06B), 595776512, _VECTORS),
+        ("qwen3_embedding_4b_en", _size(151665, *_4B), 4021774336, _VECTORS),
+        ("qwen3_embedding_8b_en", _size(151665, *_8B), 8188515328, _VECTORS),
+    ),
     converters=(
         llama_like.transformers_converter(
             Qwen3Backbone,
@@ -190,7 +165,6 @@ register_family(
                 **llama_like.ATTENTION_BIAS,
                 "head_dim": ("head_dim", 128),
             },
-            after_reading=llama_like.check_layer_types,
         ),
         llama_like.keras_converter(
             Qwen3Backbone,
