@@ -155,9 +155,9 @@ def read_prompts(
         rows = _after(before, rows, repeats)
         width = None if width is None else width + max(map(len, before))
     _check_ids(rows, backbone)
-    room = max_length or width
+    room = max_length
     if room is None and max_new_tokens is None:
-        room = preprocessor.sequence_length
+        room = preprocessor.sequence_length if width is None else width
     positions = getattr(backbone, "max_sequence_length", None)
     limits = [
         _limit(len(row), room, max_length, max_new_tokens, positions) for row in rows

@@ -211,7 +211,8 @@ def test_lengths(model):
     assert new(max_length=12, max_new_tokens=6) == [
         min(6, 12 - length) for length in lengths
     ]
-    assert new(max_new_tokens=ROOM + 5) == [ROOM - length for length in lengths]
+    assert new() == [ROOM - length for length in lengths]
+    assert new(max_new_tokens=ROOM + 5) == [ROOM + 5] * 3
     text = model.generate("ab", max_new_tokens=5, stop_token_ids=None)
     stripped = model.generate(
         "ab", max_new_tokens=5, stop_token_ids=None, strip_prompt=True

@@ -295,7 +295,8 @@ def transformers_converter(
     """
     entries = {**CONFIG, **(config or {})}
     fixed = {**ONLY, **_ONLY, **(only or {})}
-    has_factor = "rope_scaling_factor" in inspect.signature(backbone).parameters
+    parameters = inspect.signature(backbone).parameters
+    has_factor = "rope_scaling_factor" in parameters
 
     def read(theirs: Config) -> Config:
         heads = theirs["num_query_heads"]
@@ -312,10 +313,9 @@ def transformers_converter(
         return after_reading(theirs)
 
     def write(ours: Config) -> Config:
-        if ours.get("rope_scaling_factor", 1.0) != 1.0:
-            factor = ours["rope_scaling_factor"]
+        if has_factor and (factor := ours["rope_scaling_factor"]) != 1:
             ours["rope_scaling"] = {"rope_type": "linear", "factor": factor}
-        if "head_dim" in ours and ours["head_dim"] is None:
+        if "head_dim" in parameters and ours["head_dim"] is None:
             ours["head_dim"] = ours["hidden_dim"] // ours["num_query_heads"]
         scaling = ours["rope_scaling"] or {}
         if scaling.get("rope_type") == "dynamic":
