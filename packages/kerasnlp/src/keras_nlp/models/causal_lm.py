@@ -149,7 +149,8 @@ class CausalLM(Task):
                 `(B, T)` or `(T,)`, as `generate_preprocess` gives it: the prompts are
                 the tokens in the mask, and `T` is the room.
             max_length: the most tokens of a prompt and what follows, together; by
-                default the preprocessor's `sequence_length`, or `T`.
+                default the preprocessor's `sequence_length`, or `T`, unless
+                `max_new_tokens` says how many.
             stop_token_ids: ids that end a text; "auto" for the tokenizer's end token
                 and those that the model's `generation_config` names; None for none.
             strip_prompt: leave the prompts out of the result.

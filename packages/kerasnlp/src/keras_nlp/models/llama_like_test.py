@@ -2,10 +2,12 @@
 
 import json
 
+import keras
+import numpy as np
 import pytest
 
 import keras_nlp
-from domain_core.testing import byte_fallback_model
+from domain_core.testing import assert_close, byte_fallback_model, to_numpy
 
 models = keras_nlp.models
 SIZES = {
@@ -213,3 +215,43 @@ def test_what_kerasnlp_calls_the_factor(untied, tmp_path):
     backbone = models.LlamaBackbone.from_preset(tmp_path)
     assert (backbone.rope_max_wavelength, backbone.rope_scaling_factor) == (500.0, 2.0)
     assert not backbone.tie_word_embeddings
+
+
+@pytest.mark.backends
+@pytest.mark.parametrize(
+    "scaling",
+    [
+        {"rope_type": "dynamic", "factor": 4.0},
+        {"rope_type": "longrope", "factor": 4.0, **LONG},
+    ],
+)
+def test_texts_that_grow_beyond_where_angles_change(scaling):
+    """What was kept of earlier tokens is made anew: each token is that of a pass."""
+    keras.utils.set_random_seed(0)
+    scaling["original_max_position_embeddings"] = 8
+    task = models.LlamaCausalLM(
+        models.LlamaBackbone(50, 2, 4, 16, 24, 2, rope_scaling=scaling)
+    )
+    for weight in task.backbone.weights:
+        weight.assign(keras.random.normal(weight.shape, stddev=0.3))
+    task.compile(sampler="greedy")
+    # One is beyond already, one arrives there.
+    rows = [[7, 3, 9, 4, 1, 2, 8, 6, 5, 11], [5, 12, 13, 6, 21]]
+    prompts = {"token_ids": np.zeros((2, 18), "int32")}
+    prompts["padding_mask"] = np.zeros_like(prompts["token_ids"])
+    for place, row in enumerate(rows):
+        prompts["token_ids"][place, : len(row)] = row
+        prompts["padding_mask"][place, : len(row)] = 1
+    answers, scores = task.generate(
+        prompts, max_new_tokens=8, stop_token_ids=None, return_logprobs=True
+    )
+    for place, row in enumerate(rows):
+        for step in range(8):
+            ids, mask = np.zeros((2, 1, 18), "int32")
+            ids[0, : len(row)], mask[0, : len(row)] = row, 1
+            inputs = {"token_ids": ids, "padding_mask": mask}
+            logits = to_numpy(task.predict_on_batch(inputs))[0, len(row) - 1]
+            row = [*row, int(logits.argmax())]
+            assert answers["token_ids"][place][len(row) - 1] == row[-1]
+            chances = np.exp(logits) / np.exp(logits).sum()
+            assert_close(scores[place][step], np.log(chances[row[-1]]))
