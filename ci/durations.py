@@ -86,7 +86,7 @@ def report(tests: Iterable[Test], allowed: dict[str, float], speed: float) -> li
 
     Args:
         tests: all that ran.
-        allowed: seconds by folder.
+        allowed: seconds by folder; or by file, for tests that then count there alone.
         speed: see `machine_speed`.
     """
     tests = list(tests)
@@ -94,7 +94,9 @@ def report(tests: Iterable[Test], allowed: dict[str, float], speed: float) -> li
     spent: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     packages: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for test in tests:
-        spent[test.folder][test.backend] += test.seconds
+        file = f"{test.folder}/{test.name.partition('::')[0]}"
+        place = file if file in allowed else test.folder
+        spent[place][test.backend] += test.seconds
         packages[test.folder.partition("/")[0]][test.backend] += test.seconds
     heads = "".join(f"{backend:>12}" for backend in backends)
     print(
