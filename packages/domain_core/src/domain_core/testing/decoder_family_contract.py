@@ -262,10 +262,16 @@ class DecoderFamilyContract(BackboneContract):
             texts = again.preprocessor.tokenizer(self.texts)
             assert texts == task.preprocessor.tokenizer(self.texts)
         theirs = reference(
-            "transformers", transformers_reads, files=tmp_path, rows=self.rows()
+            "transformers",
+            transformers_reads,
+            files=tmp_path,
+            rows=self.rows(),
+            texts=self.texts,
         )
         for name in (BASE, *self.variants):
             assert_close(theirs.arrays[name], foreign.arrays[name])
+        expected = json.loads((foreign.folder / "tokens.json").read_text())
+        assert json.loads((theirs.folder / "tokens.json").read_text()) == expected
 
     def test_presets_of_keras_hub(self, tmp_path: Path) -> None:
         if self.hub_name is None:
@@ -404,8 +410,10 @@ def transformers_decoder(
     return arrays
 
 
-def transformers_reads(folder: Any, files: Any, rows: Any) -> Any:
+def transformers_reads(folder: Any, files: Any, rows: Any, texts: Any) -> Any:
     """Loads folders, of which nothing may be missing. See `reference`."""
+    import json
+
     import torch
     import transformers
 
@@ -419,6 +427,9 @@ def transformers_reads(folder: Any, files: Any, rows: Any) -> Any:
             # The shortest first, as above.
             each = [model.eval()(torch.tensor([row])).logits[0] for row in rows[::-1]]
         arrays[place.name] = torch.cat(each[::-1]).numpy()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(place)
+    tokens = tokenizer(texts, add_special_tokens=False).input_ids
+    (folder / "tokens.json").write_text(json.dumps(tokens))
     return arrays
 
 

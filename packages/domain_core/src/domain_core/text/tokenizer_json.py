@@ -215,6 +215,7 @@ def added_tokens_json(
     plain: Mapping[str, int],
     strip_left: Collection[str] = (),
     normalized: Collection[str] = (),
+    strip_right: Collection[str] = (),
 ) -> list[dict[str, Any]]:
     """Returns what `read_added_tokens` reads, in the order of ids."""
     tokens = [
@@ -223,6 +224,7 @@ def added_tokens_json(
             index,
             special=token in special,
             lstrip=token in strip_left,
+            rstrip=token in strip_right,
             normalized=token in normalized,
         )
         for token, index in {**plain, **special}.items()

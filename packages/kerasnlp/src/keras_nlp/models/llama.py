@@ -215,6 +215,7 @@ def _converters(backbone: type, task: Any, is_third: bool) -> tuple[Any, ...]:
             "llama",
             tokenizer,
             architecture="Llama",
+            tokenizer_name="PreTrainedTokenizerFast" if is_third else "",
             config=_KEYS,
             accepts=lambda config, folder: (
                 _cuts_into_byte_pairs(config, folder) is is_third

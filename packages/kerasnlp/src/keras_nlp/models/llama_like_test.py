@@ -217,7 +217,6 @@ def test_what_kerasnlp_calls_the_factor(untied, tmp_path):
     assert not backbone.tie_word_embeddings
 
 
-@pytest.mark.backends
 @pytest.mark.parametrize(
     "scaling",
     [

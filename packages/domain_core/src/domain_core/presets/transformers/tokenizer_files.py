@@ -26,13 +26,18 @@ from domain_core.text.byte_pair.files import (
     write_ids,
     write_merges,
 )
-from domain_core.text.sentence_piece.tokenizer_json import sentence_piece_from_json
+from domain_core.text.sentence_piece.model import adds_prefix, read_pieces
+from domain_core.text.sentence_piece.tokenizer_json import (
+    byte_pairs_to_json,
+    sentence_piece_from_json,
+)
 from domain_core.text.tokenizer_json import (
     AddedToken,
     component_type,
     not_expressible,
     number_tokens,
     require_flags,
+    write_tokenizer_json,
 )
 from domain_core.text.vocabulary import read_vocabulary, write_vocabulary
 from domain_core.text.word_piece import tokenizer_json as word_piece_json
@@ -343,6 +348,24 @@ def write_sentence_piece(
         name: of their class; None for as ours.
     """
     (directory / file).write_bytes(tokenizer.get_proto())
+    prefix = adds_prefix(tokenizer.get_proto())
+    if prefix is not None:
+        # Of a model alone, theirs guesses how it treats white space.
+        pieces = read_pieces(tokenizer.get_proto())
+        known = {piece.text for piece in pieces}
+        whole = {t: tokenizer.token_to_id(t) for t in tokenizer.added_tokens}
+        special = {t: tokenizer.token_to_id(t) for t in tokenizer.special_tokens}
+        components = byte_pairs_to_json(
+            pieces,
+            adds_prefix=prefix,
+            start=tokenizer.start_token if tokenizer.start_token in known else None,
+            special_tokens=special,
+            added_tokens=whole,
+            strip_left=tokenizer.strip_left,
+            strip_right=tokenizer.strip_right,
+            normalized=tokenizer.normalized_tokens,
+        )
+        write_tokenizer_json(directory / JSON, components)
     options = {} if name is None else {"tokenizer_class": name}
     _write_options(tokenizer, directory, max_length, **options)
 

@@ -47,6 +47,24 @@ def read_pieces(model: bytes) -> list[Piece]:
     ]
 
 
+def adds_prefix(model: bytes) -> bool | None:
+    """Returns whether a byte-pair model puts a space before a text.
+
+    None stands for a model of another kind: one that is no byte-pair model, lets text
+    be unknown, or does more to white space and characters than to write spaces as "▁".
+    """
+    trainer, normalizer = _settings(model, 2), _settings(model, 3)
+    # Fields as in `byte_pair_model`; those of the normalizer are on if they are absent.
+    is_plain = (
+        trainer.get(3) == b"\x02"
+        and trainer.get(35) == b"\x01"
+        and not normalizer.get(2)
+        and normalizer.get(4) == b"\x00"
+        and normalizer.get(5, b"\x01") == b"\x01"
+    )
+    return normalizer.get(3, b"\x01") == b"\x01" if is_plain else None
+
+
 def with_types(model: bytes, types: Mapping[str, int]) -> bytes:
     """Returns a model in which some pieces have another type.
 
@@ -102,6 +120,15 @@ def _model(pieces: Iterable[Piece], trainer: bytes, normalizer: bytes) -> bytes:
         + (b"\x12" + _as_varint(len(trainer)) + trainer)
         + (b"\x1a" + _as_varint(len(normalizer)) + normalizer)
     )
+
+
+def _settings(model: bytes, part: int) -> dict[int, bytes]:
+    """Returns the fields of one part of a model, as they are written."""
+    parts = [
+        model[start:end] for number, _, start, end in _fields(model) if number == part
+    ]
+    data = b"".join(parts)
+    return {number: data[start:end] for number, _, start, end in _fields(data)}
 
 
 def _read_piece(data: bytes) -> Piece:

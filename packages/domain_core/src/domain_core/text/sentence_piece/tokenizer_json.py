@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from domain_core.text.byte_pair.files import check_ids, check_merges
@@ -18,6 +18,7 @@ from domain_core.text.sentence_piece.model import (
     unigram_model,
 )
 from domain_core.text.tokenizer_json import (
+    added_tokens_json,
     component_type,
     not_expressible,
     require_model,
@@ -48,6 +49,85 @@ def sentence_piece_from_json(
     if data["model"].get("type") == "BPE":
         return _byte_pairs(data, named)
     return _unigram(data, named)
+
+
+def byte_pairs_to_json(
+    pieces: Sequence[Piece],
+    *,
+    adds_prefix: bool,
+    start: str | None,
+    special_tokens: Mapping[str, int],
+    added_tokens: Mapping[str, int],
+    strip_left: Collection[str] = (),
+    strip_right: Collection[str] = (),
+    normalized: Collection[str] = (),
+) -> dict[str, Any]:
+    """Returns the components of a byte-pair model; inverse of reading them.
+
+    Args:
+        pieces: of the model, in the order of their ids.
+        adds_prefix: whether a space is put before a text.
+        start: token that a text begins with, or None.
+        special_tokens: ids of tokens that stand for no text.
+        added_tokens: ids of further tokens that are found whole.
+        strip_left: those of both that swallow the white space before them.
+        strip_right: and after them.
+        normalized: those that are found in normalized text.
+    """
+    ids = {piece.text: place for place, piece in enumerate(pieces)}
+    merged = [piece for piece in pieces if piece.type == NORMAL and len(piece.text) > 1]
+    merged.sort(key=lambda piece: -piece.score)
+    splits = (
+        sorted(
+            (ids[left], ids[right], left, right)
+            for place in range(1, len(text))
+            if (left := text[:place]) in ids and (right := text[place:]) in ids
+        )
+        for text in (piece.text for piece in merged)
+    )
+    unknown = next(piece.text for piece in pieces if piece.type == UNKNOWN)
+    before = [] if start is None else [{"SpecialToken": {"id": start, "type_id": 0}}]
+    first, second = ({"Sequence": {"id": name, "type_id": 0}} for name in "AB")
+    replace_back = {"type": "Replace", "pattern": {"String": "▁"}, "content": " "}
+    strip = {"type": "Strip", "content": " ", "start": 1, "stop": 0}
+    return {
+        "added_tokens": added_tokens_json(
+            special_tokens, added_tokens, strip_left, normalized, strip_right
+        ),
+        "normalizer": {
+            "type": "Sequence",
+            "normalizers": [_PREPEND] * adds_prefix + [_UNDERSCORES],
+        },
+        "pre_tokenizer": None,
+        "post_processor": {
+            "type": "TemplateProcessing",
+            "single": [*before, first],
+            "pair": [*before, first, second],
+            "special_tokens": {
+                token: {"id": token, "ids": [ids[token]], "tokens": [token]}
+                for token in ([] if start is None else [start])
+            },
+        },
+        "decoder": {
+            "type": "Sequence",
+            "decoders": [
+                *(replace_back, {"type": "ByteFallback"}, {"type": "Fuse"}),
+                *([strip] if adds_prefix else []),
+            ],
+        },
+        "model": {
+            "type": "BPE",
+            "dropout": None,
+            "unk_token": unknown,
+            "continuing_subword_prefix": None,
+            "end_of_word_suffix": None,
+            "fuse_unk": True,
+            "byte_fallback": True,
+            "ignore_merges": False,
+            "vocab": ids,
+            "merges": [[left, right] for row in splits for *_, left, right in row],
+        },
+    }
 
 
 def _unigram(
@@ -108,7 +188,6 @@ def _byte_pairs(
     ranks: dict[str, int] = {}
     for rank, (left, right) in enumerate(merges):
         ranks.setdefault(left + right, rank)
-    _check_all_merge(ids, set(merges), ranks)
     kinds = {unknown: UNKNOWN, **{f"<0x{byte:02X}>": BYTE for byte in range(256)}}
     # What was added to a vocabulary is no piece of a text, unless pieces merge to it.
     added = {entry.get("content") for entry in data.get("added_tokens") or []}
@@ -121,22 +200,22 @@ def _byte_pairs(
         )
         for text in texts
     ]
+    normal = {piece.text for piece in pieces if piece.type == NORMAL}
+    _check_all_merge(normal, set(merges))
     return byte_pair_model(pieces, adds_prefix=_adds_prefix(data)), ids
 
 
 def _check_all_merge(
-    ids: Mapping[str, int],
-    merges: Collection[tuple[str, str]],
-    ranks: Mapping[str, int],
+    pieces: Collection[str], merges: Collection[tuple[str, str]]
 ) -> None:
     """Raises ValueError if two neighbours that make a piece do not merge.
 
     SentencePiece lets all such merge, in the order of the pieces they make.
     """
-    for text in ranks:
+    for text in pieces:
         for place in range(1, len(text)):
             pair = text[:place], text[place:]
-            if pair[0] in ids and pair[1] in ids and pair not in merges:
+            if pair[0] in pieces and pair[1] in pieces and pair not in merges:
                 raise not_expressible("model.merges", f"{' '.join(pair)} is missing")
 
 
