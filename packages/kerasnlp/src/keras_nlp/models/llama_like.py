@@ -224,6 +224,7 @@ _ONLY = {
     "partial_rotary_factor": 1.0,
     "use_bidirectional_attention": None,
     "use_mrope": False,
+    "rope_interleaved": False,
 }
 # How it was split in training, and what is read with the scaling.
 _HARMLESS = ("pretraining_tp", "rope_parameters", "hidden_activation")

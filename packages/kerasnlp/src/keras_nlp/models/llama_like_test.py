@@ -109,6 +109,7 @@ def test_scalings_of_phi_3(tmp_path, name):
             "'layer_types'",
         ),
         ("phi3", {"resid_pdrop": 0.1}, "'resid_pdrop'"),
+        ("phi3", {"lm_head_bias": True}, "'lm_head_bias'"),
         ("mistral", {"sliding_window": 0}, "window"),
         ("llama4", {}, "received 'llama4'"),
         ("qwen2_moe", {}, "received 'qwen2_moe'"),

@@ -201,7 +201,11 @@ register_family(
                 "partial_rotary_factor": ("partial_rotary_factor", 1.0),
                 "sliding_window": ("sliding_window", None),
             },
-            only={"resid_pdrop": 0.0, "embd_pdrop": 0.0},
+            only={
+                **dict.fromkeys(("attention_bias", "mlp_bias", "lm_head_bias"), False),
+                **{"resid_pdrop": 0.0, "embd_pdrop": 0.0},
+                **{"full_attn_mod": 1, "interpolate_factor": 1},
+            },
             scalings={"yarn": "longrope"},
             fused=llama_like.FUSED,
             after_reading=_without_scaling,
