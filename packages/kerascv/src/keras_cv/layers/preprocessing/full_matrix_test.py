@@ -49,7 +49,7 @@ def case_inputs(name, dtype, form):
 
 
 @pytest.mark.backends
-@each_form("single", "batch", "compiled")
+@each_form("single", "batch", "jit")
 @each_dtype
 # Of dynamo, about functions of Keras.
 @pytest.mark.filterwarnings("ignore:Dynamo detected a call:UserWarning")
@@ -58,7 +58,7 @@ def test_backend(name, dtype, form):
     inputs, expected, parameters = case_inputs(name, dtype, form)
     layer = make(name)
     layer.build()
-    run = compiled(layer) if form == "compiled" else layer
+    run = compiled(layer) if form == "jit" else layer
     with expecting(case, "backend"):
         found = run(to_tensors(inputs), parameters=to_tensors(parameters))
         assert_agree(case, expected, to_numpy(found), dtype)
