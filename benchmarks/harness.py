@@ -147,10 +147,11 @@ def serve(contender: Contender, options: argparse.Namespace) -> None:
 class Worker:
     """A contender's process, seen from outside."""
 
-    def __init__(self, contender: Contender, command: Sequence[str]):
+    def __init__(self, contender: Contender, command: Sequence[str], gpu: bool):
         self.contender = contender
         self.samples: dict[str, list[Sample]] = {}
-        environment = {**os.environ, **SINGLE_THREAD, **QUIET, **CPU_ONLY}
+        environment = {**os.environ, **QUIET}
+        environment |= {} if gpu else {**SINGLE_THREAD, **CPU_ONLY}
         environment |= contender.environment
         self._process = subprocess.Popen(
             command,
@@ -210,9 +211,9 @@ def run(
                 continue
         script = sys.argv[0]
         command = [python, script, *arguments, "--serve", contender.name]
-        if options.core is not None:
+        if options.core is not None and not options.gpu:
             command += ["--core", str(options.core)]
-        worker = Worker(contender, command)
+        worker = Worker(contender, command, options.gpu)
         try:
             worker.wait_until_ready()
         except RuntimeError as error:
@@ -254,11 +255,20 @@ def pool(workers: Sequence[Worker], others: Sequence[Worker]) -> None:
 # --- the report -----------------------------------------------------------------------
 
 
-def report(workers: Sequence[Worker], baseline: str, markdown: bool) -> str:
-    """One table per measurement: milliseconds and ratios of the minima."""
+def report(
+    workers: Sequence[Worker], baseline: str, markdown: bool, clock: str = "cpu"
+) -> str:
+    """One table per measurement: milliseconds and ratios of the minima.
+
+    Args:
+        workers: that measured.
+        baseline: the contender that ratios refer to.
+        markdown: whether to write tables of Markdown.
+        clock: what ratios are of, "cpu" or "wall".
+    """
     lines = []
     for measurement in dict.fromkeys(name for w in workers for name in w.samples):
-        rows = _rows(workers, measurement, baseline)
+        rows = _rows(workers, measurement, baseline, clock)
         lines += [f"### {measurement}" if markdown else measurement, ""]
         lines += _markdown_table(rows) if markdown else _plain_table(rows)
         lines.append("")
@@ -266,17 +276,19 @@ def report(workers: Sequence[Worker], baseline: str, markdown: bool) -> str:
 
 
 def _rows(
-    workers: Sequence[Worker], measurement: str, baseline: str
+    workers: Sequence[Worker], measurement: str, baseline: str, clock: str
 ) -> list[list[str]]:
     measured = [worker for worker in workers if worker.samples.get(measurement)]
     lowest = {
-        worker.contender.name: min(s.cpu for s in worker.samples[measurement])
+        worker.contender.name: min(
+            getattr(s, clock) for s in worker.samples[measurement]
+        )
         for worker in measured
     }
     rows = [
         [
             "contender",
-            "CPU min ms",
+            f"{'CPU' if clock == 'cpu' else clock} min ms",
             "CPU median ms",
             "wall median ms",
             *([f"ratio to {baseline}"] if baseline in lowest else []),
@@ -313,7 +325,11 @@ def describe_environment(workers: Sequence[Worker], options: argparse.Namespace)
         versions |= worker.versions
     commit = _commit()
     cores = os.cpu_count()
-    pinned = "not pinned" if options.core is None else f"pinned to core {options.core}"
+    pinned = "not pinned, single-threaded"
+    if options.gpu:
+        pinned = "on a GPU"
+    elif options.core is not None:
+        pinned = f"pinned to core {options.core}, single-threaded"
     lines = [
         f"- {time.strftime('%Y-%m-%d')}, {_processor()}, {cores} cores, "
         f"{platform.system()}, Python {platform.python_version()}"
@@ -322,9 +338,9 @@ def describe_environment(workers: Sequence[Worker], options: argparse.Namespace)
         lines.append("- " + ", ".join(f"{name} {v}" for name, v in versions.items()))
     lines += [
         f"- this repository at {commit}",
-        f"- one process per contender, {pinned}, single-threaded; {options.sessions} "
-        f"session(s) of {options.reps} interleaved rounds of {options.calls} calls; "
-        "ratios are of the minima of CPU time",
+        f"- one process per contender, {pinned}; {options.sessions} session(s) of "
+        f"{options.reps} interleaved rounds of {options.calls} calls; ratios are of the "
+        f"minima of {'wall' if options.gpu else 'CPU'} time",
     ]
     return "\n".join(lines)
 
@@ -393,6 +409,11 @@ def main(
         help="the core to pin every contender to; default: the last one (%(default)s)",
     )
     parser.add_argument(
+        "--gpu",
+        action="store_true",
+        help="leave GPUs and threads to the contenders, and compare wall time",
+    )
+    parser.add_argument(
         "--markdown", action="store_true", help="tables to paste into RESULTS.md"
     )
     parser.add_argument("--serve", help=argparse.SUPPRESS)
@@ -414,7 +435,8 @@ def main(
     if not workers:
         sys.exit("no contender could be measured")
     print(describe_environment(workers, options), end="\n\n")
-    print(report(workers, options.baseline, options.markdown))
+    clock = "wall" if options.gpu else "cpu"
+    print(report(workers, options.baseline, options.markdown, clock))
 
 
 def _last_core() -> int | None:
