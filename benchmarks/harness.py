@@ -339,8 +339,8 @@ def describe_environment(workers: Sequence[Worker], options: argparse.Namespace)
     lines += [
         f"- this repository at {commit}",
         f"- one process per contender, {pinned}; {options.sessions} session(s) of "
-        f"{options.reps} interleaved rounds of {options.calls} calls; ratios are of the "
-        f"minima of {'wall' if options.gpu else 'CPU'} time",
+        f"{options.reps} interleaved rounds of {options.calls} calls; ratios are of "
+        f"the minima of {'wall' if options.gpu else 'CPU'} time",
     ]
     return "\n".join(lines)
 

@@ -11,7 +11,7 @@ sizes models compute in bfloat16, and Gemma and Mistral train low-rank factors o
 queries and values alone.
 
   paper   BERT base, batch 54 and 531 of 128 tokens; Gemma 7B and Mistral 7B: train
-          batch 8 of 128 tokens, predict batch 32 and 1, 128 tokens of prompt and 128 new
+          batch 8 of 128 tokens, predict batch 32 and 1, of a prompt of 128 and 128 new
   small   BERT L2 H128, batch 8; Gemma and Mistral of 4 layers x 256, batch 2 and 4 and
           1, 32 tokens of prompt and 32 new
 
@@ -110,11 +110,17 @@ class Keras:
         options: of the command line.
         models: namespace of the classes.
         classifier: name of BERT's classifier.
+        optimizer: Adam at 5e-5, as the library has it by default if it does.
     """
 
     def __init__(
-        self, options: argparse.Namespace, models: Any, classifier: str
+        self,
+        options: argparse.Namespace,
+        models: Any,
+        classifier: str,
+        optimizer: str | None = None,
     ) -> None:
+        self._optimizer = optimizer
         self._options = options
         self._size = SIZES[options.size]
         self._models = models
@@ -128,7 +134,7 @@ class Keras:
         if model != "bert" and self._options.size == "paper":
             self._freeze(task.backbone)
         task.compile(
-            optimizer=keras.optimizers.Adam(5e-5),
+            optimizer=self._optimizer or keras.optimizers.Adam(5e-5),
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             weighted_metrics=None,
         )
@@ -198,7 +204,7 @@ def build_ours(options: argparse.Namespace) -> Measurements:
     """Our models on the active backend."""
     from keras_nlp import models
 
-    return measure(options, Keras(options, models, "BertClassifier"))
+    return measure(options, Keras(options, models, "BertClassifier", "auto"))
 
 
 def build_keras_hub(options: argparse.Namespace) -> Measurements:
