@@ -80,6 +80,7 @@ class Engine:
 
     def __init__(self, backbone: DecoderBackbone, *, jit_compile: bool = False) -> None:
         self._backbone = backbone
+        self.jit_compile = jit_compile
         self._programs = Programs(backbone)
         self._steps = (
             CompiledSteps(backbone) if self._is_eager and jit_compile else None

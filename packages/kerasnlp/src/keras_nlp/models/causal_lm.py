@@ -99,7 +99,6 @@ class CausalLM(Task):
         if isinstance(weighted_metrics, str) and weighted_metrics == "auto":
             weighted_metrics = [keras.metrics.SparseCategoricalAccuracy()]
         self.sampler = samplers.get(sampler)
-        self._engine = None
         super().compile(
             optimizer=optimizer,
             loss=loss,
@@ -222,9 +221,9 @@ class CausalLM(Task):
     @property
     def engine(self) -> Engine:
         """What generates; it knows `compiled`, the number of its programs."""
-        if self._engine is None:
-            compiled = getattr(self, "jit_compile", False) is True
-            self._engine = Engine(self.backbone, jit_compile=compiled)
+        compiles = getattr(self, "jit_compile", False) is True
+        if self._engine is None or self._engine.jit_compile != compiles:
+            self._engine = Engine(self.backbone, jit_compile=compiles)
         return self._engine
 
     def warmup(

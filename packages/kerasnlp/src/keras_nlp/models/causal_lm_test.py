@@ -291,6 +291,8 @@ def test_one_program_for_all_settings():
             seed=index,
             return_logprobs=bool(index % 2),
         )
+    model.compile(sampler="top_p")
+    model.generate(as_ids([[3, 4]]), max_new_tokens=5, stop_token_ids=None)
     assert model.engine.compiled == 2
 
 
