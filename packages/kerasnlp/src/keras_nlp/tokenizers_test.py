@@ -6,7 +6,11 @@ import multiprocessing
 import pytest
 
 import keras_nlp
-from domain_core.testing import TokenizerContract, sentence_piece_model
+from domain_core.testing import (
+    DecoderFamilyContract,
+    TokenizerContract,
+    sentence_piece_model,
+)
 from domain_core.testing.enumeration import contracts, public_subclasses, subclasses
 from domain_core.testing.loader_workers import (
     Together,
@@ -161,6 +165,9 @@ def test_other_encodings_refuse_what_is_no_text(inputs):
 
 def test_every_tokenizer_has_a_contract():
     tested = {contract.cls for contract in contracts(keras_nlp, TokenizerContract)}
+    # Those of decoders only name tokens: their families compare ids.
+    families = contracts(keras_nlp, DecoderFamilyContract)
+    tested |= {family.ours("Tokenizer") for family in families}
     here = [*vars(keras_nlp.tokenizers).values()]
     exported = {cls for cls in subclasses(Tokenizer) if cls in here}
     assert {*public_subclasses(keras_nlp, Tokenizer)} | exported == tested
