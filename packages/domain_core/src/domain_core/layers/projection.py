@@ -70,7 +70,8 @@ def look_up(embedding: keras.layers.Embedding, ids: Any, policy: Any) -> Any:
     the rows come in the dtype of the variables.
     """
     if not _plain(embedding, policy) or embedding.lora_enabled:
-        return embedding(ids)
+        # A quantized one gives float32, whatever is computed in.
+        return keras.ops.cast(embedding(ids), policy.compute_dtype)
     return ops.take_rows(embedding.embeddings.value, ids)
 
 
@@ -79,7 +80,7 @@ def bound_embedding(
 ) -> Callable[[Any], Any]:
     """Binds an embedding sublayer of a block, as `bound_dense` does a dense."""
     if not _plain(embedding, policy) or embedding.lora_enabled:
-        return embedding
+        return lambda ids: keras.ops.cast(embedding(ids), policy.compute_dtype)
     table = tensor(embedding.embeddings, policy)
     return lambda ids: ops.take_rows(table, ids)
 
