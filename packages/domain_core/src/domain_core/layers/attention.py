@@ -260,7 +260,7 @@ class SelfAttention(Attention):
                 scale=scale,
                 soft_cap=soft_cap,
                 heads_first=True,
-                apart=context.get("true"),
+                apart=context.get("apart"),
             )
             return out(ops.join_heads(mixed))
 

@@ -93,7 +93,7 @@ class DecoderContext(RemembersArguments, keras.layers.Layer):
 
         Returns:
             As a call of the layer, for the caches' slots in place of `T` keys; and
-            "slot", "is_first" and "filled" for them; "true" in a compiled loop.
+            "slot", "is_first" and "filled" for them; "apart" in a compiled loop.
         """
         new = slot + keras.ops.arange(length, dtype="int32")
         if padding is None:
@@ -105,7 +105,7 @@ class DecoderContext(RemembersArguments, keras.layers.Layer):
             "positions": positions,
         }
         if length == 1 and not isinstance(slot, int):
-            context["true"] = slot >= 0  # see `ops.attention`
+            context["apart"] = slot >= 0  # see `ops.attention`
         if tables is None:
             context |= self._tables(positions, positions[:, -1:] + 1 + ahead)
         else:

@@ -70,7 +70,7 @@ class FeedForward(RemembersArguments, keras.layers.Layer):
 
 @serializable("domain_core")
 class GatedFeedForward(FeedForward):
-    """down(activation(gate(x)) * up(x)), at each position alone, without biases.
+    """down(activation(gate(x)) * up(x)), at each position alone.
 
     Args:
         intermediate_dim: width `F` between the projections.

@@ -79,6 +79,7 @@ def test_rms_norm():
     half = tensor((x * 300).astype("float16"))
     received = ops.rms_norm(half, tensor(scale), 1e-3)
     assert keras.backend.standardize_dtype(received.dtype) == "float16"
+    # Eleven bits of mantissa: half a thousandth, of the input and of the result.
     assert_close(keras.ops.cast(received, "float32"), expected, rtol=2e-3, atol=2e-3)
 
 

@@ -59,10 +59,12 @@ class TextCache:
         rows: ids of each text.
         kept: their caches; None where texts did not end together, or once they were
             used: then they are computed anew.
+        engine: what computed them; another one computes anew.
     """
 
     rows: list[np.ndarray]
-    kept: Kept | None
+    kept: Kept | None = None
+    engine: Engine | None = None
 
 
 class Engine:
@@ -110,13 +112,13 @@ class Engine:
         """Returns the new ids of each row, their log-probabilities, and the caches."""
         prompts = [np.asarray(prompt, "int32") for prompt in request.prompts]
         if not prompts:
-            return [], [], TextCache([], None)
+            return [], [], TextCache([])
         limits = np.asarray(request.limits, "int32")
         if request.sampler is not None:
             new = self._search(prompts, limits, request)
             whole = [np.concatenate(pair) for pair in zip(prompts, new, strict=True)]
             scores = self._scores_of_new(prompts, whole, request)
-            return new, scores, TextCache(whole, None)
+            return new, scores, TextCache(whole)
         rows = len(prompts)
         draws = make_draws(request.seed, rows, max(int(limits.max()), 1))
         new = [np.zeros(0, "int32") for _ in prompts]
@@ -136,7 +138,7 @@ class Engine:
         whole = [np.concatenate(pair) for pair in zip(prompts, new, strict=True)]
         if loop is not None and len(set(map(len, new))) == 1:
             kept = self._cut(loop.keep(), batch, len(new[0]) - done[0])
-        return new, scores, TextCache(whole, kept)
+        return new, scores, TextCache(whole, kept, self)
 
     def _cut(self, kept: Kept, batch: Batch, new: int) -> Kept | None:
         """Returns the caches without steps that were made after the texts' end.
@@ -152,13 +154,15 @@ class Engine:
     def _usable(
         self, cache: TextCache | None, prompts: list[np.ndarray]
     ) -> Kept | None:
-        """Takes the caches of a call before, if the prompts go on from its texts."""
-        if cache is None or cache.kept is None:
+        """Takes the caches of a call before, where the prompts grow them alike.
+
+        The prompts begin with its texts.
+        """
+        if cache is None or cache.kept is None or cache.engine is not self:
             return None
         further = {
             len(prompt) - len(row)
             for prompt, row in zip(prompts, cache.rows, strict=True)
-            if (prompt[: len(row)] == row).all()
         }
         changes = [
             rotary.changes_at(len(row))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -107,8 +108,9 @@ class EagerLoop:
             self._decoder = decoder or BoundDecoder(backbone)
             rows, length = batch.tokens.shape
             if kept is None:
-                kept = Kept([c.tensors for c in make_caches(backbone, rows, 0)], 0)
-            caches = kept.grown(backbone, batch.slots)
+                filled, caches = 0, make_caches(backbone, rows, batch.slots)
+            else:
+                filled, caches = kept.filled, kept.grown(backbone, batch.slots)
             device = caches[0].key.device
 
             def moved(array: np.ndarray) -> Any:
@@ -136,17 +138,17 @@ class EagerLoop:
                 torch.zeros((rows, batch.slots), device=device),
                 torch.zeros_like(done),
             )
-            if kept.filled < length - 1:
+            if filled < length - 1:
                 context = self._decoder.context.cached(
-                    kept.filled,
-                    length - 1 - kept.filled,
+                    filled,
+                    length - 1 - filled,
                     batch.slots,
                     self._plan.padding,
-                    is_first=kept.filled == 0,
+                    is_first=filled == 0,
                     ahead=1,
                     filled=length - 1,
                 )
-                new = tokens[:, kept.filled : length - 1]
+                new = tokens[:, filled : length - 1]
                 self._decoder.features(new, context, caches)
 
     def run(self, steps: int) -> None:
@@ -169,7 +171,7 @@ class EagerLoop:
 
     def keep(self) -> Kept:
         """Returns the caches; the loop is of no use then."""
-        return Kept([cache.tensors for cache in self.state.caches], self.state.slot)
+        return Kept(_tensors(self.state.caches), self.state.slot)
 
     def end(self, rows: np.ndarray) -> None:
         """Ends rows, bool `(B,)`."""
@@ -217,7 +219,7 @@ class CompiledLoop:
         if kept is None:
             caches = programs.run(
                 ("prefill", rows, length, slots),
-                lambda tokens, padding: self._prefill(tokens, padding, slots),
+                functools.partial(_prefill, backbone, slots),
                 (),
                 batch.tokens[:, :-1],
                 batch.padding,
@@ -248,7 +250,7 @@ class CompiledLoop:
             plan = {**self._plan, "draws": self._batch.draws[:, :slots]}
             self.state = self._programs.run(
                 ("steps", rows, slots, len(self._batch.stop_ids)),
-                self._steps,
+                functools.partial(_steps, self._backbone),
                 (0,),
                 self.state,
                 plan,
@@ -267,13 +269,13 @@ class CompiledLoop:
         """
         batch, slots = self._batch, self._batch.first_slots
         rows, length = batch.tokens.shape
-        caches = [cache.tensors for cache in kept.grown(self._backbone, slots)]
+        caches = _tensors(kept.grown(self._backbone, slots))
         place = kept.filled
         while place < length - 1:
             piece = 1 << ((length - 1 - place).bit_length() - 1)
             caches = self._programs.run(
                 ("extend", rows, piece, slots),
-                self._extend,
+                functools.partial(_extend, self._backbone, slots),
                 (0,),
                 caches,
                 batch.tokens[:, place : place + piece],
@@ -283,20 +285,11 @@ class CompiledLoop:
             place += piece
         return caches
 
-    def _extend(self, caches: Any, tokens: Any, padding: Any, slot: Any) -> Any:
-        decoder = BoundDecoder(self._backbone)
-        slots = self._batch.first_slots
-        empties = make_caches(self._backbone, 0, slots)
-        kept = [type(e)(*t) for e, t in zip(empties, caches, strict=True)]
-        context = decoder.context.cached(slot, tokens.shape[1], slots, padding, ahead=1)
-        decoder.features(tokens, context, kept)
-        return [cache.tensors for cache in kept]
-
     def _grow(self, slots: int) -> None:
         """Makes room: zeros behind what there is, which stays where it is."""
         state = self.state
         caches = Kept(state["caches"], 0).grown(self._backbone, slots)
-        state["caches"] = [cache.tensors for cache in caches]
+        state["caches"] = _tensors(caches)
         for name in ("tokens", "log_probabilities"):
             table = keras.ops.convert_to_numpy(state[name])
             state[name] = np.pad(table, ((0, 0), (0, slots - table.shape[1])))
@@ -311,37 +304,67 @@ class CompiledLoop:
         done[: len(rows)] |= rows
         self.state["done"] = done
 
-    def _prefill(self, tokens: Any, padding: Any, slots: int) -> Any:
-        decoder = BoundDecoder(self._backbone)
-        caches = make_caches(self._backbone, tokens.shape[0], slots)
-        if tokens.shape[1]:
-            context = decoder.context.cached(
-                0, tokens.shape[1], slots, padding, is_first=True, ahead=1
-            )
-            decoder.features(tokens, context, caches)
-        return [cache.tensors for cache in caches]
 
-    def _steps(self, state: Any, plan: Any, steps: Any) -> Any:
-        decoder = BoundDecoder(self._backbone)
-        empties = make_caches(self._backbone, 0, state["tokens"].shape[1])
-        plan = Plan(**{**plan, "sampling": Sampling(**plan["sampling"])})
-        until = state["steps"] + steps
+# Programs keep these functions: they hold on to no batch, and to no caches.
 
-        def goes_on(state: Any) -> Any:
-            return keras.ops.logical_and(
-                state["steps"] < until, ~keras.ops.all(state["done"])
-            )
 
-        def body(state: Any) -> Any:
-            caches = [
-                type(empty)(*tensors)
-                for empty, tensors in zip(empties, state["caches"], strict=True)
-            ]
-            now = State(**{**state, "caches": caches})
-            advance(decoder, plan, now)
-            return {**vars(now), "caches": [cache.tensors for cache in now.caches]}
+def _prefill(backbone: DecoderBackbone, slots: int, tokens: Any, padding: Any) -> Any:
+    """Returns caches of prompts."""
+    decoder = BoundDecoder(backbone)
+    caches = make_caches(backbone, tokens.shape[0], slots)
+    if tokens.shape[1]:
+        context = decoder.context.cached(
+            0, tokens.shape[1], slots, padding, is_first=True, ahead=1
+        )
+        decoder.features(tokens, context, caches)
+    return _tensors(caches)
 
-        return keras.ops.while_loop(goes_on, lambda s: (body(s),), (state,))[0]
+
+def _extend(
+    backbone: DecoderBackbone,
+    slots: int,
+    caches: Any,
+    tokens: Any,
+    padding: Any,
+    slot: Any,
+) -> Any:
+    """Returns caches with further tokens in them, the first of these in a slot."""
+    decoder = BoundDecoder(backbone)
+    kept = _caches(backbone, slots, caches)
+    context = decoder.context.cached(slot, tokens.shape[1], slots, padding, ahead=1)
+    decoder.features(tokens, context, kept)
+    return _tensors(kept)
+
+
+def _steps(backbone: DecoderBackbone, state: Any, plan: Any, steps: Any) -> Any:
+    """Returns the state after so many steps, or fewer if all rows are done before."""
+    decoder = BoundDecoder(backbone)
+    slots = state["tokens"].shape[1]
+    plan = Plan(**{**plan, "sampling": Sampling(**plan["sampling"])})
+    until = state["steps"] + steps
+
+    def goes_on(state: Any) -> Any:
+        return keras.ops.logical_and(
+            state["steps"] < until, ~keras.ops.all(state["done"])
+        )
+
+    def body(state: Any) -> Any:
+        caches = _caches(backbone, slots, state["caches"])
+        now = State(**{**state, "caches": caches})
+        advance(decoder, plan, now)
+        return {**vars(now), "caches": _tensors(now.caches)}
+
+    return keras.ops.while_loop(goes_on, lambda s: (body(s),), (state,))[0]
+
+
+def _caches(backbone: DecoderBackbone, slots: int, tensors: Any) -> list[KeyValueCache]:
+    """Returns caches of the kinds that these slots ask for."""
+    empties = make_caches(backbone, 0, slots)
+    return [type(e)(*t) for e, t in zip(empties, tensors, strict=True)]
+
+
+def _tensors(caches: list[KeyValueCache]) -> list[tuple[Any, Any]]:
+    return [cache.tensors for cache in caches]
 
 
 def _result(state: dict[str, Any]) -> Result:

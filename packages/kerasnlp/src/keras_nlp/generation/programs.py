@@ -38,7 +38,8 @@ class Programs:
 
         Args:
             key: of the program: all that it depends on besides the arguments' values.
-            function: of tensors; nested lists and dicts of them in and out.
+            function: of tensors; nested lists and dicts of them in and out. It is kept:
+                what it holds on to stays in memory.
             donated: numbers of the arguments whose memory it may use.
             *arguments: arrays or tensors, and nested ones.
             changing: further variables that it reads, and assigns to.
@@ -50,8 +51,10 @@ class Programs:
                 program = self._compile_for_jax(function, donated, weights, changing)
             else:
                 program = self._compile_for_tensorflow(function)
-            self._programs[key] = program
-        return self._programs[key](*arguments)
+            # With the weights, whose numbers would else go to others.
+            self._programs[key] = program, weights
+        program, _ = self._programs[key]
+        return program(*arguments)
 
     def _compile_for_jax(
         self,

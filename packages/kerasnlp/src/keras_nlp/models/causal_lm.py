@@ -180,7 +180,7 @@ class CausalLM(Task):
         """
         if _is_dataset(inputs):
             options = {k: v for k, v in locals().items() if k not in ("self", "inputs")}
-            return self._generate_each(inputs, options)
+            return self._generate_each(inputs, **options)
         prompts = read_prompts(
             inputs,
             self.preprocessor,
@@ -305,9 +305,19 @@ class CausalLM(Task):
         """Does what `generate` does for a dict of "token_ids" and "padding_mask"."""
         return self.generate(inputs, stop_token_ids=stop_token_ids)
 
-    def _generate_each(self, dataset: Any, options: dict[str, Any]) -> Any:
+    def _generate_each(self, dataset: Any, **options: Any) -> Any:
         """Generates for each batch of a dataset, and joins the answers."""
-        answers = [self.generate(x, **options) for x in dataset.as_numpy_iterator()]
+        if options.pop("return_cache") or options.pop("cache") is not None:
+            raise ValueError(
+                "Expected no `cache` and no `return_cache` with a dataset: a cache is of "
+                "one batch. Call `generate` for each."
+            )
+        seed = options.pop("seed")
+        answers = [
+            # Other draws for each batch.
+            self.generate(x, **options, seed=[seed, i] if seed and i else seed)
+            for i, x in enumerate(dataset.as_numpy_iterator())
+        ]
         if not options["return_logprobs"]:
             return _joined(answers)
         texts, scores = zip(*answers, strict=True)
@@ -361,8 +371,14 @@ def _is_numeric(inputs: Any) -> bool:
 
 def _joined(answers: Sequence[Any]) -> Any:
     if answers and isinstance(answers[0], dict):
+        width = max(answer["token_ids"].shape[1] for answer in answers)
         return {
-            key: np.concatenate([answer[key] for answer in answers])
+            key: np.concatenate(
+                [
+                    np.pad(ids, ((0, 0), (0, width - ids.shape[1])))
+                    for ids in (answer[key] for answer in answers)
+                ]
+            )
             for key in answers[0]
         }
     return [text for answer in answers for text in answer]
