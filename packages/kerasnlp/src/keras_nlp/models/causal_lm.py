@@ -309,15 +309,14 @@ class CausalLM(Task):
         """Generates for each batch of a dataset, and joins the answers."""
         if options.pop("return_cache") or options.pop("cache") is not None:
             raise ValueError(
-                "Expected no `cache` and no `return_cache` with a dataset: a cache is of "
-                "one batch. Call `generate` for each."
+                "Expected no `cache` and no `return_cache` with a dataset: a cache is "
+                "of one batch. Call `generate` for each."
             )
-        seed = options.pop("seed")
-        answers = [
+        seed, answers = options.pop("seed"), []
+        for index, x in enumerate(dataset.as_numpy_iterator()):
             # Other draws for each batch.
-            self.generate(x, **options, seed=[seed, i] if seed and i else seed)
-            for i, x in enumerate(dataset.as_numpy_iterator())
-        ]
+            own = [seed, index] if index and seed is not None else seed
+            answers.append(self.generate(x, **options, seed=own))
         if not options["return_logprobs"]:
             return _joined(answers)
         texts, scores = zip(*answers, strict=True)

@@ -513,6 +513,16 @@ def test_forms_of_prompts(model):
     dataset = tf.data.Dataset.from_tensor_slices(ids).batch(2)
     output = model.generate(dataset, stop_token_ids=None)
     assert output["token_ids"].shape == (3, ROOM)
+    short = model.generate(dataset, stop_token_ids=None, strip_prompt=True)
+    assert short["padding_mask"].sum(1).tolist() == [
+        ROOM - len(row) for row in model.preprocessor.prompts(PROMPTS)[0]
+    ]
+    same = tf.data.Dataset.from_tensor_slices(["ab"] * 2).batch(1)
+    drawn = model.generate(same, stop_token_ids=None, temperature=1.0, seed=0)
+    assert drawn[0] != drawn[1]
+    assert drawn == model.generate(same, stop_token_ids=None, temperature=1.0, seed=0)
+    with pytest.raises(ValueError, match="a cache is of one batch"):
+        model.generate(same, return_cache=True)
 
 
 @pytest.mark.parametrize(
