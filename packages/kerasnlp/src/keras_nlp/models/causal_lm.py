@@ -10,15 +10,14 @@ import numpy as np
 
 from domain_core import register_task
 from domain_core.arguments import check_choices
-from domain_core.classifier import check_labels
 from domain_core.preprocessor import Preprocessor
-from domain_core.task import Task
 from keras_nlp.generation.engine import Engine, Request, TextCache
 from keras_nlp.generation.prompts import read_prompts
 from keras_nlp.generation.sampling import merged_sampling
 from keras_nlp.models.causal_lm_preprocessor import CausalLMPreprocessor
 from keras_nlp.models.decoder_backbone import DecoderBackbone
 from keras_nlp.models.text_inputs import check_preprocessor_fits
+from keras_nlp.models.token_prediction import TokenPrediction
 from keras_nlp.samplers import serialization as samplers
 
 
@@ -32,7 +31,7 @@ def is_decoder(backbone: Any) -> str | None:
     )
 
 
-class CausalLM(Task):
+class CausalLM(TokenPrediction):
     """Predicts the next token: it trains on texts, and writes on from prompts.
 
     The output is scores of tokens, `(B, T, vocabulary_size)`.
@@ -94,26 +93,12 @@ class CausalLM(Task):
             **kwargs: as in `keras.Model.compile`. On torch, `jit_compile=True` also
                 compiles the steps of `generate`: a minute at first, then faster.
         """
-        if isinstance(loss, str) and loss == "auto":
-            loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        if isinstance(weighted_metrics, str) and weighted_metrics == "auto":
-            weighted_metrics = [keras.metrics.SparseCategoricalAccuracy()]
         self.sampler = samplers.get(sampler)
         super().compile(
             optimizer=optimizer,
             loss=loss,
             weighted_metrics=weighted_metrics,
             **kwargs,
-        )
-
-    def check_targets(self, y: Any) -> None:
-        """Raises ValueError for labels that are no ids of the vocabulary."""
-        check_labels(
-            y,
-            self.outputs[0].shape[-1],
-            loss=self.loss,
-            rank=2,
-            advice="Pass ids of the vocabulary, and weights of 0 for padding.",
         )
 
     def generate(
@@ -315,7 +300,7 @@ class CausalLM(Task):
         seed, answers = options.pop("seed"), []
         for index, x in enumerate(dataset.as_numpy_iterator()):
             # Other draws for each batch.
-            own = [seed, index] if index and seed is not None else seed
+            own: Any = [seed, index] if index and seed is not None else seed
             answers.append(self.generate(x, **options, seed=own))
         if not options["return_logprobs"]:
             return _joined(answers)

@@ -8,7 +8,6 @@ from typing import Any
 import keras
 
 from domain_core import Backbone
-from domain_core.arguments import as_fraction, as_positive_int, as_rate
 from domain_core.layers import (
     DecoderBlock,
     DecoderContext,
@@ -19,35 +18,7 @@ from domain_core.layers import (
     Rotary,
     SelfAttention,
 )
-
-# The most that any model has.
-_LARGEST = {
-    "vocabulary_size": 10**7,
-    "num_layers": 1000,
-    **dict.fromkeys(("num_heads", "num_query_heads", "num_key_value_heads"), 10**4),
-    "head_dim": 10**4,
-    "hidden_dim": 10**5,
-    "intermediate_dim": 10**6,
-    "max_sequence_length": 10**8,
-    "the window": 10**8,
-}
-
-
-def check_arguments(arguments: Mapping[str, Any]) -> None:
-    """Raises ValueError for sizes and shares out of range; None is in every range.
-
-    Args:
-        arguments: of a constructor, by name.
-    """
-    for name, value in arguments.items():
-        if value is None:
-            continue
-        if name in _LARGEST:
-            as_positive_int(name, value, _LARGEST[name])
-        elif name.endswith("dropout"):
-            as_rate(name, value)
-        elif name == "layer_norm_epsilon":
-            as_fraction(name, value)
+from keras_nlp.models.decoder_arguments import check_arguments
 
 
 class DecoderBackbone(Backbone):

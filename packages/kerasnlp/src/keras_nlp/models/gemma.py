@@ -17,12 +17,13 @@ from typing import Any, ClassVar
 from domain_core import register_family, serializable
 from domain_core.presets.config_map import Argument, Config, Entry
 from domain_core.tokenizers.sentence_piece_tokenizer import SentencePieceTokenizer
-from keras_nlp.models import llama_like
+from keras_nlp.models import decoder_presets, llama_like
 from keras_nlp.models.causal_lm import CausalLM
 from keras_nlp.models.causal_lm_preprocessor import CausalLMPreprocessor
-from keras_nlp.models.decoder_backbone import LlamaLikeBackbone, check_arguments
+from keras_nlp.models.decoder_arguments import check_arguments
+from keras_nlp.models.decoder_backbone import LlamaLikeBackbone
 
-_sizes = llama_like.sizes
+_sizes = decoder_presets.sizes
 
 __all__ = [
     "GemmaBackbone",
@@ -207,7 +208,7 @@ _PRESETS = {
     name: preset
     for folder, paper, generation, sizes, stem, text in _ROWS
     for size in sizes
-    for name, preset in llama_like.presets(
+    for name, preset in decoder_presets.presets(
         *_SIZES[generation, size],
         f"{folder}/1",
         {f"{stem}_{size}b_en": f"Gemma {generation} with {size}B weights, {text}"},

@@ -21,7 +21,7 @@ from domain_core.presets.folder import Folder
 from domain_core.text.tokenizer_json import read_tokenizer_json
 from domain_core.tokenizers.byte_pair_tokenizer import BytePairTokenizer
 from domain_core.tokenizers.sentence_piece_tokenizer import SentencePieceTokenizer
-from keras_nlp.models import llama_like
+from keras_nlp.models import decoder_presets, llama_like
 from keras_nlp.models.causal_lm import CausalLM
 from keras_nlp.models.causal_lm_preprocessor import CausalLMPreprocessor
 from keras_nlp.models.decoder_backbone import LlamaLikeBackbone
@@ -265,10 +265,10 @@ def _without_scaling(arguments: Config) -> Config:
 
 
 _THIRD = {"rope_max_wavelength": 500000, "layer_norm_epsilon": 1e-5}
-_7B = llama_like.sizes(32000, 32, 32, 32, 4096, 11008, layer_norm_epsilon=1e-5)
-_8B = llama_like.sizes(128256, 32, 32, 8, 4096, 14336, **_THIRD)
-_1B = llama_like.sizes(128256, 16, 32, 8, 2048, 8192, **_THIRD)
-_3B = llama_like.sizes(128256, 28, 24, 8, 3072, 8192, **_THIRD)
+_7B = decoder_presets.sizes(32000, 32, 32, 32, 4096, 11008, layer_norm_epsilon=1e-5)
+_8B = decoder_presets.sizes(128256, 32, 32, 8, 4096, 14336, **_THIRD)
+_1B = decoder_presets.sizes(128256, 16, 32, 8, 2048, 8192, **_THIRD)
+_3B = decoder_presets.sizes(128256, 28, 24, 8, 3072, 8192, **_THIRD)
 
 
 def _stretched(config: Config, factor: float) -> Config:
@@ -276,14 +276,14 @@ def _stretched(config: Config, factor: float) -> Config:
     return {**config, "rope_scaling": {"rope_type": "llama3", **values}}
 
 
-_SECOND = llama_like.preset_table(
+_SECOND = decoder_presets.preset_table(
     "Llama 2",
     ("LicenseRef-Llama-2", "Meta", "2307.09288"),
     ("llama2_7b_en llama2_instruct_7b_en", _7B, 6738415616, "llama2/3"),
     ("vicuna_1.5_7b_en", _7B, 6738415616, "vicuna/3"),
 )
 _LONG, _SHORT = "LicenseRef-Llama-3.1", "LicenseRef-Llama-3.2"
-_THIRD_PRESETS = llama_like.preset_table(
+_THIRD_PRESETS = decoder_presets.preset_table(
     "Llama 3",
     ("LicenseRef-Llama-3", "Meta", "2407.21783"),
     ("llama3_8b_en llama3_instruct_8b_en", _8B, 8030261248, "llama3/5"),

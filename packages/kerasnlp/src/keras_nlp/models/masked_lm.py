@@ -8,15 +8,14 @@ import keras
 
 from domain_core import register_task
 from domain_core.backbone_outputs import gives, require_outputs
-from domain_core.classifier import check_labels
 from domain_core.layers import MaskedLMHead
 from domain_core.preprocessor import Preprocessor
-from domain_core.task import Task
 from keras_nlp.models.masked_lm_preprocessor import MaskedLMPreprocessor
 from keras_nlp.models.text_inputs import check_preprocessor_fits
+from keras_nlp.models.token_prediction import TokenPrediction
 
 
-class MaskedLM(Task):
+class MaskedLM(TokenPrediction):
     """Predicts the tokens behind masked positions; trains on unlabelled text.
 
     Inputs are the backbone's and "mask_positions" int `(B, M)`; the output is logits
@@ -83,44 +82,6 @@ class MaskedLM(Task):
         self.mlm_head = mlm_head
         if compile:
             self.compile()
-
-    def compile(
-        self,
-        optimizer: Any = "auto",
-        loss: Any = "auto",
-        *,
-        weighted_metrics: Any = "auto",
-        **kwargs: Any,
-    ) -> None:
-        """Configures training; everything has a default.
-
-        Args:
-            optimizer: "auto" for Adam at 5e-5.
-            loss: "auto" for sparse categorical cross-entropy on logits.
-            weighted_metrics: "auto" for sparse categorical accuracy over masked
-                positions.
-            **kwargs: as in `keras.Model.compile`.
-        """
-        if isinstance(loss, str) and loss == "auto":
-            loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        if isinstance(weighted_metrics, str) and weighted_metrics == "auto":
-            weighted_metrics = [keras.metrics.SparseCategoricalAccuracy()]
-        super().compile(
-            optimizer=optimizer,
-            loss=loss,
-            weighted_metrics=weighted_metrics,
-            **kwargs,
-        )
-
-    def check_targets(self, y: Any) -> None:
-        """Raises ValueError for labels that are no ids of the vocabulary."""
-        check_labels(
-            y,
-            self.outputs[0].shape[-1],
-            loss=self.loss,
-            rank=2,
-            advice="Pass ids of the vocabulary, and weights of 0 for padding.",
-        )
 
 
 register_task(MaskedLM, accepts=gives("sequence_output"), package="kerasnlp")

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from domain_core import register_family, serializable
 from domain_core.tokenizers.sentence_piece_tokenizer import SentencePieceTokenizer
-from keras_nlp.models import llama_like
+from keras_nlp.models import decoder_presets, llama_like
 from keras_nlp.models.causal_lm import CausalLM
 from keras_nlp.models.causal_lm_preprocessor import CausalLMPreprocessor
 from keras_nlp.models.decoder_backbone import LlamaLikeBackbone
@@ -128,14 +128,14 @@ _BLOCKS = (32, 32, 8, 4096, 14336)
 _FIRST = {"layer_norm_epsilon": 1e-5, "sliding_window": 4096}
 _LATER = {**_FIRST, "sliding_window": None, "rope_max_wavelength": 1e6}
 _SMALL = {**_LATER, "rope_max_wavelength": 1e9, "head_dim": 128}
-_7B = [llama_like.sizes(32000, *_BLOCKS, **more) for more in (_FIRST, _LATER)]
-_7B += [llama_like.sizes(32768, *_BLOCKS, **_LATER)]
-_24B = llama_like.sizes(131072, 40, 32, 8, 5120, 32768, **_SMALL)
+_7B = [decoder_presets.sizes(32000, *_BLOCKS, **more) for more in (_FIRST, _LATER)]
+_7B += [decoder_presets.sizes(32768, *_BLOCKS, **_LATER)]
+_24B = decoder_presets.sizes(131072, 40, 32, 8, 5120, 32768, **_SMALL)
 
 register_family(
     MistralBackbone,
     tasks=(MistralCausalLM,),
-    presets=llama_like.preset_table(
+    presets=decoder_presets.preset_table(
         "Mistral",
         ("Apache-2.0", "Mistral AI", "2310.06825"),
         ("mistral_7b_en mistral_instruct_7b_en", _7B[0], 7241732096, "mistral/8"),

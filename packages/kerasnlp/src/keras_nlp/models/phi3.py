@@ -16,7 +16,7 @@ from domain_core import register_family, serializable
 from domain_core.arguments import as_positive_int
 from domain_core.presets.config_map import Config
 from domain_core.tokenizers.sentence_piece_tokenizer import SentencePieceTokenizer
-from keras_nlp.models import llama_like
+from keras_nlp.models import decoder_presets, llama_like
 from keras_nlp.models.causal_lm import CausalLM
 from keras_nlp.models.causal_lm_preprocessor import CausalLMPreprocessor
 from keras_nlp.models.decoder_backbone import LlamaLikeBackbone
@@ -174,14 +174,14 @@ class Phi3CausalLM(CausalLM):
     preprocessor_cls = Phi3CausalLMPreprocessor
 
 
-_MINI = llama_like.sizes(32064, 32, 32, 32, 3072, 8192, layer_norm_epsilon=1e-5)
+_MINI = decoder_presets.sizes(32064, 32, 32, 32, 3072, 8192, layer_norm_epsilon=1e-5)
 # But for the factors of its scaling, which stand in its files alone.
 _LONG = {**_MINI, "max_sequence_length": 131072}
 
 register_family(
     Phi3Backbone,
     tasks=(Phi3CausalLM,),
-    presets=llama_like.preset_table(
+    presets=decoder_presets.preset_table(
         "Phi-3 mini",
         ("MIT", "Microsoft", "2404.14219"),
         ("phi3_mini_4k_instruct_en", _MINI, 3821079552, "phi3/2"),

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from domain_core import register_family, serializable
 from domain_core.presets.config_map import Config
 from domain_core.tokenizers.byte_pair_tokenizer import BytePairTokenizer
-from keras_nlp.models import llama_like
+from keras_nlp.models import decoder_presets, llama_like
 from keras_nlp.models.causal_lm import CausalLM
 from keras_nlp.models.causal_lm_preprocessor import CausalLMPreprocessor
 from keras_nlp.models.decoder_backbone import LlamaLikeBackbone
@@ -150,7 +150,7 @@ def _row(
     if size in ("3b", "72b"):  # the others are free
         place += " LicenseRef-Qwen"
     names = " ".join(f"qwen2.5_{kind}{size}{end}" for kind in kinds.split(","))
-    return names, llama_like.sizes(*values, **more), parameters, place
+    return names, decoder_presets.sizes(*values, **more), parameters, place
 
 
 _CODERS, _MATH = "coder_,coder_instruct_", "math_,math_instruct_"
@@ -158,7 +158,7 @@ _CODERS, _MATH = "coder_,coder_instruct_", "math_,math_instruct_"
 register_family(
     Qwen2Backbone,
     tasks=(Qwen2CausalLM,),
-    presets=llama_like.preset_table(
+    presets=decoder_presets.preset_table(
         "Qwen2.5",
         ("Apache-2.0", "Alibaba", "2412.15115"),
         _row(",instruct_", "0.5b", "qwen/1"),

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from domain_core import register_family, serializable
 from domain_core.presets.config_map import Config
 from domain_core.tokenizers.byte_pair_tokenizer import BytePairTokenizer
-from keras_nlp.models import llama_like
+from keras_nlp.models import decoder_presets, llama_like
 from keras_nlp.models.causal_lm import CausalLM
 from keras_nlp.models.causal_lm_preprocessor import CausalLMPreprocessor
 from keras_nlp.models.decoder_backbone import LlamaLikeBackbone
@@ -129,7 +129,7 @@ class Qwen3CausalLM(CausalLM):
 
 def _size(*values: int) -> Config:
     more = {"rope_max_wavelength": 1e6, "tie_word_embeddings": values[4] < 4096}
-    return llama_like.sizes(*values, head_dim=128, **more)
+    return decoder_presets.sizes(*values, head_dim=128, **more)
 
 
 _06B, _4B = (28, 16, 8, 1024, 3072), (36, 32, 8, 2560, 9728)
@@ -141,7 +141,7 @@ _VECTORS = "qwen-3-embedding/1"
 register_family(
     Qwen3Backbone,
     tasks=(Qwen3CausalLM,),
-    presets=llama_like.preset_table(
+    presets=decoder_presets.preset_table(
         "Qwen3",
         ("Apache-2.0", "Alibaba", "2505.09388"),
         ("qwen3_0.6b_en", _size(151936, *_06B), 596049920, "qwen-3/1"),
