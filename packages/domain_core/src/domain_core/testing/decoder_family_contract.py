@@ -227,6 +227,11 @@ class DecoderFamilyContract(BackboneContract):
             (scores,) = task.engine.score([np.array(ids, "int32")])
             assert_close(scores[-NEW:], foreign.arrays[f"scores {row}"])
 
+    def test_sizes_cannot_be_left_open(self) -> None:
+        for name in ("vocabulary_size", "num_layers", "hidden_dim", "intermediate_dim"):
+            with pytest.raises(ValueError, match=f"Expected `{name}` to be a positive"):
+                self.cls(**{**self.arguments, name: None})
+
     def test_declared_sizes(self) -> None:
         """On a device that holds no numbers; all blocks are of one size."""
         built: dict[str, int] = {}

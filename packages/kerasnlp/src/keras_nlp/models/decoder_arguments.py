@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from domain_core.arguments import as_fraction, as_positive_int, as_rate
@@ -20,14 +20,15 @@ _LARGEST = {
 }
 
 
-def check_arguments(arguments: Mapping[str, Any]) -> None:
-    """Raises ValueError for sizes and shares out of range; None is in every range.
+def check_arguments(arguments: Mapping[str, Any], *, optional: Collection[str]) -> None:
+    """Raises ValueError for sizes and shares out of range.
 
     Args:
         arguments: of a constructor, by name.
+        optional: names of those that may be None.
     """
     for name, value in arguments.items():
-        if value is None:
+        if value is None and name in optional:
             continue
         if name in _LARGEST:
             as_positive_int(name, value, _LARGEST[name])

@@ -114,7 +114,9 @@ class GPTLikeBackbone(DecoderBackbone):
         name: str | None = None,
         trainable: bool = True,
     ) -> None:
-        check_arguments(self.arguments)
+        check_arguments(
+            self.arguments, optional=("attention_dropout", "embedding_dropout")
+        )
         embedding_rate, attention_rate = (
             dropout if rate is None else rate
             for rate in (embedding_dropout, attention_dropout)
@@ -247,7 +249,10 @@ class LlamaLikeBackbone(DecoderBackbone):
         name: str | None = None,
         trainable: bool = True,
     ) -> None:
-        check_arguments({**self.arguments, "the window": window})
+        check_arguments(
+            {**self.arguments, "the window": window},
+            optional=("head_dim", "max_sequence_length", "the window"),
+        )
         rotary = Rotary(
             head_dim or hidden_dim // num_query_heads,
             rope_max_wavelength,

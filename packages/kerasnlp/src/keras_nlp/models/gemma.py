@@ -119,7 +119,7 @@ class GemmaBackbone(LlamaLikeBackbone):
         name: str | None = None,
         trainable: bool = True,
     ) -> None:
-        check_arguments(self.arguments)
+        check_arguments(self.arguments, optional=("max_sequence_length",))
         if use_post_ffw_norm != use_post_attention_norm or intermediate_dim % 2:
             raise ValueError(
                 "Expected an even `intermediate_dim`, and norms after both parts of a "

@@ -188,7 +188,12 @@ def test_refuses_texts_beyond_its_positions(backbone):
 
 @pytest.mark.parametrize(
     ("argument", "value"),
-    [("num_layers", 0), ("dropout", 1.0), ("attention_dropout", -0.1)],
+    [
+        ("num_layers", 0),
+        ("max_sequence_length", None),
+        ("dropout", 1.0),
+        ("attention_dropout", -0.1),
+    ],
 )
 def test_refuses_bad_arguments(argument, value):
     with pytest.raises(ValueError, match=f"Expected `{argument}`"):
