@@ -193,6 +193,65 @@ class ImageConverter(RemembersArguments):
             return self.convert_tensors(keras.ops.expand_dims(images, 0))[0]
         return self._convert_on_host(to_host(images))
 
+    def load(self, images: Any) -> list[np.ndarray]:
+        """Decodes a batch, and leaves sizes and values as they are.
+
+        Args:
+            images: a batch, as of a call; no symbolic tensors.
+
+        Returns:
+            Arrays `(H, W, channels)`, uint8 or float32, which a call takes.
+
+        Raises:
+            ValueError: as of a call, or for a single image.
+        """
+        items, names, single = self._items(to_host(images))
+        if single:
+            raise ValueError(
+                "Expected a batch of images, received a single one. Wrap it in a list: "
+                "`[image]`."
+            )
+        loaded: list[Any] = [None] * len(items)
+
+        def load(i: int) -> None:
+            image = np.asarray(self._loaded(items[i], names[i]))
+            loaded[i] = image[..., None] if image.ndim == 2 else image
+
+        for_each(load, len(items))
+        return loaded
+
+    def placement(self, height: int, width: int) -> np.ndarray:
+        """Returns where in the output the pixels of an image go.
+
+        Args:
+            height: of the image in pixels.
+            width: likewise.
+
+        Returns:
+            Float32 `(4,)`: what to multiply x and y of the image by, and what to add to
+            them then, for x and y in the output, in pixels.
+        """
+        top, left, bottom, right = 0, 0, height, width
+        window = self._window(height, width)
+        if self.crop_first:
+            window = resize.center_cropped(self.image_size, self.image_size)
+            top, left, bottom, right = self._box(height, width)
+        scale_y = window.resized[0] / (bottom - top)
+        scale_x = window.resized[1] / (right - left)
+        y = window.offset[0] - window.start[0] - top * scale_y
+        x = window.offset[1] - window.start[1] - left * scale_x
+        return np.array([scale_x, scale_y, x, y], "float32")
+
+    def normalize(self, pixels: np.ndarray) -> np.ndarray:
+        """Returns `(pixels * scale - mean) / std` of arrays `(..., channels)`."""
+        factor, shift = self._affine()
+        normalized = pixels.astype("float32")
+        if factor is not None:
+            normalized *= factor
+        if shift is not None:
+            normalized += shift
+        return normalized.astype(keras.config.floatx(), copy=False)
+
     def convert_tensors(self, images: Any) -> Any:
         """Converts a batch of tensors of one size, on their device.
 
@@ -286,27 +345,40 @@ class ImageConverter(RemembersArguments):
         spec = Spec(keras.config.floatx(), (*batch, *self.image_size, self.channels))
         return host_call(self._convert_on_host, (images,), spec)
 
-    def _convert_on_host(self, images: Any) -> np.ndarray:
+    def _items(self, images: Any) -> tuple[list[Any], list[str], bool]:
+        """Returns the images, what to call them, and whether there is a single one."""
         items, single = image_inputs.as_items(images)
         import_pillow()
         names = (
             ["`images`"] if single else [f"`images[{i}]`" for i in range(len(items))]
         )
-        limits = Limits(self.max_bytes, self.max_pixels)
         for i, item in enumerate(items):
             # Here, not in threads: the same lazy image may be there twice.
             if image_inputs.is_pillow(item):
-                check_pixels(item, names[i], limits)
+                check_pixels(item, names[i], self._limits)
                 items[i] = as_channels(item, names[i], self.channels)
+        return items, names, single
+
+    @property
+    def _limits(self) -> Limits:
+        return Limits(self.max_bytes, self.max_pixels)
+
+    def _loaded(self, item: Any, name: str, draft_size: Any = None) -> Any:
+        """Returns one of the items as an array `(H, W, C)` or a Pillow image."""
+        name, image = image_inputs.load(item, name, self.channels, self._limits)
+        if isinstance(image, bytes):
+            image = decode(image, name, self.channels, self._limits, draft_size)
+        return image
+
+    def _convert_on_host(self, images: Any) -> np.ndarray:
+        items, names, single = self._items(images)
         shape = (*self.image_size, self.channels)
         converted = np.empty((len(items), *shape), "float32")
         factor, shift = self._affine(columns=self.image_size[1])
+        draft_size = self._draft_size if self.draft else None
 
         def convert(i: int) -> None:
-            name, image = image_inputs.load(items[i], names[i], self.channels, limits)
-            if isinstance(image, bytes):
-                draft_size = self._draft_size if self.draft else None
-                image = decode(image, name, self.channels, limits, draft_size)
+            image = self._loaded(items[i], names[i], draft_size)
             # Rows of all columns and channels: NumPy is five times slower on an axis
             # of three.
             rows = converted[i].reshape(shape[0], -1)

@@ -74,6 +74,11 @@ class BatchDataset(keras.utils.PyDataset):
                 self._first_batches.append(batch)
             return batch
 
+    def another_pass(self) -> Iterator[Any]:
+        """Yields all batches once more, whatever a loop of Keras has read of them."""
+        assert self.source is not None and self._prepare is not None, "it is closed"
+        yield from _prepared(iter(self.source), self._prepare, self.source)
+
     def on_epoch_end(self) -> None:
         # Keras calls it once when it has looked at the data, then after each epoch.
         self._training_began = True

@@ -72,6 +72,16 @@ class PipelineModel(FaultSafeModel):
         """
         return x, y, sample_weight
 
+    def preprocess_training_samples(
+        self, x: Any, y: Any = None, sample_weight: Any = None
+    ) -> tuple[Any, Any, Any]:
+        """Turns one raw batch of `fit` into what the model takes; it may augment it.
+
+        Arguments and results are those of `preprocess_samples`, which it calls.
+        Batches of validation, and those of `train_on_batch`, do not come here.
+        """
+        return self.preprocess_samples(x, y, sample_weight)
+
     def check_targets(self, y: Any) -> None:
         """Raises ValueError if targets are out of range; `y` is NumPy, never None."""
 
@@ -117,10 +127,12 @@ class PipelineModel(FaultSafeModel):
             source, validation_source = _split(
                 source, validation_split, validation_batch_size, validation_steps
             )
-        training = self._batches(source, class_weight)
+        training = self._batches(
+            source, self.preprocess_training_samples, class_weight
+        )
         validation = None
         if validation_source is not None:
-            validation = self._batches(validation_source)
+            validation = self._batches(validation_source, self.preprocess_samples)
         with self._reading(training, validation):
             self.build_ahead(training[0], training=True)
             return super().fit(
@@ -158,11 +170,38 @@ class PipelineModel(FaultSafeModel):
         }
         if isinstance(x, BatchDataset):  # called by `fit`
             return super().evaluate(x, **options)
-        source = open_source(x, y, sample_weight, batch_size=batch_size, steps=steps)
-        batches = self._batches(source)
-        with self._reading(batches):
+        with self.evaluation_batches(
+            x, y, sample_weight, batch_size=batch_size, steps=steps
+        ) as batches:
             self.build_ahead(batches[0], training=False)
             return super().evaluate(batches, **options)
+
+    @contextlib.contextmanager
+    def evaluation_batches(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        batch_size: int | None = None,
+        steps: int | None = None,
+    ) -> Iterator[BatchDataset]:
+        """Opens raw samples as the prepared batches that `evaluate` reads.
+
+        Args:
+            x: as of `evaluate`, and so are the others; or such batches.
+            y: likewise.
+            sample_weight: likewise.
+            batch_size: likewise.
+            steps: likewise.
+        """
+        if isinstance(x, BatchDataset):
+            yield x
+            return
+        source = open_source(x, y, sample_weight, batch_size=batch_size, steps=steps)
+        batches = self._batches(source, self.preprocess_samples)
+        with self._reading(batches):
+            yield batches
 
     def predict(
         self,
@@ -253,13 +292,15 @@ class PipelineModel(FaultSafeModel):
         with self.variables_kept():
             return super().predict_on_batch(inputs)
 
-    def _batches(self, source: Source, class_weight: Any = None) -> BatchDataset:
+    def _batches(
+        self, source: Source, preprocess: Callable[..., tuple], class_weight: Any = None
+    ) -> BatchDataset:
         """Returns the prepared batches of a source, for training or evaluation."""
         targets = source.y if isinstance(source, ArraySource) else None
 
         def prepare(x: Samples, y: Samples, sample_weight: Samples) -> tuple:
             nonlocal targets
-            inputs, labels, weights = self.preprocess_samples(x, y, sample_weight)
+            inputs, labels, weights = preprocess(x, y, sample_weight)
             if isinstance(targets, np.ndarray) and labels is y:
                 # Labels reach the model as they came: check all of them at once.
                 self.check_targets(targets)

@@ -125,7 +125,7 @@ def batch_normalize(
     Returns:
         Tensor of the shape of `x`, which the caller may overwrite.
     """
-    if not takes_short_way(norm, policy):
+    if norm.synchronized or not takes_short_way(norm, policy):
         return norm(x, training=training)
     gamma, beta, epsilon = norm.gamma.value, norm.beta.value, norm.epsilon
     if not (training and norm.trainable):

@@ -18,5 +18,8 @@ from keras_cv.models.image_classifier import ImageClassifier as ImageClassifier
 from keras_cv.models.image_classifier_preprocessor import (
     ImageClassifierPreprocessor as ImageClassifierPreprocessor,
 )
+from keras_cv.models.object_detector_preprocessor import (
+    ObjectDetectorPreprocessor as ObjectDetectorPreprocessor,
+)
 from keras_cv.models.resnet import ResNetBackbone as ResNetBackbone
 from keras_cv.models.resnet import ResNetV2Backbone as ResNetV2Backbone

@@ -36,3 +36,13 @@ from keras_nlp.models.text_embedder import TextEmbedder as TextEmbedder
 from keras_nlp.models.text_embedder_preprocessor import (
     TextEmbedderPreprocessor as TextEmbedderPreprocessor,
 )
+
+
+def __getattr__(name: str) -> None:
+    advice = ""
+    if name == "RetinaNet":  # a slip of the paper
+        advice = (
+            " It finds objects in images: `pip install kerascv`, and use "
+            "`keras_cv.models.RetinaNet`."
+        )
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}.{advice}")

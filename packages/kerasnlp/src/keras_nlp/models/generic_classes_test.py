@@ -175,3 +175,10 @@ def test_configs_of_tasks_are_plain():
     assert config.items() <= again.get_config().items()
     shared = type(head).from_config({**config, "token_embedding": head.token_embedding})
     assert shared.token_embedding is head.token_embedding
+
+
+def test_what_the_paper_calls_by_a_slip():
+    with pytest.raises(AttributeError, match="pip install kerascv"):
+        models.RetinaNet  # noqa: B018
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        models.Nothing  # noqa: B018

@@ -1,0 +1,1 @@
+"""What tests and examples of vision models share."""

@@ -1,0 +1,149 @@
+"""What every detector promises."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+import pytest
+
+from domain_core.testing import TaskContract
+from domain_core.testing.values import assert_close, to_numpy
+from keras_cv.testing.shapes import SHAPES, draw_shapes
+
+SIZE, COUNT = 64, 8
+
+
+class DetectorContract(TaskContract):
+    """Inherited by the test of a detector.
+
+    One training step of 8 images of 64 x 64 pixels is compiled, and one prediction.
+
+    Attributes:
+        cls: the detector's class.
+        epochs: steps in which it has to learn 8 images.
+        learning_rate: of Adam.
+    """
+
+    cls: ClassVar[Any]
+    epochs: ClassVar[int]
+    learning_rate: ClassVar[float] = 3e-3
+
+    @classmethod
+    def make(cls, **options: Any) -> Any:
+        """Returns a tiny detector of two classes; options go to the constructor."""
+        raise NotImplementedError
+
+    @classmethod
+    def samples(cls) -> tuple[Any, Any]:
+        return draw_shapes(COUNT, SIZE)
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def task(cls) -> Any:
+        """A detector that has learned the samples."""
+        task = cls.make(class_names=SHAPES)
+        task.compile(optimizer=keras.optimizers.Adam(cls.learning_rate))
+        x, y = cls.samples()
+        task.losses_seen = task.fit(
+            x, y, batch_size=COUNT, epochs=cls.epochs, verbose=0
+        ).history
+        return task
+
+    @pytest.mark.backends
+    def test_learns_a_few_images(self, task: Any) -> None:
+        from keras_cv.metrics import coco_metrics
+
+        x, y = self.samples()
+        found = task.predict(x, batch_size=COUNT, verbose=0)
+        score = coco_metrics(y, found, "xyxy")["MaP@[IoU=50]"]
+        assert score >= 0.95
+        named = task.name_predictions(found)
+        for image, classes in zip(named, y["classes"], strict=True):
+            names = [name for name, confidence, _ in image if confidence > 0.5]
+            assert sorted(names) == sorted(SHAPES[label] for label in classes)
+
+    @pytest.mark.backends
+    def test_degenerate_batches(self, task: Any) -> None:
+        """Losses are numbers, and weights stay such."""
+        x, _ = self.samples()
+        task = self.make()
+        task.set_weights([to_numpy(w) for w in task.weights])
+        task.compile(optimizer=keras.optimizers.SGD(1e-4))
+        batches = {
+            "no boxes": [],
+            "zero area": [[10, 10, 10, 30], [5, 5, 5, 5]],
+            "outside": [[-50, -50, -20, -20], [60, 60, 90, 90]],
+            "all": [[0, 0, SIZE, SIZE]],
+            "tiny": [[3, 3, 3.5, 3.5]],
+            "many of one": [[8, 8, 40, 40]] * 16,
+        }
+        for name, rows in batches.items():
+            boxes = np.array(rows, "float32").reshape(-1, 4)
+            y = {"boxes": [boxes] * COUNT, "classes": [np.zeros(len(rows))] * COUNT}
+            logs = task.train_on_batch(x, y, return_dict=True)
+            assert np.isfinite(list(logs.values())).all(), name
+        assert all(np.isfinite(to_numpy(w)).all() for w in task.weights)
+
+    def test_padding_changes_nothing(self, task: Any) -> None:
+        x, y = self.samples()
+        pixels, boxes, _ = task.preprocess_samples(x, y)
+        more = {
+            "boxes": np.pad(
+                boxes["boxes"], ((0, 0), (7, 20), (0, 0)), constant_values=-1
+            ),
+            "classes": np.pad(boxes["classes"], ((0, 0), (7, 20)), constant_values=-1),
+        }
+        outputs = task(pixels)
+        first, second = (
+            float(task.compute_loss(keras.ops.convert_to_tensor(pixels), y, outputs))
+            for y in (boxes, more)
+        )
+        assert_close(first, second, rtol=1e-5, atol=1e-6)
+
+    def test_predicts_raw_samples(self, task: Any) -> None:
+        """Boxes come back in the pixels of the images as they came."""
+        x, _ = self.samples()
+        found = task.predict(x, batch_size=COUNT, verbose=0)
+        decoded = task.decode_predictions(task(x.astype("float32")), x)
+        for key in ("classes", "confidence"):
+            assert_close(found[key], decoded[key], rtol=1e-4, atol=1e-4)
+        wide = [np.pad(image, ((0, 20), (0, 40), (0, 0))) for image in x[:2]]
+        dicts = {"images": wide, "bounding_boxes": {"boxes": [[]] * 2, "classes": []}}
+        again = task.predict({"images": dicts["images"]}, verbose=0)
+        assert again["boxes"].shape == found["boxes"][:2].shape
+        corners = again["boxes"][again["classes"] >= 0]
+        assert (corners >= 0).all() and (corners <= [104, 84, 104, 84]).all()
+
+    def test_initial_probability(self) -> None:
+        x, _ = self.samples()
+        task = self.make(compile=False)
+        _, scores = task.decode_boxes(task(x.astype("float32")), x.shape[1:3])
+        scores = to_numpy(scores)
+        if scores.min() < 0 or scores.max() > 1:
+            scores = 1 / (1 + np.exp(-scores))
+        assert 0.003 < np.median(scores) < 0.03
+
+    @pytest.mark.parametrize(
+        "y, message",
+        [
+            ({"boxes": [[[0, 0, 4, 4]]] * 2, "classes": [[2]] * 2}, "num_classes"),
+            ({"boxes": [[[0, 0, 4, 4]]] * 2, "classes": [[0.5]] * 2}, "classes"),
+            ({"boxes": [[[0, 0, 4, 4]]] * 2}, "classes"),
+            (None, "boxes"),
+        ],
+    )
+    def test_labels_that_do_not_fit(self, y: Any, message: str) -> None:
+        x, _ = self.samples()
+        with pytest.raises(ValueError, match=message):
+            self.make().fit(x[:2], y, verbose=0)
+
+    def test_arguments_that_do_not_fit(self) -> None:
+        for options, message in (
+            ({"num_classes": 0}, "num_classes"),
+            ({"class_names": ["one"]}, "class_names"),
+            ({"bounding_box_format": "xyz"}, "xyz"),
+        ):
+            with pytest.raises(ValueError, match=message):
+                self.make(**options)
