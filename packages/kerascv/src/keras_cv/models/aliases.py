@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from keras_cv.models.csp_darknet import CSPDarkNetBackbone
 from keras_cv.models.resnet import ResNetBackbone, ResNetV2Backbone
 
 
@@ -35,6 +36,15 @@ def _alias(cls: Any, name: str, preset: str) -> Any:
     return type(name, (cls,), body)
 
 
+CSPDarkNetTinyBackbone = _alias(
+    CSPDarkNetBackbone, "CSPDarkNetTinyBackbone", "csp_darknet_tiny"
+)
+CSPDarkNetSBackbone = _alias(CSPDarkNetBackbone, "CSPDarkNetSBackbone", "csp_darknet_s")
+CSPDarkNetMBackbone = _alias(CSPDarkNetBackbone, "CSPDarkNetMBackbone", "csp_darknet_m")
+CSPDarkNetLBackbone = _alias(CSPDarkNetBackbone, "CSPDarkNetLBackbone", "csp_darknet_l")
+CSPDarkNetXLBackbone = _alias(
+    CSPDarkNetBackbone, "CSPDarkNetXLBackbone", "csp_darknet_xl"
+)
 ResNet18Backbone = _alias(ResNetBackbone, "ResNet18Backbone", "resnet18")
 ResNet34Backbone = _alias(ResNetBackbone, "ResNet34Backbone", "resnet34")
 ResNet50Backbone = _alias(ResNetBackbone, "ResNet50Backbone", "resnet50")

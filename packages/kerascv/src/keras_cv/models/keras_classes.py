@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from domain_core import WeightMap
 from domain_core.images import ImageConverter
-from domain_core.presets.config_map import ConfigMap
+from domain_core.presets.config_map import Argument, ConfigMap, Entry
 from domain_core.presets.keras.converter import (
     ACTIVATION,
+    DTYPE,
     KerasClass,
+    KerasConverter,
     KerasTask,
     image_converter_map,
 )
+from domain_core.weights.weight_map import Target
 from keras_cv.models.image_classifier import ImageClassifier
 from keras_cv.models.image_classifier_preprocessor import ImageClassifierPreprocessor
 
 _IGNORED = ("trainable", "dtype")
+_NORM = ("gamma", "beta", "moving_mean", "moving_variance")
 
 
 def image_classification(family: str) -> dict[str, Any]:
@@ -71,3 +76,76 @@ def classifier(name: str, **options: Any) -> KerasTask:
             }
         ),
     )
+
+
+def from_keras_cv(
+    cls: type,
+    weights: Callable[[Mapping[str, Any]], WeightMap],
+    *arguments: str,
+    **renamed: Entry,
+) -> KerasConverter:
+    """Returns what reads KerasCV's presets of a backbone of the same name.
+
+    Args:
+        cls: our backbone.
+        weights: see `KerasConverter`.
+        *arguments: those that both have, besides those that all backbones have.
+        **renamed: see `ConfigMap`.
+    """
+    # Our arguments are theirs; what only we have means theirs by default.
+    backbone = ConfigMap(
+        *("include_rescaling", "trainable", *arguments),
+        renamed={
+            "input_shape": Argument("input_shape", tuple),
+            "dtype": DTYPE,
+            **renamed,
+        },
+        theirs={"input_tensor": None},
+    )
+    return KerasConverter(
+        package="keras_cv",
+        backbone=KerasClass(cls, (cls.__name__,), backbone),
+        weights=weights,
+        tasks=(classifier("ImageClassifier"),),
+    )
+
+
+def numbered_weights(
+    convs: Iterable[str], norms: Iterable[str], *, use_bias: bool = False
+) -> WeightMap:
+    """Returns the map of convolutions and norms that theirs numbers as they come.
+
+    Args:
+        convs: our paths of the convolutions, in the order of theirs.
+        norms: our paths of the norms.
+        use_bias: whether convolutions have biases.
+    """
+    table: dict[str, Target] = {}
+    for number, path in enumerate(convs):
+        table[f"layers/conv2d_{number}/vars/0"] = f"{path}.kernel"
+        if use_bias:
+            table[f"layers/conv2d_{number}/vars/1"] = f"{path}.bias"
+    for number, path in enumerate(norms):
+        for index, weight in enumerate(_NORM):
+            name = f"layers/batch_normalization_{number}/vars/{index}"
+            table[name] = f"{path}.{weight}"
+    return WeightMap(table)
+
+
+def conv_norm_weights(
+    theirs: str, prefix: str, conv: str = "conv2d"
+) -> dict[str, Target]:
+    """Returns the entries of a convolution and norm that theirs keeps in one layer.
+
+    Args:
+        theirs: path of that layer, with a slash.
+        prefix: what our paths begin with; see `ConvNormLayer.add_conv_norm`.
+        conv: how theirs calls the convolution.
+    """
+    return {
+        f"{theirs}layers/{conv}_0/vars/0": f"{prefix}conv.kernel",
+        **{
+            f"{theirs}layers/batch_normalization_0/vars/{index}": f"{prefix}norm.{name}"
+            for index, name in enumerate(_NORM)
+        },
+    }
