@@ -9,7 +9,13 @@ import keras
 from domain_core import ops
 from domain_core.remembered_arguments import RemembersArguments
 from domain_core.serialization import serializable
-from keras_cv.layers.conv_norm import batch_normalize, build_conv, convolve, make_conv
+from keras_cv.layers.conv_norm import (
+    batch_normalize,
+    build_conv,
+    convolve,
+    make_conv,
+    make_depthwise_conv,
+)
 
 
 class ConvNormLayer(RemembersArguments, keras.layers.Layer):
@@ -64,6 +70,18 @@ class ConvNormLayer(RemembersArguments, keras.layers.Layer):
         """Makes and builds a convolution as attribute `name`; see `make_conv`."""
         options = {"padding": self.padding, "use_bias": self.use_bias, **options}
         conv = make_conv(filters, size, name, self, **options)
+        build_conv(conv, (None, None, None, channels))
+        setattr(self, name, conv)
+
+    def add_depthwise_conv(
+        self, name: str, channels: int, size: int, **options: Any
+    ) -> None:
+        """Makes and builds a convolution of each channel by itself as attribute `name`.
+
+        Options are those of `make_conv`.
+        """
+        options = {"padding": self.padding, "use_bias": self.use_bias, **options}
+        conv = make_depthwise_conv(size, name, self, **options)
         build_conv(conv, (None, None, None, channels))
         setattr(self, name, conv)
 

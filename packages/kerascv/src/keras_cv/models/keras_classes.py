@@ -16,11 +16,12 @@ from domain_core.presets.keras.converter import (
     KerasTask,
     image_converter_map,
 )
-from domain_core.weights.weight_map import Target
+from domain_core.weights.weight_map import IDENTITY, POINTWISE, Target, Transform
 from keras_cv.models.image_classifier import ImageClassifier
 from keras_cv.models.image_classifier_preprocessor import ImageClassifierPreprocessor
 
 _IGNORED = ("trainable", "dtype")
+_NO_HIDDEN_LAYER = {"hidden_units": None, "hidden_activation": "relu"}
 _NORM = ("gamma", "beta", "moving_mean", "moving_variance")
 
 
@@ -47,7 +48,7 @@ def image_classification(family: str) -> dict[str, Any]:
             classifier(
                 f"{family}ImageClassifier",
                 theirs={"dropout": 0.0, "head_dtype": None},
-                ours={"activation": None, "class_names": None},
+                ours={"activation": None, "class_names": None, **_NO_HIDDEN_LAYER},
             ),
         ),
     }
@@ -142,10 +143,30 @@ def conv_norm_weights(
         prefix: what our paths begin with; see `ConvNormLayer.add_conv_norm`.
         conv: how theirs calls the convolution.
     """
+    layers = f"{theirs}layers/"
+    return pair_weights(f"{layers}{conv}_0", f"{layers}batch_normalization_0", prefix)
+
+
+def pair_weights(
+    conv: str, norm: str, prefix: str, transform: Transform = IDENTITY
+) -> dict[str, Target]:
+    """Returns the entries of a convolution without bias and a norm.
+
+    Args:
+        conv: their path of the convolution.
+        norm: that of the norm.
+        prefix: what our paths begin with; see `ConvNormLayer.add_conv_norm`.
+        transform: of the kernel.
+    """
+    table: dict[str, Target] = {f"{conv}/vars/0": (f"{prefix}conv.kernel", transform)}
+    for index, name in enumerate(_NORM):
+        table[f"{norm}/vars/{index}"] = f"{prefix}norm.{name}"
+    return table
+
+
+def pointwise_weights(theirs: str, ours: str) -> dict[str, Target]:
+    """Returns the entries of a convolution of 1 pixel that is a dense layer here."""
     return {
-        f"{theirs}layers/{conv}_0/vars/0": f"{prefix}conv.kernel",
-        **{
-            f"{theirs}layers/batch_normalization_0/vars/{index}": f"{prefix}norm.{name}"
-            for index, name in enumerate(_NORM)
-        },
+        f"{theirs}/vars/0": (f"{ours}.kernel", POINTWISE),
+        f"{theirs}/vars/1": f"{ours}.bias",
     }
