@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from domain_core._installation import import_advice
 from domain_core.preset import Preset
@@ -31,13 +31,29 @@ if TYPE_CHECKING:
 Sharding = tuple[str | None, ...]
 
 
+class OtherConverter(Protocol):
+    """What reads a layout that only one package knows, which looks for it here."""
+
+    @property
+    def layout(self) -> str:
+        """Name of the layout."""
+
+    @property
+    def model_type(self) -> str:
+        """Name of the family there."""
+
+    @property
+    def variant(self) -> str:
+        """What tells converters apart that share a model type."""
+
+
 @dataclasses.dataclass(frozen=True)
 class BackboneEntry:
     """A registered backbone with all that its family declares."""
 
     cls: type
     presets: Mapping[str, Preset]
-    converters: tuple[Converter | KerasConverter, ...]
+    converters: tuple[Converter | KerasConverter | OtherConverter, ...]
     sharding: Mapping[str, Sharding] | None
 
 
@@ -58,7 +74,7 @@ def register_backbone(
     cls: type,
     *,
     presets: Mapping[str, Preset] | None = None,
-    converters: tuple[Converter | KerasConverter, ...] = (),
+    converters: tuple[Converter | KerasConverter | OtherConverter, ...] = (),
     sharding: Mapping[str, Sharding] | None = None,
     package: str = "custom",
 ) -> type:
@@ -138,7 +154,7 @@ def register_family(
     *,
     tasks: Iterable[type] = (),
     presets: Mapping[str, Preset] | None = None,
-    converters: Iterable[Converter | KerasConverter] = (),
+    converters: Iterable[Converter | KerasConverter | OtherConverter] = (),
     sharding: Mapping[str, Sharding] | None = None,
     package: str = "custom",
 ) -> None:

@@ -11,6 +11,7 @@ from domain_core.ops.batch_norm import batch_norm_in_training as batch_norm_in_t
 from domain_core.ops.conv2d import conv2d as conv2d
 from domain_core.ops.conv2d import keep_kernel_in_order as keep_kernel_in_order
 from domain_core.ops.conv2d import max_pool2d as max_pool2d
+from domain_core.ops.depthwise_conv2d import depthwise_conv2d as depthwise_conv2d
 from domain_core.ops.dropout import dropout as dropout
 from domain_core.ops.fused_adam import FusedAdam as FusedAdam
 from domain_core.ops.heads import heads_first as heads_first

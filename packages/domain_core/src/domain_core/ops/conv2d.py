@@ -10,6 +10,16 @@ from typing import Any
 
 import keras
 
+
+def same_padding(
+    size: int, window: int, stride: int, dilation: int = 1
+) -> tuple[int, int]:
+    """Returns the zeros before and after `size` pixels that "same" padding means."""
+    reach = dilation * (window - 1) + 1
+    total = max((-(-size // stride) - 1) * stride + reach - size, 0)
+    return total // 2, total - total // 2
+
+
 if keras.config.backend() == "torch":
     import torch
     import torch.nn.functional as F
@@ -22,7 +32,7 @@ if keras.config.backend() == "torch":
             spans = zip(
                 images.shape[2:], kernel.shape[:2], strides, dilation, strict=True
             )
-            top, left = (_same(*span) for span in spans)
+            top, left = (same_padding(*span) for span in spans)
             if top[0] == top[1] and left[0] == left[1]:
                 sides = (top[0], left[0])
             else:
@@ -38,7 +48,7 @@ if keras.config.backend() == "torch":
     def _max_pool2d(x, size, stride, padding):
         sides: Any = [(0, 0) if padding == "valid" else (padding, padding)] * 2
         if padding == "same":
-            sides = [_same(length, size, stride, 1) for length in x.shape[1:3]]
+            sides = [same_padding(length, size, stride, 1) for length in x.shape[1:3]]
         if not torch.is_grad_enabled():
             for axis, side in enumerate(sides, 1):
                 x = _max_along(x, axis, size, stride, side)
@@ -68,11 +78,6 @@ if keras.config.backend() == "torch":
                 target = y.narrow(axis, first, part.shape[axis])
                 torch.maximum(target, part, out=target)
         return y
-
-    def _same(size: int, window: int, stride: int, dilation: int) -> tuple[int, int]:
-        reach = dilation * (window - 1) + 1
-        total = max((-(-size // stride) - 1) * stride + reach - size, 0)
-        return total // 2, total - total // 2
 
 elif keras.config.backend() == "tensorflow":
     import tensorflow as tf

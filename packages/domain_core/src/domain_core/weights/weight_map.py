@@ -78,9 +78,19 @@ def _channels_first(array: Array) -> Array:
     return array.transpose(3, 2, 0, 1)
 
 
+def _without_pixel(array: Array) -> Array:
+    return array.reshape(array.shape[2:])  # which fails for more pixels
+
+
+def _with_pixel(array: Array) -> Array:
+    return array[None, None]
+
+
 IDENTITY = Transform("identity", _same, _same)
 TRANSPOSE = Transform("transpose", _transposed, _transposed)
 CONV = Transform("convolution", _channels_last, _channels_first)  # OIHW to HWIO
+# The kernel of a convolution of 1 pixel to that of a dense layer: 11IO to IO.
+POINTWISE = Transform("convolution of 1 pixel", _without_pixel, _with_pixel)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -67,14 +67,45 @@ def make_conv(
     )
 
 
-def build_conv(conv: keras.layers.Conv2D, x_shape: Any) -> None:
+def make_depthwise_conv(
+    size: int,
+    name: str,
+    layer: keras.layers.Layer,
+    *,
+    strides: int = 1,
+    dilation: int = 1,
+    padding: str = "same",
+    use_bias: bool = False,
+) -> keras.layers.DepthwiseConv2D:
+    """Makes a convolution of each channel by itself; arguments are as of `make_conv`.
+
+    Its kernel begins with the variance of He et al.: a `kernel_initializer` of Keras
+    counts all channels as inputs of each, and would make it too small by far.
+    """
+    return keras.layers.DepthwiseConv2D(
+        size,
+        strides=strides,
+        padding="same" if padding == "same" or size == 1 else "valid",
+        dilation_rate=dilation,
+        use_bias=use_bias,
+        data_format="channels_last",
+        depthwise_initializer=initializer(
+            keras.initializers.VarianceScaling(2.0, "fan_out", "truncated_normal")
+        ),
+        dtype=layer.dtype_policy,
+        name=name,
+    )
+
+
+def build_conv(conv: Any, x_shape: Any) -> None:
     """Builds a convolution, its kernel in memory as the backend reads it."""
     conv.build(x_shape)
-    ops.keep_kernel_in_order(conv.kernel)
+    if not _is_depthwise(conv):
+        ops.keep_kernel_in_order(conv.kernel)
 
 
-def convolve(conv: keras.layers.Conv2D, x: Any, policy: Any) -> Any:
-    """Applies a convolution made by `make_conv`.
+def convolve(conv: Any, x: Any, policy: Any) -> Any:
+    """Applies a convolution made by `make_conv` or `make_depthwise_conv`.
 
     Args:
         conv: a built convolution without activation. One with "valid" padding is
@@ -88,6 +119,15 @@ def convolve(conv: keras.layers.Conv2D, x: Any, policy: Any) -> Any:
     padding: Any = conv.padding
     if padding == "valid":
         padding = conv.dilation_rate[0] * (conv.kernel_size[0] - 1) // 2
+    if takes_short_way(conv, policy) and _is_depthwise(conv):
+        return ops.depthwise_conv2d(
+            x,
+            _tensor(conv.kernel),
+            _tensor(conv.bias),
+            stride=conv.strides[0],
+            padding=padding,
+            dilation=conv.dilation_rate[0],
+        )
     if takes_short_way(conv, policy):
         return ops.conv2d(
             x,
@@ -138,6 +178,10 @@ def batch_normalize(
         old = keras.ops.cast(moving.value, new.dtype)
         moving.assign(old * norm.momentum + new * (1 - norm.momentum))
     return x
+
+
+def _is_depthwise(conv: Any) -> bool:
+    return isinstance(conv, keras.layers.DepthwiseConv2D)
 
 
 def _tensor(weight: Any) -> Any:

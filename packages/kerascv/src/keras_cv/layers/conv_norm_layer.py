@@ -9,14 +9,21 @@ import keras
 from domain_core import ops
 from domain_core.remembered_arguments import RemembersArguments
 from domain_core.serialization import serializable
-from keras_cv.layers.conv_norm import batch_normalize, build_conv, convolve, make_conv
+from keras_cv.layers.conv_norm import (
+    batch_normalize,
+    build_conv,
+    convolve,
+    make_conv,
+    make_depthwise_conv,
+)
 
 
 class ConvNormLayer(RemembersArguments, keras.layers.Layer):
     """Base of layers made of convolutions and batch normalizations.
 
     A subclass writes `build`, by `add_conv` and `add_norm`, and `call`, by `convolve`,
-    `normalize` and `activate`.
+    `normalize` and `activate`; or, where these follow each other, by `add_conv_norm`
+    and `conv_norm_activate`.
 
     Args:
         padding: "same" or "symmetric"; see `make_conv`.
@@ -66,6 +73,18 @@ class ConvNormLayer(RemembersArguments, keras.layers.Layer):
         build_conv(conv, (None, None, None, channels))
         setattr(self, name, conv)
 
+    def add_depthwise_conv(
+        self, name: str, channels: int, size: int, **options: Any
+    ) -> None:
+        """Makes and builds a convolution of each channel by itself as attribute `name`.
+
+        Options are those of `make_conv`.
+        """
+        options = {"padding": self.padding, "use_bias": self.use_bias, **options}
+        conv = make_depthwise_conv(size, name, self, **options)
+        build_conv(conv, (None, None, None, channels))
+        setattr(self, name, conv)
+
     def add_norm(self, name: str, channels: int) -> None:
         """Makes and builds a batch normalization as attribute `name`."""
         norm = keras.layers.BatchNormalization(
@@ -76,6 +95,26 @@ class ConvNormLayer(RemembersArguments, keras.layers.Layer):
         )
         norm.build((None, None, None, channels))
         setattr(self, name, norm)
+
+    def add_conv_norm(
+        self, prefix: str, channels: int, filters: int, size: int, **options: Any
+    ) -> None:
+        """Makes and builds a convolution and its norm: `{prefix}conv`, `{prefix}norm`.
+
+        Args:
+            prefix: what their names begin with.
+            channels: of the input.
+            filters: number of output channels.
+            size: height and width of the kernel.
+            **options: see `make_conv`.
+        """
+        self.add_conv(f"{prefix}conv", channels, filters, size, **options)
+        self.add_norm(f"{prefix}norm", filters)
+
+    def conv_norm_activate(self, prefix: str, x: Any, training: bool) -> Any:
+        """Applies what `add_conv_norm` made, then the activation."""
+        x = self.convolve(f"{prefix}conv", x)
+        return self.activate(self.normalize(f"{prefix}norm", x, training))
 
     def convolve(self, name: str, x: Any) -> Any:
         """Applies a convolution; see `keras_cv.layers.conv_norm.convolve`."""

@@ -1,8 +1,10 @@
-"""What layers here ask of the feature maps they are given."""
+"""What layers here ask of feature maps, and how they enlarge them."""
 
 from __future__ import annotations
 
 from typing import Any
+
+import keras
 
 
 def check_feature_map(shape: Any, channels: int | None = None) -> None:
@@ -22,3 +24,18 @@ def check_feature_map(shape: Any, channels: int | None = None) -> None:
             f"last, received shape {tuple(shape)}. Add the missing axis, move the "
             "channels to the end, or make the layer for that number of channels."
         )
+
+
+def enlarge(x: Any, finer: Any) -> Any:
+    """Makes a map twice as large by repeating rows and columns.
+
+    Args:
+        x: tensor `(B, H, W, C)`.
+        finer: a map to stand beside, `(B, h, w, D)` with `H` half of `h`, rounded up.
+
+    Returns:
+        Tensor `(B, h, w, C)`: a row or column too many is cut off.
+    """
+    shape = keras.ops.shape(finer)
+    x = keras.ops.repeat(keras.ops.repeat(x, 2, axis=1), 2, axis=2)
+    return x[:, : shape[1], : shape[2]]

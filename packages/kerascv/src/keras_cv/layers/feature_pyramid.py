@@ -12,7 +12,7 @@ from domain_core.remembered_arguments import RemembersArguments
 from domain_core.serialization import serializable
 from domain_core.weights.initialization import initializer
 from keras_cv.layers.conv_norm import build_conv, convolve
-from keras_cv.layers.feature_maps import check_feature_map
+from keras_cv.layers.feature_maps import check_feature_map, enlarge
 
 
 @serializable("kerascv")
@@ -117,7 +117,7 @@ class FeaturePyramid(RemembersArguments, keras.layers.Layer):
             lateral = self._apply("lateral_layers", level, features[level])
             if x is not None:
                 _check_halves(level, lateral.shape, x.shape)
-                lateral = lateral + _enlarge(x, keras.ops.shape(lateral))
+                lateral = lateral + enlarge(x, lateral)
             x = lateral  # (B, H, W, D)
             outputs[level] = self._apply("output_layers", level, x)
         return {level: outputs[level] for level in self.levels}
@@ -218,9 +218,3 @@ def _check_halves(level: int, finer: Any, coarser: Any) -> None:
                 f"{tuple(coarser[1:3])} and {tuple(finer[1:3])}. Pad images so that "
                 "their sides are multiples of the coarsest level's stride."
             )
-
-
-def _enlarge(x: Any, shape: Any) -> Any:
-    """Repeats rows and columns, then crops to the height and width in `shape`."""
-    x = keras.ops.repeat(keras.ops.repeat(x, 2, axis=1), 2, axis=2)
-    return x[:, : shape[1], : shape[2]]

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from keras_cv.models.csp_darknet import CSPDarkNetBackbone
+from keras_cv.models.efficientnet_v2 import EfficientNetV2Backbone
+from keras_cv.models.mobilenet_v3 import MobileNetV3Backbone
 from keras_cv.models.resnet import ResNetBackbone, ResNetV2Backbone
 
 
@@ -35,6 +38,42 @@ def _alias(cls: Any, name: str, preset: str) -> Any:
     return type(name, (cls,), body)
 
 
+CSPDarkNetTinyBackbone = _alias(
+    CSPDarkNetBackbone, "CSPDarkNetTinyBackbone", "csp_darknet_tiny"
+)
+CSPDarkNetSBackbone = _alias(CSPDarkNetBackbone, "CSPDarkNetSBackbone", "csp_darknet_s")
+CSPDarkNetMBackbone = _alias(CSPDarkNetBackbone, "CSPDarkNetMBackbone", "csp_darknet_m")
+CSPDarkNetLBackbone = _alias(CSPDarkNetBackbone, "CSPDarkNetLBackbone", "csp_darknet_l")
+CSPDarkNetXLBackbone = _alias(
+    CSPDarkNetBackbone, "CSPDarkNetXLBackbone", "csp_darknet_xl"
+)
+EfficientNetV2B0Backbone = _alias(
+    EfficientNetV2Backbone, "EfficientNetV2B0Backbone", "efficientnetv2_b0"
+)
+EfficientNetV2B1Backbone = _alias(
+    EfficientNetV2Backbone, "EfficientNetV2B1Backbone", "efficientnetv2_b1"
+)
+EfficientNetV2B2Backbone = _alias(
+    EfficientNetV2Backbone, "EfficientNetV2B2Backbone", "efficientnetv2_b2"
+)
+EfficientNetV2B3Backbone = _alias(
+    EfficientNetV2Backbone, "EfficientNetV2B3Backbone", "efficientnetv2_b3"
+)
+EfficientNetV2LBackbone = _alias(
+    EfficientNetV2Backbone, "EfficientNetV2LBackbone", "efficientnetv2_l"
+)
+EfficientNetV2MBackbone = _alias(
+    EfficientNetV2Backbone, "EfficientNetV2MBackbone", "efficientnetv2_m"
+)
+EfficientNetV2SBackbone = _alias(
+    EfficientNetV2Backbone, "EfficientNetV2SBackbone", "efficientnetv2_s"
+)
+MobileNetV3LargeBackbone = _alias(
+    MobileNetV3Backbone, "MobileNetV3LargeBackbone", "mobilenet_v3_large"
+)
+MobileNetV3SmallBackbone = _alias(
+    MobileNetV3Backbone, "MobileNetV3SmallBackbone", "mobilenet_v3_small"
+)
 ResNet18Backbone = _alias(ResNetBackbone, "ResNet18Backbone", "resnet18")
 ResNet34Backbone = _alias(ResNetBackbone, "ResNet34Backbone", "resnet34")
 ResNet50Backbone = _alias(ResNetBackbone, "ResNet50Backbone", "resnet50")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import keras
 
 from domain_core import Backbone
 from domain_core.arguments import as_positive_int
+from keras_cv.models import keras_applications
 
 _FROM_BYTES = 1 / 255
 # No stage of a published network is deeper or wider by far.
@@ -56,6 +57,32 @@ class ImageBackbone(Backbone):
             level: self.get_layer(name).output
             for level, name in self.pyramid_level_inputs.items()
         }
+
+    @classmethod
+    def from_keras_applications(cls, model: keras.Model) -> Self:
+        """Returns a backbone with the weights of a model of `keras.applications`.
+
+        Its arguments are read off the model: any size that Keras has, of any width. A
+        head is left out; `ImageClassifier` has a function of this name that keeps it.
+
+        Args:
+            model: what a function of `keras.applications` returned, made with
+                `include_preprocessing=False`: images are to be scaled by whoever uses
+                the backbone, as the documentation of that function says.
+
+        Raises:
+            PresetCorruptError: if weights do not fit the backbone one to one.
+            ValueError: if the model is not of this family, or of none that is here.
+
+        Example:
+        ```python
+        model = keras.applications.EfficientNetV2B0(
+            weights="imagenet", include_top=False, include_preprocessing=False
+        )
+        backbone = keras_cv.models.ImageBackbone.from_keras_applications(model)
+        ```
+        """
+        return keras_applications.read_backbone(cls, model)
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         shape, channels = tuple(inputs.shape), self.input_shape[-1]
@@ -120,6 +147,28 @@ def pyramid_of(stages: Sequence[Sequence[keras.layers.Layer]]) -> dict[str, str]
     return {f"P{level}": stage[-1].name for level, stage in enumerate(stages, 2)}
 
 
+def pyramid_by_stride(layers: Sequence[Any]) -> dict[str, str]:
+    """Returns the name of the last layer of each stride, by level, from "P1" on.
+
+    Args:
+        layers: layers one after the other, each with an `output_stride`.
+
+    Raises:
+        ValueError: if a stride is no power of 2, which has no level.
+    """
+    stride, levels = 1, {}
+    for layer in layers:
+        stride *= layer.output_stride
+        if stride & (stride - 1):
+            raise ValueError(
+                "Expected strides that are powers of 2, as levels of a pyramid are, "
+                f"received {stride} pixels of the image per pixel of a feature map."
+            )
+        if stride > 1:
+            levels[f"P{stride.bit_length() - 1}"] = layer.name
+    return levels
+
+
 def check_stackwise(**lists: Sequence[int]) -> None:
     """Raises ValueError unless lists are of positive ints and of equal length.
 
@@ -129,9 +178,18 @@ def check_stackwise(**lists: Sequence[int]) -> None:
     for name, values in lists.items():
         for index, value in enumerate(values):
             as_positive_int(f"{name}[{index}]", value, _MAX_STAGEWISE)
+    check_lengths(**lists)
+
+
+def check_lengths(**lists: Sequence[Any]) -> None:
+    """Raises ValueError unless lists are of one length, of at least 1.
+
+    Args:
+        **lists: one value per stage, by name of the argument.
+    """
     lengths = {len(values) for values in lists.values()}
     if len(lengths) > 1 or 0 in lengths:
         raise ValueError(
-            "Expected lists with one number per stage, of equal length, received "
+            "Expected lists with one value per stage, of equal length, received "
             f"{lists}."
         )

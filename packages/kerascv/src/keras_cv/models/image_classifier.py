@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import keras
 
-from domain_core import register_task
+from domain_core import initializer, register_task
 from domain_core.arguments import as_positive_int, check_choices
 from domain_core.backbone_outputs import gives, outputs_of, require_outputs
 from domain_core.classifier import Classifier, make_logits
 from domain_core.preprocessor import Preprocessor
+from keras_cv.models import keras_applications
 from keras_cv.models.image_classifier_preprocessor import ImageClassifierPreprocessor
 from keras_cv.models.image_inputs import check_batch
 
@@ -35,6 +36,9 @@ class ImageClassifier(Classifier):
         preprocessor: turns raw images into the backbone's input; None if images come
             in the size and scale that the backbone expects.
         class_names: one name per label, for `decode_predictions`.
+        hidden_units: width of a dense layer between pooling and output, as MobileNetV3
+            has one; None for none.
+        hidden_activation: activation of that layer.
         name: name of the model.
         compile: whether to compile it, with the defaults of `compile`.
 
@@ -63,26 +67,39 @@ class ImageClassifier(Classifier):
         preprocessor: Preprocessor | None = None,
         class_names: Sequence[str] | None = None,
         *,
+        hidden_units: int | None = None,
+        hidden_activation: Any = "relu",
         name: str | None = None,
         compile: bool = True,
     ) -> None:
         # layers
         require_outputs("ImageClassifier", backbone, "features")
-        _check_arguments(num_classes, pooling)
+        _check_arguments(num_classes, pooling, hidden_units)
         pool = _POOLINGS[pooling](
             data_format="channels_last",
             dtype=backbone.dtype_policy,
             name=f"{pooling}_pool",
         )
+        hidden = None
+        if hidden_units is not None:
+            hidden = keras.layers.Dense(
+                hidden_units,
+                activation=hidden_activation,
+                kernel_initializer=initializer("he_normal"),
+                dtype=backbone.dtype_policy,
+                name="hidden",
+            )
         predictions = make_logits(backbone, num_classes, activation, name="predictions")
         # functional model
         features = backbone(backbone.input)
         if isinstance(features, dict):
             features = features["features"]
+        x = pool(features)
+        x = x if hidden is None else hidden(x)
         super().__init__(
             backbone,
             backbone.input,
-            predictions(pool(features)),
+            predictions(x),
             num_classes=num_classes,
             preprocessor=preprocessor,
             activation=activation,
@@ -91,7 +108,34 @@ class ImageClassifier(Classifier):
             name=name,
             compile=compile,
         )
+        if hidden is not None:
+            self.hidden = hidden
         self.predictions = predictions
+
+    @classmethod
+    def from_keras_applications(cls, model: keras.Model, **kwargs: Any) -> Self:
+        """Returns a classifier with the weights of a model of `keras.applications`.
+
+        Args:
+            model: one made with `include_top=True`; the rest is as for
+                `ImageBackbone.from_keras_applications`.
+            **kwargs: more arguments of the constructor, such as `class_names`.
+
+        Raises:
+            PresetCorruptError: if weights do not fit the model one to one.
+            ValueError: if it is of no family that is here, or has no head.
+
+        Example:
+        ```python
+        model = keras.applications.MobileNetV3Large(
+            weights="imagenet", include_preprocessing=False
+        )
+        classifier = keras_cv.models.ImageClassifier.from_keras_applications(model)
+        classifier.predict(images / 127.5 - 1)  # as its documentation has it
+        ```
+        """
+        classifier: Self = keras_applications.read_classifier(cls, model, **kwargs)
+        return classifier
 
     def preprocess_samples(
         self, x: Any, y: Any = None, sample_weight: Any = None
@@ -102,8 +146,10 @@ class ImageClassifier(Classifier):
         return super().preprocess_samples(x, y, sample_weight)
 
 
-def _check_arguments(num_classes: Any, pooling: str) -> None:
+def _check_arguments(num_classes: Any, pooling: str, hidden_units: Any) -> None:
     as_positive_int("num_classes", num_classes)
+    if hidden_units is not None:
+        as_positive_int("hidden_units", hidden_units)
     check_choices(pooling=(pooling, _POOLINGS))
 
 

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from domain_core import WeightMap
 from domain_core.images import ImageConverter
-from domain_core.presets.config_map import ConfigMap
+from domain_core.presets.config_map import Argument, ConfigMap, Entry
 from domain_core.presets.keras.converter import (
     ACTIVATION,
+    DTYPE,
     KerasClass,
+    KerasConverter,
     KerasTask,
     image_converter_map,
 )
+from domain_core.weights.weight_map import IDENTITY, POINTWISE, Target, Transform
 from keras_cv.models.image_classifier import ImageClassifier
 from keras_cv.models.image_classifier_preprocessor import ImageClassifierPreprocessor
 
 _IGNORED = ("trainable", "dtype")
+_NO_HIDDEN_LAYER = {"hidden_units": None, "hidden_activation": "relu"}
+_NORM = ("gamma", "beta", "moving_mean", "moving_variance")
 
 
 def image_classification(family: str) -> dict[str, Any]:
@@ -42,7 +48,7 @@ def image_classification(family: str) -> dict[str, Any]:
             classifier(
                 f"{family}ImageClassifier",
                 theirs={"dropout": 0.0, "head_dtype": None},
-                ours={"activation": None, "class_names": None},
+                ours={"activation": None, "class_names": None, **_NO_HIDDEN_LAYER},
             ),
         ),
     }
@@ -71,3 +77,96 @@ def classifier(name: str, **options: Any) -> KerasTask:
             }
         ),
     )
+
+
+def from_keras_cv(
+    cls: type,
+    weights: Callable[[Mapping[str, Any]], WeightMap],
+    *arguments: str,
+    **renamed: Entry,
+) -> KerasConverter:
+    """Returns what reads KerasCV's presets of a backbone of the same name.
+
+    Args:
+        cls: our backbone.
+        weights: see `KerasConverter`.
+        *arguments: those that both have, besides those that all backbones have.
+        **renamed: see `ConfigMap`.
+    """
+    # Our arguments are theirs; what only we have means theirs by default.
+    backbone = ConfigMap(
+        *("include_rescaling", "trainable", *arguments),
+        renamed={
+            "input_shape": Argument("input_shape", tuple),
+            "dtype": DTYPE,
+            **renamed,
+        },
+        theirs={"input_tensor": None},
+    )
+    return KerasConverter(
+        package="keras_cv",
+        backbone=KerasClass(cls, (cls.__name__,), backbone),
+        weights=weights,
+        tasks=(classifier("ImageClassifier"),),
+    )
+
+
+def numbered_weights(
+    convs: Iterable[str], norms: Iterable[str], *, use_bias: bool = False
+) -> WeightMap:
+    """Returns the map of convolutions and norms that theirs numbers as they come.
+
+    Args:
+        convs: our paths of the convolutions, in the order of theirs.
+        norms: our paths of the norms.
+        use_bias: whether convolutions have biases.
+    """
+    table: dict[str, Target] = {}
+    for number, path in enumerate(convs):
+        table[f"layers/conv2d_{number}/vars/0"] = f"{path}.kernel"
+        if use_bias:
+            table[f"layers/conv2d_{number}/vars/1"] = f"{path}.bias"
+    for number, path in enumerate(norms):
+        for index, weight in enumerate(_NORM):
+            name = f"layers/batch_normalization_{number}/vars/{index}"
+            table[name] = f"{path}.{weight}"
+    return WeightMap(table)
+
+
+def conv_norm_weights(
+    theirs: str, prefix: str, conv: str = "conv2d"
+) -> dict[str, Target]:
+    """Returns the entries of a convolution and norm that theirs keeps in one layer.
+
+    Args:
+        theirs: path of that layer, with a slash.
+        prefix: what our paths begin with; see `ConvNormLayer.add_conv_norm`.
+        conv: how theirs calls the convolution.
+    """
+    layers = f"{theirs}layers/"
+    return pair_weights(f"{layers}{conv}_0", f"{layers}batch_normalization_0", prefix)
+
+
+def pair_weights(
+    conv: str, norm: str, prefix: str, transform: Transform = IDENTITY
+) -> dict[str, Target]:
+    """Returns the entries of a convolution without bias and a norm.
+
+    Args:
+        conv: their path of the convolution.
+        norm: that of the norm.
+        prefix: what our paths begin with; see `ConvNormLayer.add_conv_norm`.
+        transform: of the kernel.
+    """
+    table: dict[str, Target] = {f"{conv}/vars/0": (f"{prefix}conv.kernel", transform)}
+    for index, name in enumerate(_NORM):
+        table[f"{norm}/vars/{index}"] = f"{prefix}norm.{name}"
+    return table
+
+
+def pointwise_weights(theirs: str, ours: str) -> dict[str, Target]:
+    """Returns the entries of a convolution of 1 pixel that is a dense layer here."""
+    return {
+        f"{theirs}/vars/0": (f"{ours}.kernel", POINTWISE),
+        f"{theirs}/vars/1": f"{ours}.bias",
+    }

@@ -153,7 +153,6 @@ FROM_TRANSFORMERS = Converter(
 # KerasHub and KerasCV.
 
 _BLOCK_TYPES = {"bottleneck_block": "block", "basic_block": "basic_block"}
-_NORM = ("gamma", "beta", "moving_mean", "moving_variance")
 _STEM_FILTERS = 64  # of KerasHub's first convolution and first stage
 
 
@@ -161,7 +160,8 @@ def _v1_weights(config: Mapping[str, Any]) -> WeightMap:
     layers = [("stem.conv", "stem.norm")]
     for block, parts in _blocks(config):
         layers += [(f"{block}.{conv}", f"{block}.{norm}") for conv, norm in parts]
-    return _numbered(config, [c for c, _ in layers], [n for _, n in layers])
+    convs, norms = zip(*layers, strict=True)
+    return keras_classes.numbered_weights(convs, norms, use_bias=config["use_bias"])
 
 
 def _v2_weights(config: Mapping[str, Any]) -> WeightMap:
@@ -169,7 +169,8 @@ def _v2_weights(config: Mapping[str, Any]) -> WeightMap:
     for block, parts in _blocks(config):
         convs += [f"{block}.{conv}" for conv, _ in parts]
         norms += [f"{block}.{norm}" for _, norm in parts if norm != "shortcut_norm"]
-    return _numbered(config, convs, [*norms, "last.norm"])
+    norms.append("last.norm")
+    return keras_classes.numbered_weights(convs, norms, use_bias=config["use_bias"])
 
 
 def _blocks(
@@ -186,21 +187,6 @@ def _blocks(
             if index == 0 and (stage > 0 or depth == 3):
                 parts.insert(depth - 1, ("shortcut_conv", "shortcut_norm"))
             yield f"stages.{stage}.{index}", parts
-
-
-def _numbered(
-    config: Mapping[str, Any], convs: list[str], norms: list[str]
-) -> WeightMap:
-    table: dict[str, Target] = {}
-    for number, path in enumerate(convs):
-        table[f"layers/conv2d_{number}/vars/0"] = f"{path}.kernel"
-        if config["use_bias"]:
-            table[f"layers/conv2d_{number}/vars/1"] = f"{path}.bias"
-    for number, path in enumerate(norms):
-        for index, weight in enumerate(_NORM):
-            name = f"layers/batch_normalization_{number}/vars/{index}"
-            table[name] = f"{path}.{weight}"
-    return WeightMap(table)
 
 
 def _strided_conv(config: Config) -> int:
@@ -278,25 +264,10 @@ def _hub(cls: type, weights: Any, v2: bool, **ours: Any) -> KerasConverter:
     )
 
 
-def _keras_cv(cls: type, weights: Any, *more: str) -> KerasConverter:
-    # Our arguments are theirs; what only we have means theirs by default.
-    backbone = ConfigMap(
-        *("stackwise_filters", "stackwise_blocks", "stackwise_strides"),
-        *("include_rescaling", "block_type", "trainable", *more),
-        renamed={"input_shape": Argument("input_shape", tuple), "dtype": DTYPE},
-        theirs={"input_tensor": None},
-    )
-    return KerasConverter(
-        package="keras_cv",
-        backbone=KerasClass(cls, (cls.__name__,), backbone),
-        weights=weights,
-        tasks=(keras_classes.classifier("ImageClassifier"),),
-    )
-
-
+_STACKS = ("stackwise_filters", "stackwise_blocks", "stackwise_strides", "block_type")
 V1_FROM_KERAS = (
     _hub(ResNetBackbone, _v1_weights, False, project_equal_shapes=True),
-    _keras_cv(ResNetBackbone, _v1_weights),
+    keras_classes.from_keras_cv(ResNetBackbone, _v1_weights, *_STACKS),
 )
 V2_FROM_KERAS = (
     _hub(
@@ -307,5 +278,7 @@ V2_FROM_KERAS = (
         pool_counts_padding=False,
         stackwise_dilations=None,
     ),
-    _keras_cv(ResNetV2Backbone, _v2_weights, "stackwise_dilations"),
+    keras_classes.from_keras_cv(
+        ResNetV2Backbone, _v2_weights, *_STACKS, "stackwise_dilations"
+    ),
 )

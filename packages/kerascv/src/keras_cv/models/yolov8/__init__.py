@@ -1,0 +1,25 @@
+"""YOLOv8: what it is made of and what it can load."""
+
+from domain_core import register_family
+from keras_cv.models.yolov8 import convert, presets
+from keras_cv.models.yolov8.anchor_points import get_anchors as get_anchors
+from keras_cv.models.yolov8.backbone import YOLOV8Backbone as YOLOV8Backbone
+from keras_cv.models.yolov8.convert import (
+    load_reference_weights as load_reference_weights,
+)
+from keras_cv.models.yolov8.convert import reference_weights as reference_weights
+from keras_cv.models.yolov8.distribution import decode_boxes as decode_boxes
+from keras_cv.models.yolov8.distribution import (
+    distribution_focal_loss as distribution_focal_loss,
+)
+from keras_cv.models.yolov8.head import YOLOV8Head as YOLOV8Head
+from keras_cv.models.yolov8.loss import yolov8_losses as yolov8_losses
+from keras_cv.models.yolov8.path_aggregation import PathAggregation as PathAggregation
+
+register_family(
+    YOLOV8Backbone,
+    presets=presets.PRESETS,
+    converters=(convert.FROM_KERAS,),
+    sharding=convert.SHARDING,
+    package="kerascv",
+)
