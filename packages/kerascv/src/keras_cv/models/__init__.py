@@ -29,6 +29,7 @@ from keras_cv.models.aliases import ResNet101V2Backbone as ResNet101V2Backbone
 from keras_cv.models.aliases import ResNet152Backbone as ResNet152Backbone
 from keras_cv.models.aliases import ResNet152V2Backbone as ResNet152V2Backbone
 from keras_cv.models.csp_darknet import CSPDarkNetBackbone as CSPDarkNetBackbone
+from keras_cv.models.detection_recipe import DetectionRecipe as DetectionRecipe
 from keras_cv.models.efficientnet_v2 import (
     EfficientNetV2Backbone as EfficientNetV2Backbone,
 )
@@ -38,9 +39,12 @@ from keras_cv.models.image_classifier_preprocessor import (
     ImageClassifierPreprocessor as ImageClassifierPreprocessor,
 )
 from keras_cv.models.mobilenet_v3 import MobileNetV3Backbone as MobileNetV3Backbone
+from keras_cv.models.object_detector import ObjectDetector as ObjectDetector
 from keras_cv.models.object_detector_preprocessor import (
     ObjectDetectorPreprocessor as ObjectDetectorPreprocessor,
 )
 from keras_cv.models.resnet import ResNetBackbone as ResNetBackbone
 from keras_cv.models.resnet import ResNetV2Backbone as ResNetV2Backbone
+from keras_cv.models.retinanet import RetinaNet as RetinaNet
 from keras_cv.models.yolov8 import YOLOV8Backbone as YOLOV8Backbone
+from keras_cv.models.yolov8 import YOLOV8Detector as YOLOV8Detector

@@ -5,6 +5,7 @@ Shapes: `B` images, `N` places, `C` classes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from keras import ops
@@ -23,6 +24,10 @@ def yolov8_losses(
     target_boxes: Any,
     target_scores: Any,
     foreground: Any,
+    *,
+    box_loss: Callable[[Any, Any], Any] | None = None,
+    classification_loss: Callable[[Any, Any], Any] | None = None,
+    image_weights: Any = None,
 ) -> dict[str, Any]:
     """Computes the terms of YOLOv8's loss, without their weights.
 
@@ -38,10 +43,14 @@ def yolov8_losses(
             foreground.
         target_scores: `(B, N, C)`, in [0, 1]; 0 outside the foreground.
         foreground: bool `(B, N)`, which places have a target.
+        box_loss: from true and predicted boxes to `(B, N)`; None for 1 - CIoU.
+        classification_loss: from target scores and logits to `(B, N)`; None for the
+            binary cross-entropies, summed over the classes.
+        image_weights: `(B,)`; None to count all images alike.
 
     Returns:
-        Dict of float32 scalars: "box", the mean of 1 - CIoU; "distribution", of the
-        distribution focal loss; "class", of the cross-entropies, summed over classes.
+        Dict of float32 scalars: "box_loss", "distribution_loss", of the distribution
+        focal loss, and "classification_loss".
 
     Reference:
         Zheng et al., "Distance-IoU Loss", 2019, https://arxiv.org/abs/1911.08287; Li et
@@ -62,12 +71,21 @@ def yolov8_losses(
 
     total = ops.maximum(ops.sum(scores), 1.0)
     weights = ops.where(foreground, ops.sum(scores, axis=-1), 0.0)  # (B, N)
-    apart = 1.0 - compute_ciou(target_boxes, boxes, "xyxy")
+    if box_loss is None:
+        apart = 1.0 - compute_ciou(target_boxes, boxes, "xyxy")
+    else:
+        apart = box_loss(target_boxes, boxes)
     spread = distribution_focal_loss(outputs["boxes"], target_boxes, points, strides)
-    # The binary cross-entropy: log(1 + exp(x)) - x y.
-    entropies = ops.softplus(logits) - logits * scores
+    if classification_loss is None:
+        # The binary cross-entropy: log(1 + exp(x)) - x y.
+        entropies = ops.sum(ops.softplus(logits) - logits * scores, axis=-1)
+    else:
+        entropies = classification_loss(scores, logits)
+    if image_weights is not None:
+        of_images = ops.cast(image_weights, "float32")[:, None]
+        weights, entropies = weights * of_images, entropies * of_images
     return {
-        "box": ops.sum(weights * apart) / total,
-        "distribution": ops.sum(weights * spread) / total,
-        "class": ops.sum(entropies) / total,
+        "box_loss": ops.sum(weights * apart) / total,
+        "distribution_loss": ops.sum(weights * spread) / total,
+        "classification_loss": ops.sum(entropies) / total,
     }
