@@ -132,42 +132,40 @@ class DetectionRecipe:
         Returns:
             Both, of the same shape but for the number of boxes.
         """
-        layers = _augmenter(self, images.shape[1:], bounding_box_format)
+        mosaic, others, draw = _layers(self, images.shape[1:], bounding_box_format)
         batch = {"images": images, "bounding_boxes": dict(boxes)}
-        batch = layers(batch, training=True)
+        if draw.random() < self.mosaic:
+            batch = mosaic(batch, training=True)
+        batch = others(batch, training=True)
         return np.asarray(batch["images"]), to_dense(batch["bounding_boxes"])
 
 
 @functools.lru_cache(maxsize=32)
-def _augmenter(
+def _layers(
     recipe: DetectionRecipe, shape: tuple[int, int, int], bounding_box_format: str
-) -> Any:
+) -> tuple[Any, Any, np.random.Generator]:
+    """Returns `Mosaic`, the other layers, and what says when to apply the first."""
     from keras_cv.layers import preprocessing as layers
 
-    seeds = np.random.SeedSequence(recipe.seed).generate_state(5)
-    seed = iter(seeds.tolist())
-    chosen: list[Any] = []
+    first, *seeds = np.random.SeedSequence(recipe.seed).generate_state(5).tolist()
     options = {"bounding_box_format": bounding_box_format}
-    if recipe.mosaic:
-        mosaic = layers.Mosaic(**options, seed=next(seed))
-        chosen.append(
-            layers.RandomApply(mosaic, recipe.mosaic, batchwise=True, seed=next(seed))
-        )
+    others: list[Any] = []
     if recipe.flip:
-        chosen.append(layers.RandomFlip(recipe.flip, **options, seed=next(seed)))
+        others.append(layers.RandomFlip(recipe.flip, **options, seed=seeds[0]))
     if recipe.zoom != (1, 1):
-        chosen.append(
-            layers.JitteredResize(shape[:2], recipe.zoom, **options, seed=next(seed))
+        others.append(
+            layers.JitteredResize(shape[:2], recipe.zoom, **options, seed=seeds[1])
         )
     if recipe.colour and shape[2] == 3:
-        chosen.append(
+        others.append(
             layers.RandomColorJitter(
                 value_range=(0, 255),
                 brightness_factor=recipe.colour * 0.5,
                 contrast_factor=recipe.colour,
                 saturation_factor=(0.5 - recipe.colour / 2, 0.5 + recipe.colour / 2),
                 hue_factor=recipe.colour * 0.1,
-                seed=next(seed),
+                seed=seeds[2],
             )
         )
-    return layers.Augmenter(chosen)
+    mosaic = layers.Mosaic(**options, seed=first)
+    return mosaic, layers.Augmenter(others), np.random.default_rng(seeds[3])
