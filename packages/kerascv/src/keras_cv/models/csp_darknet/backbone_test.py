@@ -7,6 +7,7 @@ import pytest
 from domain_core import without_initialization
 from domain_core.testing import BlockContract, assert_close, reference, to_numpy
 from keras_cv.models import CSPDarkNetBackbone, ImageClassifier
+from keras_cv.models.csp_darknet.blocks import FocusStem
 
 SIZES = {
     "stackwise_channels": [8, 8],
@@ -123,6 +124,19 @@ def test_sizes_and_channels():
     given = CSPDarkNetBackbone(**sizes, include_rescaling=False, input_tensor=inputs)
     assert given.get_config()["input_shape"] == (64, 32, 1)
     assert given.output.shape == (None, 2, 1, 4)
+
+
+@pytest.mark.backends("tensorflow")
+def test_a_stem_for_all_sizes():
+    import tensorflow as tf
+
+    stem = FocusStem(2)
+    signature = [tf.TensorSpec((None, None, None, 3))]
+    graph = tf.function(lambda x: stem(x), input_signature=signature)
+    for height, width in ((6, 8), (5, 7), (1, 2)):
+        x = np.random.default_rng(0).normal(size=(1, height, width, 3))
+        x = x.astype("float32")
+        assert_close(graph(x), stem(x))
 
 
 def test_depthwise_convolutions():

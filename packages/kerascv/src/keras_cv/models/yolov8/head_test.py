@@ -1,11 +1,13 @@
 """YOLOv8's neck and head by themselves; what they compute is in `parity_test.py`."""
 
+from unittest import mock
+
 import keras
 import numpy as np
 import pytest
 
 from domain_core import without_initialization
-from domain_core.testing import to_numpy
+from domain_core.testing import assert_close, to_numpy
 from keras_cv.models.yolov8 import PathAggregation, YOLOV8Head, get_anchors
 
 WIDTHS = {"P2": 3, "P3": 4, "P4": 6, "P5": 8}
@@ -106,6 +108,17 @@ def test_half_precision():
         assert np.abs(x - expected[name]).max() < 0.1
         # More bits than that are in use.
         assert (x != keras.ops.convert_to_numpy(_rounded(x))).mean() > 0.9
+
+
+def test_short_ways_equal_layer_calls():
+    neck, head = PathAggregation(1), YOLOV8Head(3)
+    expected = head(neck(maps(32, 32)))
+    choice = "keras_cv.layers.conv_norm.takes_short_way"
+    with mock.patch(choice, lambda *arguments: False):
+        assert_close(head(neck(maps(32, 32))), expected)
+    neck.trainable = False
+    frozen = neck(maps(32, 32), training=True)
+    assert_close(frozen, neck(maps(32, 32)), rtol=0, atol=0)
 
 
 def _rounded(x):

@@ -221,9 +221,9 @@ def detector(weights):
     return model
 
 
-def check(detector, answer, index):
+def check(predict, answer, index):
     images = answer[f"images_{index}"]
-    outputs = detector.predict_on_batch(images)
+    outputs = predict(images)
     assert answer[f"classes_{index}"].std(axis=(0, 1)).min() > 0.01
     for name in ("boxes", "classes"):
         assert_close(outputs[name], answer[f"{name}_{index}"])
@@ -234,11 +234,21 @@ def check(detector, answer, index):
 
 @pytest.mark.backends
 def test_the_same_outputs(detector, answer):
-    check(detector, answer, 0)
+    check(detector.predict_on_batch, answer, 0)
 
 
 def test_square_images(detector, answer):
-    check(detector, answer, 1)
+    check(detector.predict_on_batch, answer, 1)
+
+
+@pytest.mark.backends("tensorflow")
+def test_one_graph_for_all_sizes(detector, answer):
+    import tensorflow as tf
+
+    signature = [tf.TensorSpec((None, None, None, 3))]
+    graph = tf.function(lambda x: detector(x), input_signature=signature)
+    for index in (0, 1):
+        check(graph, answer, index)
 
 
 def test_there_and_back(weights):
