@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from domain_core import without_initialization
-from domain_core.testing import BlockContract, assert_close, reference, to_numpy
+from domain_core.testing import BackboneContract, assert_close, reference, to_numpy
 from keras_cv.models import CSPDarkNetBackbone, ImageClassifier
 from keras_cv.models.csp_darknet.blocks import FocusStem
 
@@ -16,12 +16,13 @@ SIZES = {
 }
 
 
-class TestCSPDarkNetBackbone(BlockContract):
+class TestCSPDarkNetBackbone(BackboneContract):
+    """Its blocks are made of the calls that YOLOv8's `BlockContract` is about."""
+
     cls = CSPDarkNetBackbone
     arguments = SIZES
     output_shapes: ClassVar = (2, 3, 2, 8)
     tensors = 75
-    short_ways = ("keras_cv.layers.conv_norm.takes_short_way",)
 
     @classmethod
     def inputs(cls):

@@ -205,20 +205,26 @@ def weights(answer):
     return {name: x for name, x in answer.items() if name.startswith("model.")}
 
 
-def make():
-    """Returns the parts of a detector, and the detector."""
+@pytest.fixture(scope="module")
+def both(weights):
+    """The parts of a detector, and the detector, which tests must not change."""
     with without_initialization():
         backbone = YOLOV8Backbone(CHANNELS, DEPTHS, include_rescaling=False)
         neck, head = PathAggregation(NECK_DEPTH), YOLOV8Head(CLASSES)
         model = keras.Model(backbone.input, head(neck(backbone.pyramid_outputs)))
-    return {"backbone": backbone, "path_aggregation": neck, "head": head}, model
-
-
-@pytest.fixture(scope="module")
-def detector(weights):
-    parts, model = make()
+    parts = {"backbone": backbone, "path_aggregation": neck, "head": head}
     load_reference_weights(parts, weights)
-    return model
+    return parts, model
+
+
+@pytest.fixture
+def parts(both):
+    return both[0]
+
+
+@pytest.fixture
+def detector(both):
+    return both[1]
 
 
 def check(predict, answer, index):
@@ -251,9 +257,7 @@ def test_one_graph_for_all_sizes(detector, answer):
         check(graph, answer, index)
 
 
-def test_there_and_back(weights):
-    parts, _ = make()
-    load_reference_weights(parts, weights)
+def test_there_and_back(parts, weights):
     back = reference_weights(parts)
     assert sorted(back) == sorted(weights)
     for name, expected in weights.items():
@@ -273,8 +277,7 @@ def test_there_and_back(weights):
     ],
     ids=["missing", "too deep", "unknown", "shape"],
 )
-def test_weights_that_do_not_fit(weights, change, message):
-    parts, _ = make()
+def test_weights_that_do_not_fit(parts, weights, change, message):
     before = to_numpy(parts["backbone"].weights[0])
     changed = dict(weights)
     change(changed)
