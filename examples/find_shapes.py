@@ -52,7 +52,11 @@ def learn(epochs: int) -> Any:
         batch_norm_momentum=0.9,
     )
     detector = keras_cv.models.YOLOV8Detector(
-        backbone, num_classes=len(SHAPES), fpn_depth=1, class_names=SHAPES
+        backbone,
+        num_classes=len(SHAPES),
+        fpn_depth=1,
+        batch_norm_momentum=0.9,
+        class_names=SHAPES,
     )
     batch = 16
     detector.compile(

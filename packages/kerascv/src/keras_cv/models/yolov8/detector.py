@@ -16,7 +16,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from domain_core.arguments import as_positive_int
+from domain_core.arguments import as_fraction, as_positive_int
 from domain_core.preprocessor import Preprocessor
 from keras_cv.layers.non_max_suppression import NonMaxSuppression
 from keras_cv.losses.ciou_loss import CIoULoss
@@ -54,6 +54,8 @@ class YOLOV8Detector(ObjectDetector):
         label_encoder: assigns true boxes to places; None for `LabelEncoder`.
         prediction_decoder: see `ObjectDetector`; it gets logits. None for
             `NonMaxSuppression` with a confidence of 0.2 and an overlap of 0.7.
+        batch_norm_momentum: of neck and head: share of the old moving statistics kept
+            per step. Less where training takes few steps.
         preprocessor: see `ObjectDetector`.
         class_names: see `ObjectDetector`.
         name: name of the model.
@@ -82,6 +84,7 @@ class YOLOV8Detector(ObjectDetector):
         label_encoder: Any = None,
         prediction_decoder: Any = None,
         *,
+        batch_norm_momentum: float = 0.97,
         preprocessor: Preprocessor | None = None,
         class_names: Sequence[str] | None = None,
         name: str | None = None,
@@ -90,9 +93,14 @@ class YOLOV8Detector(ObjectDetector):
         # layers
         levels = require_levels("YOLOV8Detector", backbone, *LEVELS)
         as_positive_int("num_classes", num_classes)
-        dtype = backbone.dtype_policy
-        neck = PathAggregation(fpn_depth, dtype=dtype, name="path_aggregation")
-        head = YOLOV8Head(num_classes, dtype=dtype, name="head")
+        options: dict[str, Any] = {
+            "batch_norm_momentum": as_fraction(
+                "batch_norm_momentum", batch_norm_momentum
+            ),
+            "dtype": backbone.dtype_policy,
+        }
+        neck = PathAggregation(fpn_depth, name="path_aggregation", **options)
+        head = YOLOV8Head(num_classes, name="head", **options)
         decoder = prediction_decoder or NonMaxSuppression(
             bounding_box_format,
             from_logits=True,
@@ -177,7 +185,7 @@ class YOLOV8Detector(ObjectDetector):
     def decode_boxes(
         self, outputs: Any, image_shape: tuple[Any, Any]
     ) -> tuple[Any, Any]:
-        boxes = decode_boxes(outputs["boxes"], *get_anchors(image_shape))
+        boxes = decode_boxes(outputs["boxes"], get_anchors(image_shape))
         return boxes, outputs["classes"]
 
     def loss_terms(
@@ -188,20 +196,21 @@ class YOLOV8Detector(ObjectDetector):
         image_shape: tuple[Any, Any],
         image_weights: Any,
     ) -> dict[str, Any]:
-        points, strides = get_anchors(image_shape)
-        targets = self.label_encoder(
+        anchors = get_anchors(image_shape)
+        target_boxes, target_scores, foreground = self.label_encoder(
             ops.stop_gradient(ops.sigmoid(outputs["classes"])),
-            ops.stop_gradient(decode_boxes(outputs["boxes"], points, strides)),
-            points,
+            ops.stop_gradient(decode_boxes(outputs["boxes"], anchors)),
+            anchors[0],
             ops.maximum(classes, 0),
             boxes,
             classes >= 0,
         )
         return loss.yolov8_losses(
             outputs,
-            points,
-            strides,
-            *targets,
+            anchors,
+            target_boxes=target_boxes,
+            target_scores=target_scores,
+            foreground=foreground,
             box_loss=self._box_losses,
             classification_loss=self._class_losses,
             image_weights=image_weights,

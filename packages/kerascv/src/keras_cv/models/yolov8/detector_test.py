@@ -17,7 +17,12 @@ class TestYOLOV8Detector(DetectorContract):
             batch_norm_momentum=0.8,
         )
         return YOLOV8Detector(
-            backbone, num_classes, bounding_box_format, fpn_depth=1, **options
+            backbone,
+            num_classes,
+            bounding_box_format,
+            fpn_depth=1,
+            batch_norm_momentum=0.8,
+            **options,
         )
 
 
