@@ -127,9 +127,7 @@ class PipelineModel(FaultSafeModel):
             source, validation_source = _split(
                 source, validation_split, validation_batch_size, validation_steps
             )
-        training = self._batches(
-            source, self.preprocess_training_samples, class_weight
-        )
+        training = self._batches(source, self.preprocess_training_samples, class_weight)
         validation = None
         if validation_source is not None:
             validation = self._batches(validation_source, self.preprocess_samples)

@@ -215,7 +215,9 @@ CASES = {
         ),
         ([(1, BOX)], [(1, BOX, 0.5), (1, [150, 120, 90, 90], 0.95)]),
     ),
-    "a crowd of another class": a_case(([(1, LARGE, CROWD), (2, BOX)], [(2, BOX, 0.5)])),
+    "a crowd of another class": a_case(
+        ([(1, LARGE, CROWD), (2, BOX)], [(2, BOX, 0.5)])
+    ),
     "crowds alone": a_case(([(1, LARGE, CROWD)], [(1, BOX, 0.9), (1, LARGE, 0.8)])),
     "a box before a crowd with more overlap": a_case(
         ([(1, [10, 10, 30, 40]), (1, LARGE, CROWD)], [(1, BOX, 0.9), (1, BOX, 0.8)])
@@ -313,7 +315,9 @@ def test_equal_to_pycocotools(answers, name):
     keys = [key for key in result if "class" in key and "IoU" not in key]
     assert keys == [f"MaP@[class={int(number)}]" for number, *_ in classes]
     for number, precision, first in classes:
-        assert result[f"MaP@[class={int(number)}]"] == pytest.approx(precision, abs=1e-9)
+        assert result[f"MaP@[class={int(number)}]"] == pytest.approx(
+            precision, abs=1e-9
+        )
         if "iou_thresholds" not in options:
             key = f"MaP@[class={int(number)}, IoU=50]"
             assert result[key] == pytest.approx(first, abs=1e-9)
