@@ -148,7 +148,7 @@ def _layers(
     from keras_cv.layers import preprocessing as layers
 
     first, *seeds = np.random.SeedSequence(recipe.seed).generate_state(5).tolist()
-    options = {"bounding_box_format": bounding_box_format}
+    options: dict[str, Any] = {"bounding_box_format": bounding_box_format}
     others: list[Any] = []
     if recipe.flip:
         others.append(layers.RandomFlip(recipe.flip, **options, seed=seeds[0]))

@@ -35,8 +35,8 @@ class ObjectDetector(Task):
     `evaluate` take raw images with boxes in their pixels; `predict` gives boxes in the
     pixels of the images as they came. See `ObjectDetectorPreprocessor` for the forms.
 
-    A subclass builds a functional graph on the levels of a backbone and writes
-    `decode_boxes` and `loss_terms`.
+    A subclass builds a functional graph on the levels of a backbone, and writes
+    `decode_boxes`, `loss_terms`, and a `compile` that calls `configure`.
 
     Args:
         backbone: a `Backbone` with a pyramid.
@@ -161,7 +161,7 @@ class ObjectDetector(Task):
             self.__dict__[_DETECTING] = model
         return self.__dict__[_DETECTING]
 
-    def compile(
+    def configure(
         self,
         optimizer: Any = "auto",
         *,
@@ -170,7 +170,7 @@ class ObjectDetector(Task):
         metrics: Any = None,
         **kwargs: Any,
     ) -> None:
-        """Configures training; everything has a default.
+        """Does what `compile` of all detectors does, whatever else it is told.
 
         Args:
             optimizer: "auto" for that of the recipe, or Adam at 5e-5.
@@ -193,7 +193,7 @@ class ObjectDetector(Task):
             optimizer = recipe.optimizer()
         if recipe is not None:
             recipe.set_batch_norm(self.backbone)
-        super().compile(optimizer=optimizer, loss=None, **kwargs)
+        Task.compile(self, optimizer=optimizer, loss=None, **kwargs)
         self.recipe = recipe
         self.loss_weights = {
             term: float(weights.get(term, 1.0)) for term in self.term_names
@@ -292,7 +292,8 @@ class ObjectDetector(Task):
         """Trains on raw samples; see `PipelineModel.fit`."""
         if self.recipe is not None:
             callbacks = [*(callbacks or ()), *self.recipe.callbacks()]
-        return super().fit(*args, callbacks=callbacks, **kwargs)
+        kwargs["callbacks"] = callbacks
+        return super().fit(*args, **kwargs)
 
     def evaluate(
         self,

@@ -72,7 +72,7 @@ class DetectorContract(TaskContract):
         task = self.make()
         task.set_weights([to_numpy(w) for w in task.weights])
         task.compile(optimizer=keras.optimizers.SGD(1e-4))
-        batches = {
+        batches: dict[str, Any] = {
             "no boxes": [],
             "zero area": [[10, 10, 10, 30], [5, 5, 5, 5]],
             "outside": [[-50, -50, -20, -20], [60, 60, 90, 90]],

@@ -155,7 +155,7 @@ class RetinaNet(ObjectDetector):
         if compile:
             self.compile()
 
-    def compile(
+    def compile(  # type: ignore[override]  # as upstream's
         self,
         box_loss: Any = None,
         classification_loss: Any = None,
@@ -175,7 +175,7 @@ class RetinaNet(ObjectDetector):
                 "smoothl1". The loss of each anchor counts, not its reduction.
             classification_loss: "focal" or a loss of logits; None for "focal".
             loss: has no place here.
-            metrics: see `ObjectDetector.compile`.
+            metrics: see `ObjectDetector.configure`.
             optimizer: likewise.
             recipe: likewise.
             box_loss_weight: factor of the boxes' loss.
@@ -201,7 +201,7 @@ class RetinaNet(ObjectDetector):
                 "Expected a `classification_loss` of logits, received one of "
                 "probabilities. Make it with `from_logits=True`."
             )
-        super().compile(
+        self.configure(
             optimizer,
             recipe=recipe,
             loss_weights={
@@ -252,6 +252,8 @@ class RetinaNet(ObjectDetector):
             (*image_shape, 3), {"boxes": boxes, "classes": classes}
         )
         is_object = ops.cast(class_targets >= 0, "float32")  # (B, N)
+        found = ops.sum(is_object, axis=-1) > 0
+        self.matched.update_state(found, sample_weight=ops.any(classes >= 0, axis=-1))
         counts = ops.cast(class_targets != encoder.ignore_class, "float32")
         total = ops.maximum(ops.sum(is_object), 1.0)
         true = ops.one_hot(

@@ -42,7 +42,7 @@ def small(num_classes=2, bounding_box_format="xyxy", **options):
 
 class TestRetinaNet(DetectorContract):
     cls = RetinaNet
-    epochs = 60
+    epochs = 80
 
     @classmethod
     def make(cls, **options):

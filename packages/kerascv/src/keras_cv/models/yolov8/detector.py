@@ -125,7 +125,7 @@ class YOLOV8Detector(ObjectDetector):
         if compile:
             self.compile()
 
-    def compile(
+    def compile(  # type: ignore[override]  # as upstream's
         self,
         box_loss: Any = "ciou",
         classification_loss: Any = "binary_crossentropy",
@@ -147,10 +147,10 @@ class YOLOV8Detector(ObjectDetector):
                 the mean over the classes.
             box_loss_weight: factor of the boxes' loss.
             classification_loss_weight: factor of that of the classes.
-            metrics: see `ObjectDetector.compile`.
+            metrics: see `ObjectDetector.configure`.
             distribution_loss_weight: factor of the distribution focal loss of the
                 boxes' sides.
-            optimizer: see `ObjectDetector.compile`.
+            optimizer: see `ObjectDetector.configure`.
             recipe: likewise.
             **kwargs: as in `keras.Model.compile`.
 
@@ -161,7 +161,7 @@ class YOLOV8Detector(ObjectDetector):
         self.classification_loss = get_loss(
             "classification_loss", classification_loss, _CLASSIFICATION_LOSSES
         )
-        super().compile(
+        self.configure(
             optimizer,
             recipe=recipe,
             loss_weights={

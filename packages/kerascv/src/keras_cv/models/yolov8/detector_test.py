@@ -6,7 +6,7 @@ from keras_cv.testing.detector_contract import DetectorContract
 
 class TestYOLOV8Detector(DetectorContract):
     cls = YOLOV8Detector
-    epochs = 60
+    epochs = 100
 
     @classmethod
     def make(cls, num_classes=2, bounding_box_format="xyxy", **options):
