@@ -54,7 +54,9 @@ def found(images):
 def validation_images(count=10):
     source = np.random.default_rng(0)
     corners = source.uniform(0, 50, (count, ROWS, 2))
-    boxes = np.concatenate([corners, corners + source.uniform(20, 50, corners.shape)], -1)
+    boxes = np.concatenate(
+        [corners, corners + source.uniform(20, 50, corners.shape)], -1
+    )
     images = np.concatenate(
         [
             boxes,

@@ -49,7 +49,10 @@ def score(matches: Matches, criteria: Criteria) -> Scores:
     classes, true_places = np.unique(matches.true_classes, return_inverse=True)
     shape = (len(criteria.iou_thresholds), len(classes))
     counts = np.stack(
-        [np.bincount(true_places[row], minlength=shape[1]) for row in matches.true_counts]
+        [
+            np.bincount(true_places[row], minlength=shape[1])
+            for row in matches.true_counts
+        ]
     )
     # Detections of classes that no image has do not count.
     places = np.searchsorted(classes, matches.classes)

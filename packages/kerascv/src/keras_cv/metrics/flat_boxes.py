@@ -110,7 +110,9 @@ def read_detections(y_pred: Any, format: str, image_shape: Any) -> Detections:
     kept &= np.isfinite(values["boxes"]).all(axis=1)
     if "num_detections" in values:
         first = np.cumsum(lengths) - lengths
-        kept &= np.arange(len(images)) - first[images] < values["num_detections"][images]
+        kept &= (
+            np.arange(len(images)) - first[images] < values["num_detections"][images]
+        )
     boxes = _in_pixels(values["boxes"], format, image_shape, images, len(lengths))
     return Detections(
         len(lengths),
