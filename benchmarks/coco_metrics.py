@@ -28,8 +28,11 @@ from harness import Contender, Measurements
 
 IMAGES, CLASSES, DETECTIONS, SIZE = 5000, 80, 100, 640
 BOXES_PER_IMAGE = 7.2
-# What `pycocotools` finds.
-NUMBERS = ()
+# What all find.
+NUMBERS = (
+    *(0.1556920, 0.4618744, 0.0523515, 0.1683908, 0.1598485, 0.1673192),
+    *(0.1076060, 0.3771525, 0.4122095, 0.4130431, 0.4129489, 0.4088786),
+)
 
 Boxes = dict[str, np.ndarray]
 
