@@ -194,8 +194,8 @@ def _elements(data: Any, batch_size: int | None) -> Iterator[tuple[Any, Any]]:
         return
     is_list = isinstance(data, list) and all(isinstance(x, Mapping) for x in data)
     x, y, _ = (data, None, None) if is_list else unpack(data)
-    for x, y, _ in open_source(x, y, batch_size=batch_size):
-        yield x, y
+    for part, boxes, _ in open_source(x, y, batch_size=batch_size):
+        yield part, boxes
 
 
 def _images_and_boxes(x: Any, y: Any) -> tuple[Any, Any]:

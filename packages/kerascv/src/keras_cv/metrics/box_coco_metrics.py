@@ -74,7 +74,12 @@ class BoxCOCOMetrics(RemembersArguments, keras.metrics.Metric):
         super().__init__(name=name)
         self.bounding_box_format = bounding_box_format
         self.evaluate_freq = _as_frequency(evaluate_freq)
+        self.image_shape = image_shape
+        self.per_class = per_class
+        self.class_names = class_names
         self._evaluator = COCOEvaluator(bounding_box_format)
+        self._updates = self._updates_seen = 0
+        self._result: dict[str, float] = {}
         self.reset_state()
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
@@ -89,9 +94,7 @@ class BoxCOCOMetrics(RemembersArguments, keras.metrics.Metric):
                 "compiled step. Pass a `keras_cv.callbacks.PyCOCOCallback` to `fit`, "
                 "or call the metric on what `predict` returns."
             )
-        self._evaluator.update_state(
-            y_true, y_pred, image_shape=self.arguments["image_shape"]
-        )
+        self._evaluator.update_state(y_true, y_pred, image_shape=self.image_shape)
         self._updates += 1
 
     def merge_state(self, metrics: Iterable[Self]) -> None:
@@ -120,8 +123,7 @@ class BoxCOCOMetrics(RemembersArguments, keras.metrics.Metric):
         """
         if force or self._updates - self._updates_seen >= self.evaluate_freq:
             self._result = self._evaluator.result(
-                per_class=self.arguments["per_class"],
-                class_names=self.arguments["class_names"],
+                per_class=self.per_class, class_names=self.class_names
             )
             self._updates_seen = self._updates
         prefix = "" if self.name.startswith(_OWN_NAME) else f"{self.name}_"

@@ -1,22 +1,10 @@
 import importlib.metadata
-import re
 
-import keras
 import numpy as np
 import pytest
 
 from domain_core.testing.references import reference
-from keras_cv.bounding_box import convert_format
 from keras_cv.metrics import coco_metrics
-from keras_cv.metrics.flat_boxes import read_detections, read_ground_truth
-
-NAMES = [
-    *("MaP", "MaP@[IoU=50]", "MaP@[IoU=75]"),
-    *("MaP@[area=small]", "MaP@[area=medium]", "MaP@[area=large]"),
-    *("Recall@[max_detections=1]", "Recall@[max_detections=10]"),
-    "Recall@[max_detections=100]",
-    *("Recall@[area=small]", "Recall@[area=medium]", "Recall@[area=large]"),
-]
 
 
 def coco(folder, *, cases, version):
@@ -109,16 +97,20 @@ def a_case(*images, **options):
     return {"images": len(images), "truth": truth, "found": found, **options}
 
 
-def random_case(seed, **options):
+def random_case(seed, kind=None, **options):
     """Returns a case with all there is: crowds, areas, ties, padding, empty images."""
     source = np.random.default_rng(seed)
-    on_grid, has_crowds, has_areas = source.random(3) < 0.5
+    kind = kind or source.choice(["grid", "heap", "spread"])
+    has_crowds, has_areas = source.random(2) < 0.5
     classes = int(source.integers(1, 5))
 
     def boxes(count):
-        if on_grid:  # many equal boxes, and overlaps that are thresholds
+        if kind == "grid":  # equal boxes, and overlaps that are thresholds
             corners = source.integers(0, 6, (count, 2)) * 20.0
             sides = source.integers(1, 6, (count, 2)) * 20.0
+        elif kind == "heap":  # each overlaps many others
+            corners = source.uniform(0, 20, (count, 2))
+            sides = source.uniform(70, 110, (count, 2))
         else:
             corners = source.uniform(0, 200, (count, 2))
             sides = np.exp(source.uniform(1, 5, (count, 2)))
@@ -133,16 +125,16 @@ def random_case(seed, **options):
         crowds = source.random(count) < 0.2 * has_crowds
         found = boxes(detected)
         found_kinds = source.integers(0, classes + 2, detected)
+        near = (source.random(detected) < 0.7) & bool(count)
         if count:
-            near = source.random(detected) < 0.7
             origin = source.integers(0, count, detected)
             copies = true_boxes[origin]
-            if not on_grid:
+            if kind == "spread":
                 copies = copies + source.normal(0, 0.1, copies.shape) * copies[:, [2]]
                 copies[:, 2:] = np.abs(copies[:, 2:]) + 0.1
             found[near] = copies[near]
             found_kinds[near] = kinds[origin][near]
-        scores = source.random(detected)
+        scores = (source.random(detected) + near) / 2
         if source.random() < 0.5:
             scores = np.round(scores * 4) / 4
         images.append(
@@ -171,6 +163,7 @@ def random_case(seed, **options):
 
 
 BOX, SMALL, LARGE = [10, 10, 40, 40], [5, 5, 20, 20], [0, 0, 200, 150]
+ALMOST_SAME = [7.6, 6.8, 3.8, 2.4]  # its IoU with itself is 1 - 8e-16
 CROWD = {"crowd": 1}
 CASES = {
     "perfect": a_case(([(3, BOX), (5, LARGE)], [(3, BOX, 0.9), (5, LARGE, 0.2)])),
@@ -203,6 +196,18 @@ CASES = {
         )
     ),
     # Areas 100 and 100, of which 200/3 and 600/7 are common.
+    "the largest overlap": a_case(
+        # The first detection overlaps both boxes, the second one of them.
+        (
+            [(1, [0, 0, 20, 10]), (1, [4, 0, 20, 10])],
+            [(1, [3, 0, 20, 10], 0.9), (1, [-5, 0, 20, 10], 0.8)],
+        )
+    ),
+    "a threshold of 1": a_case(
+        # Of which rounding leaves a little less.
+        ([(1, ALMOST_SAME)], [(1, ALMOST_SAME, 0.9)]),
+        iou_thresholds=[0.5, 1.0],
+    ),
     "at a threshold": a_case(
         ([(1, [0, 0, 10, 10])], [(1, [0, 0, 10, 5], 0.9)]),
         ([(1, [0, 0, 20, 10])], [(1, [0, 0, 15, 10], 0.8)]),
@@ -242,7 +247,7 @@ CASES = {
     "many detections": a_case(
         (
             [(1, BOX), (1, SMALL)],
-            [(1, [i, i, 40, 40], 1 - i / 200) for i in range(105)]
+            [(1, [i, i, 40, 40], 1 - i / 200) for i in range(100)]
             + [(1, SMALL, 0.3), (2, BOX, 0.4)],
         )
     ),
@@ -259,18 +264,22 @@ CASES = {
     "boxes without an area": a_case(
         ([(1, BOX), (1, [30, 30, 0, 0])], [(1, [5, 5, 0, 9], 0.9), (1, BOX, 0.8)])
     ),
-    "other thresholds": random_case(1, iou_thresholds=[0.2, 0.5, 1.0]),
-    "other limits": random_case(2, max_detections=[2, 3, 5]),
-    "one limit": random_case(4, max_detections=[150]),
-    "other areas": random_case(4, area_ranges={"tiny": [0, 500], "mid": [400, 4000]}),
+    "other thresholds": random_case(6, "heap", iou_thresholds=[0.2, 0.5, 1.0]),
+    "other limits": random_case(2, "heap", max_detections=[2, 3, 5]),
+    "one limit": random_case(3, "heap", max_detections=[150]),
+    "other areas": random_case(
+        4, "grid", area_ranges={"tiny": [0, 500], "mid": [400, 4000]}
+    ),
     # More of both than a word has bits.
     "many lanes": random_case(
         7,
+        "grid",
         iou_thresholds=np.linspace(0.05, 0.95, 31).tolist(),
         area_ranges={f"{i}": [i * 300, i * 900 + 300] for i in range(7)},
     ),
     **{f"random {seed}": random_case(seed) for seed in range(40)},
 }
+WITH_OPTIONS = ("other thresholds", "other limits", "one limit", "many lanes")
 OPTIONS = ("iou_thresholds", "area_ranges", "max_detections")
 
 
@@ -327,5 +336,6 @@ def test_cases_are_no_easy_ones(answers):
     """Numbers between 0 and 1, all different, or the comparison says little."""
     values = np.array([answers[f"random {seed}"] for seed in range(40)])
     assert len(np.unique(values[:, 0])) > 30
-    values = values[values > -1]
-    assert ((values > 0.02) & (values < 0.98)).mean() > 0.6
+    for some in (values, *(answers[name] for name in WITH_OPTIONS)):
+        some = some[some > -1]
+        assert ((some > 0.02) & (some < 0.98)).mean() > 0.6

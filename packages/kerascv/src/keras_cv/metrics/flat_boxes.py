@@ -26,7 +26,7 @@ class FlatBoxes:
 
     Attributes:
         image_count: number of images, with those that have no boxes.
-        images: int64 `(N,)`, number of the image of each box; they never fall.
+        images: int64 `(N,)`, number of the image of each box, rising.
         classes: int64 `(N,)`.
         boxes: float64 `(N, 4)`: left, top, width and height in pixels.
     """
@@ -104,15 +104,15 @@ def read_detections(y_pred: Any, format: str, image_shape: Any) -> Detections:
     Raises:
         ValueError: if shapes do not fit, or there is no confidence.
     """
-    values, lengths = _read(y_pred, "y_pred", ("confidence", "num_detections"))
+    values, lengths = _read(y_pred, "y_pred", ("confidence",))
     images, confidence = _image_of_each(lengths), values["confidence"]
     kept = _is_there(values) & (confidence >= 0)
     kept &= np.isfinite(values["boxes"]).all(axis=1)
-    if "num_detections" in values:
+    counts = _as_dict(y_pred, "y_pred").get("num_detections")
+    if counts is not None:
         first = np.cumsum(lengths) - lengths
-        kept &= (
-            np.arange(len(images)) - first[images] < values["num_detections"][images]
-        )
+        counts = np.broadcast_to(_as_array(counts), len(lengths))
+        kept &= np.arange(len(images)) - first[images] < counts[images]
     boxes = _in_pixels(values["boxes"], format, image_shape, images, len(lengths))
     return Detections(
         len(lengths),
@@ -128,7 +128,7 @@ def _read(
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Returns the rows of all images by key, and how many each has, int64 `(B,)`."""
     given = _as_dict(bounding_boxes, name)
-    required = {"boxes", "classes", *others} & {"boxes", "classes", "confidence"}
+    required = {"boxes", "classes", *others} - {"area", *_CROWD}
     if not required <= given.keys():
         raise ValueError(
             f"Expected {sorted(required)} in `{name}`, received {sorted(given)}."
@@ -136,19 +136,14 @@ def _read(
     is_single = _is_single(given["boxes"])
     values, lengths = {}, np.zeros(0, "int64")
     for key in (key for key in ("boxes", "classes", *others) if key in given):
-        if key == "num_detections":
-            values[key] = _as_array(given[key]).reshape(-1)
-            continue
-        inner = (4,) if key == "boxes" else ()
-        value = [given[key]] if is_single else given[key]
-        values[key], counts = _rows(value, inner)
+        values[key], counts = _rows([given[key]] if is_single else given[key], key)
         lengths = counts if key == "boxes" else lengths
         if not np.array_equal(counts, lengths):
             raise ValueError(
                 f'Expected as many "{key}" as "boxes" for each image of `{name}`, '
                 f"received {counts.tolist()!s:.80} and {lengths.tolist()!s:.80}."
             )
-    if values["boxes"].shape[1:] != (4,):
+    if list(values["boxes"].shape[1:]) != [4]:
         raise ValueError(
             f'Expected "boxes" of `{name}` as (N, 4), (B, N, 4) or a list of (N, 4); '
             f"received rows of the shape {values['boxes'].shape[1:]}."
@@ -186,12 +181,12 @@ def _is_single(boxes: Any) -> bool:
     return np.ndim(boxes) == 2 if isinstance(boxes, list | tuple) else boxes.ndim == 2
 
 
-def _rows(value: Any, inner: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+def _rows(value: Any, key: str) -> tuple[np.ndarray, np.ndarray]:
     """Returns the rows of all images, and how many each has.
 
     Args:
         value: `(B, N, ...)`, a ragged tensor, or a list with `(N, ...)` of each image.
-        inner: shape of a row where no image has one.
+        key: of the value.
     """
     if is_ragged_tensor(value):
         if value.ragged_rank == 1:
@@ -199,13 +194,19 @@ def _rows(value: Any, inner: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
         value = value.to_list()
     if not isinstance(value, list | tuple):
         array = _as_array(value)
+        if array.ndim < 2:
+            raise ValueError(
+                f'Expected "{key}" with axes of images and boxes, as for "boxes", '
+                f"received the shape {array.shape}."
+            )
         batch, count = array.shape[:2]
         return array.reshape(-1, *array.shape[2:]), np.full(batch, count)
     images = [_as_array(image) for image in value]
     lengths = np.array([len(image) for image in images], "int64")
     # An empty list tells nothing about its rows.
-    images = [image for image in images if len(image)]
-    return np.concatenate(images) if images else np.zeros((0, *inner)), lengths
+    filled = [image for image in images if len(image)]
+    nothing = np.zeros((0, 4) if key == "boxes" else 0)
+    return np.concatenate(filled) if filled else nothing, lengths
 
 
 def _as_array(value: Any) -> np.ndarray:
@@ -247,7 +248,7 @@ def _sizes(image_shape: Any, count: int) -> np.ndarray:
     """Returns height and width of each image, `(B, 2)`."""
     if not isinstance(image_shape, list | tuple):
         image_shape = _as_array(image_shape)
-    size = np.stack(read_size(None, image_shape), axis=-1)
+    size = np.stack(read_size(None, image_shape) or (), axis=-1)
     if size.ndim == 2 and len(size) != count:
         raise ValueError(
             "Expected `image_shape` as (height, width, channels) of all images, or one "
