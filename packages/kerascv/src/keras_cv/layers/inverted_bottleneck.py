@@ -92,6 +92,8 @@ class InvertedBottleneck(ConvNormLayer):
     def build(self, x_shape: Any) -> None:
         check_feature_map(x_shape, channels=self.input_filters)
         self.build_branch()
+        if self.drop_path is not None:
+            self.drop_path.build((None, *x_shape[1:3], self.width))
 
     def build_branch(self) -> None:
         """Makes the layers of the block."""
