@@ -2,15 +2,8 @@
 
 import contextlib
 import json
-import os
 import shutil
-import site
-import subprocess
-import sys
-import textwrap
-import venv
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -243,75 +236,3 @@ def test_weights_of_another_depth(copy):
         PresetCorruptError, match=r"stages\.1\.1\.conv_1.kernel is miss"
     ):
         ResNetBackbone.from_preset(copy)
-
-
-# KerasCV and what it imports but does not need here.
-KERAS_CV = ["--no-deps", "keras-cv==0.9.0", "dm-tree"]
-WRITE = """
-    import sys
-    from pathlib import Path
-    import keras_cv
-    import numpy as np
-    from keras_cv.src.utils.preset_utils import save_to_preset  # as they published
-
-    rng = np.random.default_rng(0)
-    for v2 in ("", "V2"):
-        for block_type in ("block", "basic_block"):
-            backbone = getattr(keras_cv.models, f"ResNet{v2}Backbone")(
-                stackwise_filters=[64, 6],
-                stackwise_blocks=[2, 2],
-                stackwise_strides=[1, 2],
-                include_rescaling=True,
-                block_type=block_type,
-            )
-            model = keras_cv.models.ImageClassifier(backbone, num_classes=3)
-            for weight in model.weights:
-                value = rng.normal(size=weight.shape)
-                value /= np.prod(weight.shape[:-1]) ** 0.5
-                if weight.name in ("gamma", "moving_variance"):
-                    value = rng.uniform(0.5, 1, weight.shape)
-                weight.assign(value)
-            folder = Path(sys.argv[1], f"ResNet{v2}Backbone_{block_type}")
-            save_to_preset(backbone, str(folder / "backbone"))
-            save_to_preset(model, str(folder / "task"))
-            x = rng.uniform(0, 255, (2, 33, 50, 3))
-            np.savez(
-                folder / "expected.npz",
-                x=x,
-                backbone=backbone.predict_on_batch(x),
-                task=model.predict_on_batch(x),
-            )
-"""
-
-
-@pytest.mark.large
-def test_presets_that_keras_cv_writes(tmp_path):
-    # Its import name is ours: it gets an environment of its own, with all else that is
-    # installed here.
-    venv.create(tmp_path / "environment", with_pip=True)
-    folder = "Scripts" if os.name == "nt" else "bin"
-    python = tmp_path / "environment" / folder / "python"
-    install = [python, "-m", "pip", "install", "--quiet", *KERAS_CV]
-    if subprocess.run(install, check=False).returncode:
-        pytest.skip("keras-cv can't be installed here: is there a network?")
-    (packages,) = (tmp_path / "environment").glob("**/site-packages")
-    (packages / "shared.pth").write_text("\n".join(site.getsitepackages()))
-    (packages / "tensorflow_datasets.py").touch()  # imported, but not used
-    (tmp_path / "write.py").write_text(textwrap.dedent(WRITE))
-    subprocess.run(
-        [python, tmp_path / "write.py", tmp_path / "presets"],
-        env=os.environ | {"KERAS_BACKEND": "jax"},
-        cwd=tmp_path,
-        check=True,
-    )
-    folders = sorted(Path(tmp_path, "presets").iterdir())
-    assert len(folders) == 4
-    for folder in folders:
-        cls = getattr(sys.modules["keras_cv.models"], folder.name.partition("_")[0])
-        expected = np.load(folder / "expected.npz")
-        backbone = cls.from_preset(folder / "backbone")
-        task = ImageClassifier.from_preset(folder / "task")
-        assert_close(backbone.predict_on_batch(expected["x"]), expected["backbone"])
-        assert_close(task.predict_on_batch(expected["x"]), expected["task"])
-        with pytest.raises(ValueError, match="KerasHub"):
-            backbone.save_to_preset(tmp_path / "a", layout="keras")

@@ -107,9 +107,7 @@ class YOLOV8Backbone(ImageBackbone):
         for layer in [*stem, *sum(stages, [])]:
             x = layer(x)
         levels = {"P1": stem[0].name, **pyramid_of(stages)}
-        super().__init__(
-            inputs, x, levels, name=name, trainable=trainable, dtype=dtype
-        )
+        super().__init__(inputs, x, levels, name=name, trainable=trainable, dtype=dtype)
         self.stem = stem
         self.stages = stages
         for key, values in stacks.items():

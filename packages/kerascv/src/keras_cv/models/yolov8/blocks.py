@@ -38,7 +38,12 @@ class YOLOV8Layer(ConvNormLayer):
         super().__init__(**self.arguments)
 
     def add(
-        self, cls: type[ConvNormLayer], name: str, channels: int, *args: Any, **more: Any
+        self,
+        cls: type[ConvNormLayer],
+        name: str,
+        channels: int,
+        *args: Any,
+        **more: Any,
     ) -> None:
         """Makes and builds a layer as attribute `name`, with the options of this one.
 

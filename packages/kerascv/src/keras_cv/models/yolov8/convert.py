@@ -15,7 +15,6 @@ import numpy as np
 
 from domain_core import WeightMap, weight_paths
 from domain_core.presets.keras.converter import ACTIVATION
-from domain_core.weights.tensor import to_array
 from domain_core.weights.weight_map import (
     Target,
     batch_counters,
@@ -36,7 +35,7 @@ SHARDING = {
 
 
 def _units(config: Mapping[str, Any]) -> Iterator[str]:
-    """Yields what the paths of a convolution and its norm begin with, in their order."""
+    """Yields what the paths of each convolution and norm begin with, in their order."""
     yield from ("stem.0.", "stem.1.")
     depths = config["stackwise_depth"]
     for stage, depth in enumerate(depths):
@@ -156,7 +155,7 @@ def reference_weights(parts: Mapping[str, keras.Layer]) -> dict[str, np.ndarray]
         parts: see `load_reference_weights`.
     """
     tensors = _REFERENCE_WEIGHTS.to_foreign(_paths(parts))
-    return {name: to_array(tensor) for name, tensor in tensors.items()}
+    return {name: tensor.read() for name, tensor in tensors.items()}
 
 
 def _paths(parts: Mapping[str, keras.Layer]) -> dict[str, keras.Variable]:

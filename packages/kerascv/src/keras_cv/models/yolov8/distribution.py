@@ -16,15 +16,14 @@ _SIDES = 4
 _MOST = BINS - 1 - 0.01
 
 
-def decode_boxes(logits: Any, points: Any, strides: Any) -> Any:
+def decode_boxes(logits: Any, anchors: tuple[Any, Any]) -> Any:
     """Turns what `YOLOV8Head` gives into boxes.
 
     The distance to each side is the mean of its distribution, in strides.
 
     Args:
         logits: tensor `(B, N, 64)`, 16 for each side.
-        points: `(N, 2)`, see `get_anchors`.
-        strides: `(N,)`, see `get_anchors`.
+        anchors: points `(N, 2)` and strides `(N,)`, see `get_anchors`.
 
     Returns:
         Float32 tensor `(B, N, 4)` of boxes in format "xyxy", in pixels. They may reach
@@ -32,21 +31,22 @@ def decode_boxes(logits: Any, points: Any, strides: Any) -> Any:
 
     Example:
         >>> logits = np.zeros((1, 1, 64), "float32")  # 7.5 strides on each side
-        >>> boxes = keras_cv.models.yolov8.decode_boxes(
-        ...     logits, np.array([[100.0, 80.0]]), np.array([8.0])
-        ... )
+        >>> anchors = np.array([[100.0, 80.0]]), np.array([8.0])
+        >>> boxes = keras_cv.models.yolov8.decode_boxes(logits, anchors)
         >>> np.asarray(boxes).tolist()
         [[[40.0, 20.0, 160.0, 140.0]]]
     """
     shares = ops.softmax(_by_side(logits), axis=-1)  # (B, N, 4, 16)
     distances = ops.matmul(shares, ops.arange(BINS, dtype="float32"))  # (B, N, 4)
-    points, strides = (ops.cast(x, "float32") for x in (points, strides))
-    distances = distances * strides[:, None]
+    points, strides = _columns(anchors)
+    distances = distances * strides
     first = points - distances[..., :2]
     return ops.concatenate([first, points + distances[..., 2:]], axis=-1)
 
 
-def distribution_focal_loss(logits: Any, boxes: Any, points: Any, strides: Any) -> Any:
+def distribution_focal_loss(
+    logits: Any, boxes: Any, *, anchors: tuple[Any, Any]
+) -> Any:
     """Computes how far distributions of distances are from boxes.
 
     The cross-entropy with the two distances next to the true one, which share it by how
@@ -55,8 +55,7 @@ def distribution_focal_loss(logits: Any, boxes: Any, points: Any, strides: Any) 
     Args:
         logits: see `decode_boxes`.
         boxes: tensor `(B, N, 4)` in format "xyxy", in pixels.
-        points: `(N, 2)`, see `get_anchors`.
-        strides: `(N,)`, see `get_anchors`.
+        anchors: points `(N, 2)` and strides `(N,)`, see `get_anchors`.
 
     Returns:
         Float32 tensor `(B, N)`, the mean over the sides.
@@ -64,13 +63,20 @@ def distribution_focal_loss(logits: Any, boxes: Any, points: Any, strides: Any) 
     Reference:
         Li et al., "Generalized Focal Loss", 2020, https://arxiv.org/abs/2006.04388.
     """
-    boxes, points, strides = (ops.cast(x, "float32") for x in (boxes, points, strides))
+    points, strides = _columns(anchors)
+    boxes = ops.cast(boxes, "float32")
     distances = ops.concatenate([points - boxes[..., :2], boxes[..., 2:] - points], -1)
-    distances = ops.clip(distances / strides[:, None], 0.0, _MOST)  # (B, N, 4)
+    distances = ops.clip(distances / strides, 0.0, _MOST)  # (B, N, 4)
     bins = ops.arange(BINS, dtype="float32")
     shares = ops.relu(1.0 - ops.abs(distances[..., None] - bins))  # (B, N, 4, 16)
     losses = -ops.sum(shares * ops.log_softmax(_by_side(logits), axis=-1), axis=-1)
     return ops.mean(losses, axis=-1)
+
+
+def _columns(anchors: tuple[Any, Any]) -> tuple[Any, Any]:
+    """Returns points `(N, 2)` and strides `(N, 1)` as float32 tensors."""
+    points, strides = (ops.cast(x, "float32") for x in anchors)
+    return points, strides[:, None]
 
 
 def _by_side(logits: Any) -> Any:

@@ -9,7 +9,7 @@ import keras
 
 from domain_core.arguments import as_positive_int
 from domain_core.serialization import serializable
-from keras_cv.layers.conv_norm import build_conv, convolve, make_conv
+from keras_cv.layers.conv_norm import build_conv, make_conv
 from keras_cv.models.yolov8.blocks import YOLOV8Layer
 from keras_cv.models.yolov8.distribution import BINS
 from keras_cv.models.yolov8.path_aggregation import LEVELS, select_levels
@@ -55,7 +55,11 @@ class YOLOV8Head(YOLOV8Layer):
     def __init__(self, num_classes: int, **options: Any) -> None:
         super().__init__(**options)
         self.num_classes = as_positive_int("num_classes", num_classes)
-        self.widths = {"box": _SIDES * BINS, "class": self.num_classes}
+        self.depths = {"box": _SIDES * BINS, "class": self.num_classes}
+        # Losses of half-precision logits lose digits, and predictions would be 16 bit.
+        half = self.compute_dtype in ("float16", "bfloat16")
+        policy = "float32" if half else self.dtype_policy
+        self.output_policy = keras.dtype_policies.get(policy)
 
     def build(self, features_shape: Any) -> None:
         channels = {k: shape[-1] for k, shape in select_levels(features_shape).items()}
@@ -80,18 +84,20 @@ class YOLOV8Head(YOLOV8Layer):
 
     def compute_output_spec(self, features: Any, training: bool = False) -> Any:
         shapes = [x.shape for x in select_levels(features).values()]
-        sizes = [None if None in s[1:3] else s[1] * s[2] for s in shapes]
-        places = None if None in sizes else sum(sizes)
+        known = not any(None in shape[1:3] for shape in shapes)
+        places = sum(math.prod(shape[1:3]) for shape in shapes) if known else None
         return {
-            name: keras.KerasTensor((shapes[0][0], places, depth), dtype="float32")
-            for name, depth in zip(("boxes", "classes"), self.widths.values())
+            name: keras.KerasTensor(
+                (shapes[0][0], places, self.depths[branch]),
+                dtype=self.output_policy.compute_dtype,
+            )
+            for name, branch in (("boxes", "box"), ("classes", "class"))
         }
 
     def _add_output(self, name: str, branch: str, width: int) -> None:
-        conv = make_conv(self.widths[branch], 1, name, self, use_bias=True)
+        conv = make_conv(self.depths[branch], 1, name, self, use_bias=True)
         conv.bias_initializer = keras.initializers.Constant(_BIASES[branch])
-        if self.compute_dtype in ("float16", "bfloat16"):
-            conv.dtype_policy = keras.dtype_policies.get("float32")
+        conv.dtype_policy = self.output_policy
         build_conv(conv, (None, None, None, width))
         setattr(self, name, conv)
 
@@ -101,9 +107,9 @@ class YOLOV8Head(YOLOV8Layer):
             prefix = f"{branch}_{level}_"
             x = self.conv_norm_activate(f"{prefix}1_", x, training)
             x = self.conv_norm_activate(f"{prefix}2_", x, training)
-            # In 16 bit this one is called as a layer, for it has a policy of its own.
+            # Called as a layer where it has a policy of its own.
             x = self.convolve(f"{prefix}output", x)
             height, width = keras.ops.shape(x)[1:3]
-            places = (-1, height * width, self.widths[branch])
+            places = (-1, height * width, self.depths[branch])
             outputs.append(keras.ops.reshape(x, places))
         return keras.ops.concatenate(outputs, axis=1)  # (B, N, D)

@@ -5,6 +5,7 @@ Shapes: `B` images, `N` places, `C` classes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from keras import ops
@@ -17,9 +18,9 @@ BOX_WEIGHT, CLASS_WEIGHT, DISTRIBUTION_WEIGHT = 7.5, 0.5, 1.5
 
 
 def yolov8_losses(
-    outputs: dict[str, Any],
-    points: Any,
-    strides: Any,
+    outputs: Mapping[str, Any],
+    anchors: tuple[Any, Any],
+    *,
     target_boxes: Any,
     target_scores: Any,
     foreground: Any,
@@ -32,8 +33,7 @@ def yolov8_losses(
 
     Args:
         outputs: of `YOLOV8Head`: "boxes" `(B, N, 64)`, "classes" `(B, N, C)`, logits.
-        points: `(N, 2)`, see `get_anchors`.
-        strides: `(N,)`, see `get_anchors`.
+        anchors: points `(N, 2)` and strides `(N,)`, see `get_anchors`.
         target_boxes: `(B, N, 4)` in format "xyxy", in pixels; of any value outside the
             foreground.
         target_scores: `(B, N, C)`, in [0, 1]; 0 outside the foreground.
@@ -50,10 +50,10 @@ def yolov8_losses(
     foreground = ops.cast(foreground, "bool")
     scores = ops.cast(target_scores, "float32")
     logits = ops.cast(outputs["classes"], "float32")
-    boxes = decode_boxes(outputs["boxes"], points, strides)
+    boxes = decode_boxes(outputs["boxes"], anchors)
     # Elsewhere both boxes are the same: a loss that is multiplied by 0 can still have
     # a NaN for gradient.
-    points = ops.cast(points, "float32")
+    points = ops.cast(anchors[0], "float32")
     anywhere = ops.concatenate([points - 1.0, points + 1.0], axis=-1)
     is_box = foreground[..., None]
     boxes = ops.where(is_box, boxes, anywhere)
@@ -63,7 +63,7 @@ def yolov8_losses(
     total = ops.maximum(ops.sum(scores), 1.0)
     weights = ops.where(foreground, ops.sum(scores, axis=-1), 0.0)  # (B, N)
     apart = 1.0 - compute_ciou(target_boxes, boxes, "xyxy")
-    spread = distribution_focal_loss(outputs["boxes"], target_boxes, points, strides)
+    spread = distribution_focal_loss(outputs["boxes"], target_boxes, anchors=anchors)
     # The binary cross-entropy: log(1 + exp(x)) - x y.
     entropies = ops.softplus(logits) - logits * scores
     return {

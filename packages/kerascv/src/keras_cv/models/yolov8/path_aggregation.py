@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from keras_cv.models.yolov8.blocks import C2fBlock, YOLOV8Layer
 
 # From fine to coarse; level "P3" has stride 8, "P4" has 16, "P5" has 32.
 LEVELS = ("P3", "P4", "P5")
+_NEIGHBOURS = tuple(itertools.pairwise(LEVELS))
 
 
 @serializable("kerascv")
@@ -90,9 +92,6 @@ class PathAggregation(YOLOV8Layer):
     def _mix(self, name: str, maps: list[Any], training: bool) -> Any:
         # Its convolutions and norms look themselves whether they take the short way.
         return getattr(self, name).call(keras.ops.concatenate(maps, -1), training)
-
-
-_NEIGHBOURS = tuple(zip(LEVELS, LEVELS[1:], strict=False))
 
 
 def select_levels(features: Any) -> dict[str, Any]:

@@ -1,0 +1,98 @@
+"""Presets that KerasCV itself writes, read: one test for all families."""
+
+import json
+import os
+import site
+import subprocess
+import textwrap
+import venv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import keras_cv
+from domain_core.testing import assert_close
+from keras_cv.models import ImageClassifier
+
+# KerasCV and what it imports but does not need here.
+KERAS_CV = ["--no-deps", "keras-cv==0.9.0", "dm-tree"]
+RESNET = {
+    "stackwise_filters": [64, 6],
+    "stackwise_blocks": [2, 2],
+    "stackwise_strides": [1, 2],
+}
+STAGES = {"stackwise_channels": [8, 12, 16], "stackwise_depth": [1, 2, 1]}
+# Class, arguments, height and width of images. CSPDarkNet's have to be even there.
+BACKBONES = [
+    *(
+        (f"ResNet{version}Backbone", {**RESNET, "block_type": block_type}, 33, 50)
+        for version in ("", "V2")
+        for block_type in ("block", "basic_block")
+    ),
+    ("CSPDarkNetBackbone", STAGES, 34, 50),
+    ("CSPDarkNetBackbone", {**STAGES, "use_depthwise": True}, 34, 50),
+    ("YOLOV8Backbone", STAGES, 33, 50),
+    ("YOLOV8Backbone", {**STAGES, "activation": "relu"}, 33, 50),
+]
+WRITE = """
+    import json
+    import sys
+    from pathlib import Path
+    import keras_cv
+    import numpy as np
+    from keras_cv.src.utils.preset_utils import save_to_preset  # as they published
+
+    rng = np.random.default_rng(0)
+    for index, (cls, arguments, height, width) in enumerate(json.loads(sys.argv[2])):
+        backbone = getattr(keras_cv.models, cls)(**arguments, include_rescaling=True)
+        model = keras_cv.models.ImageClassifier(backbone, num_classes=3)
+        for weight in model.weights:
+            value = rng.normal(size=weight.shape)
+            value /= np.prod(weight.shape[:-1]) ** 0.5
+            if weight.name in ("gamma", "moving_variance"):
+                value = rng.uniform(0.5, 1, weight.shape)
+            weight.assign(value)
+        folder = Path(sys.argv[1], str(index))
+        save_to_preset(backbone, str(folder / "backbone"))
+        save_to_preset(model, str(folder / "task"))
+        x = rng.uniform(0, 255, (2, height, width, 3))
+        np.savez(
+            folder / "expected.npz",
+            x=x,
+            backbone=backbone.predict_on_batch(x),
+            task=model.predict_on_batch(x),
+        )
+"""
+
+
+@pytest.mark.large
+def test_presets_that_keras_cv_writes(tmp_path):
+    # Its import name is ours: it gets an environment of its own, with all else that is
+    # installed here.
+    venv.create(tmp_path / "environment", with_pip=True)
+    folder = "Scripts" if os.name == "nt" else "bin"
+    python = tmp_path / "environment" / folder / "python"
+    install = [python, "-m", "pip", "install", "--quiet", *KERAS_CV]
+    if subprocess.run(install, check=False).returncode:
+        pytest.skip("keras-cv can't be installed here: is there a network?")
+    (packages,) = (tmp_path / "environment").glob("**/site-packages")
+    (packages / "shared.pth").write_text("\n".join(site.getsitepackages()))
+    (packages / "tensorflow_datasets.py").touch()  # imported, but not used
+    (tmp_path / "write.py").write_text(textwrap.dedent(WRITE))
+    subprocess.run(
+        [python, tmp_path / "write.py", tmp_path / "presets", json.dumps(BACKBONES)],
+        env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+        | {"KERAS_BACKEND": "jax"},
+        cwd=tmp_path,
+        check=True,
+    )
+    for index, (name, *_) in enumerate(BACKBONES):
+        folder = Path(tmp_path, "presets", str(index))
+        expected = np.load(folder / "expected.npz")
+        backbone = getattr(keras_cv.models, name).from_preset(folder / "backbone")
+        task = ImageClassifier.from_preset(folder / "task")
+        assert_close(backbone.predict_on_batch(expected["x"]), expected["backbone"])
+        assert_close(task.predict_on_batch(expected["x"]), expected["task"])
+        with pytest.raises(ValueError, match="KerasHub"):
+            backbone.save_to_preset(tmp_path / "a", layout="keras")
