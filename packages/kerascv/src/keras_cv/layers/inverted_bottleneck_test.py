@@ -68,11 +68,11 @@ def test_the_same_of_keras_layers(block, reference, sizes):
 
 
 def test_without_an_expansion_a_fused_block_may_project():
-    block = FusedMBConvBlock(4, 6, always_projects=True)
+    block = FusedMBConvBlock(4, 6, always_project=True)
     block(images())
     assert block.expand_conv.kernel.shape == (3, 3, 4, 4)
     assert block.project_conv.kernel.shape == (1, 1, 4, 6)
-    assert block.get_config()["always_projects"] is True
+    assert block.get_config()["always_project"] is True
 
 
 @pytest.mark.parametrize("cls", [MBConvBlock, FusedMBConvBlock])
