@@ -76,7 +76,7 @@ else:
             (length - more - 1) // stride * stride + 1
             for length, more in zip(images.shape[1:3], reach, strict=True)
         )
-        y = 0
+        y: Any = 0
         for i in range(kernel.shape[0]):
             for j in range(kernel.shape[1]):
                 top, left = i * dilation, j * dilation

@@ -128,7 +128,13 @@ class ConfigMap:
                     f"Expected the key {key!r} in {file}; it is missing. Save or "
                     "download the preset again."
                 )
-        return self._after_reading(result)
+        try:
+            return self._after_reading(result)
+        except (ArithmeticError, IndexError, TypeError) as error:
+            raise PresetCorruptError(
+                f"Expected arguments that fit each other for {cls.__name__} in {file}: "
+                f"{error}. Save or download the preset again."
+            ) from error
 
     def unknown(self, config: Mapping[str, Any]) -> list[str]:
         """Returns the keys that stand nowhere in the table."""

@@ -1,5 +1,6 @@
 """Tests that every family inherits; needs pytest."""
 
+from domain_core.testing.applications import application as application
 from domain_core.testing.backbone_contract import BackboneContract as BackboneContract
 from domain_core.testing.backbone_contract import BlockContract as BlockContract
 from domain_core.testing.decoder_family_contract import (
@@ -25,4 +26,5 @@ from domain_core.testing.tokenizer_contract import (
 )
 from domain_core.testing.training_contract import TrainingContract as TrainingContract
 from domain_core.testing.values import assert_close as assert_close
+from domain_core.testing.values import draw_weights as draw_weights
 from domain_core.testing.values import to_numpy as to_numpy

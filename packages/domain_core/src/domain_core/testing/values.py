@@ -28,3 +28,18 @@ def assert_close(
             assert_close(received[key], expected[key], rtol, atol)
         return
     np.testing.assert_allclose(received, expected, rtol=rtol, atol=atol)
+
+
+def draw_weights(model: Any, seed: int = 0) -> None:
+    """Draws all weights anew, statistics of norms too: no zero biases, no unit norms.
+
+    Args:
+        model: a built model, of whomever.
+        seed: of the draws.
+    """
+    rng = np.random.default_rng(seed)
+    for weight in model.weights:
+        value = rng.normal(size=weight.shape) / np.prod(weight.shape[:-1]) ** 0.5
+        if weight.name in ("gamma", "moving_variance"):
+            value = rng.uniform(0.5, 1, weight.shape)
+        weight.assign(value)

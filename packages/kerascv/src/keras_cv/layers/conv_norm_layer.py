@@ -127,9 +127,12 @@ class ConvNormLayer(RemembersArguments, keras.layers.Layer):
         norm, policy = getattr(self, name), self.dtype_policy
         return batch_normalize(norm, x, policy, training, overwrite)
 
+    def compute_output_shape(self, x_shape: Any) -> Any:
+        sizes = (s and -(-s // self.output_stride) for s in x_shape[1:3])
+        return (x_shape[0], *sizes, self.width or x_shape[-1])
+
     def compute_output_spec(self, x: Any, training: bool = False) -> Any:
-        sizes = (s and -(-s // self.output_stride) for s in x.shape[1:3])
-        shape = (x.shape[0], *sizes, self.width or x.shape[-1])
+        shape = self.compute_output_shape(x.shape)
         return keras.KerasTensor(shape, dtype=self.compute_dtype)
 
 

@@ -30,7 +30,7 @@ class FusedMBConvBlock(InvertedBottleneck):
         activation: a name that `domain_core.ops.activation` knows.
         survival_probability: share of the samples in training to whose shortcut the
             rest is added, in `(0, 1]`.
-        always_projects: whether a block without an expansion has two convolutions, as
+        always_project: whether a block without an expansion has two convolutions, as
             others have.
         batch_norm_epsilon: added to variances.
         padding: "same", where an odd pixel goes to the end, or "symmetric".
@@ -72,7 +72,7 @@ class FusedMBConvBlock(InvertedBottleneck):
         activation: Any = "swish",
         survival_probability: float = 0.8,
         *,
-        always_projects: bool = False,
+        always_project: bool = False,
         batch_norm_epsilon: float = 1e-3,
         padding: str = "same",
         seed: int | None = None,
@@ -81,25 +81,25 @@ class FusedMBConvBlock(InvertedBottleneck):
         dtype: Any = None,
     ) -> None:
         arguments = dict(self.arguments)
-        self.always_projects = arguments.pop("always_projects")
+        self.always_project = arguments.pop("always_project")
         super().__init__(**arguments)
         expands = self.expanded_filters != self.input_filters
-        self.expands = expands or always_projects
+        self.expands = expands or always_project
 
-    def build_branch(self) -> None:
+    def build(self, x_shape: Any) -> None:
+        super().build(x_shape)
         channels, size, strides = self.input_filters, self.kernel_size, self.strides
         if self.expands:
             middle = self.expanded_filters
             self.add_conv_norm("expand_", channels, middle, size, strides=strides)
             channels, size, strides = middle, 1, 1
         self.add_squeeze(channels)
-        output = self.output_filters
-        self.add_conv_norm("project_", channels, output, size, strides=strides)
+        filters = self.output_filters
+        self.add_conv_norm("project_", channels, filters, size, strides=strides)
 
-    def branch(self, x: Any, training: bool) -> Any:
-        if not self.expands:
-            return self.conv_norm_activate("project_", self.squeeze(x), training)
-        x = self.squeeze(self.conv_norm_activate("expand_", x, training))
-        return self.normalize(
-            "project_norm", self.convolve("project_conv", x), training
-        )
+    def call(self, x: Any, training: bool = False) -> Any:
+        y = self.conv_norm_activate("expand_", x, training) if self.expands else x
+        y = self.convolve("project_conv", self.squeeze(y))
+        y = self.normalize("project_norm", y, training)
+        y = y if self.expands else self.activate(y)
+        return self.add_shortcut(x, y, training)

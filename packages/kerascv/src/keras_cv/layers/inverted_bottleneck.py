@@ -19,8 +19,8 @@ class InvertedBottleneck(ConvNormLayer):
     all that is left of some samples: each loses the rest with probability
     `1 - survival_probability`, see `DropPath`.
 
-    A subclass writes `build_branch` and `branch`. Arguments are those of
-    `MBConvBlock`, all of them.
+    A subclass makes its layers in `build`, after that of this class, and ends `call` by
+    `add_shortcut`. Arguments are those of `MBConvBlock`.
 
     Attributes:
         expanded_filters: channels in the middle.
@@ -91,15 +91,8 @@ class InvertedBottleneck(ConvNormLayer):
 
     def build(self, x_shape: Any) -> None:
         check_feature_map(x_shape, channels=self.input_filters)
-        self.build_branch()
-
-    def build_branch(self) -> None:
-        """Makes the layers of the block."""
-        raise NotImplementedError
-
-    def branch(self, x: Any, training: bool) -> Any:
-        """Returns what is added to the shortcut, which the caller may overwrite."""
-        raise NotImplementedError
+        if self.drop_path is not None:
+            self.drop_path.build((None, *x_shape[1:3], self.width))
 
     def add_squeeze(self, channels: int) -> None:
         """Makes and builds the squeeze-and-excitation, if there is one."""
@@ -119,8 +112,14 @@ class InvertedBottleneck(ConvNormLayer):
         # A layer that is no more than its dense layers, which see to themselves.
         return self.squeeze_excite.call(x) if self.squeeze_filters else x
 
-    def call(self, x: Any, training: bool = False) -> Any:
-        y = self.branch(x, training)
+    def add_shortcut(self, x: Any, y: Any, training: bool) -> Any:
+        """Returns the output of the block.
+
+        Args:
+            x: its input.
+            y: what it makes of it, which may be overwritten.
+            training: whether to drop.
+        """
         if not self.has_shortcut:
             return y
         if self.drop_path is not None:

@@ -13,6 +13,12 @@ MAKE = {
     "DropBlock2D": lambda **kw: layers.DropBlock2D(0.2, (2, 3), 0, **kw),
     "DropPath": lambda **kw: layers.DropPath(0.2, 0, **kw),
     "FeaturePyramid": lambda **kw: layers.FeaturePyramid(2, 3, 5, **kw),
+    "FusedMBConvBlock": lambda **kw: layers.FusedMBConvBlock(
+        4, 4, 2, se_ratio=0.5, survival_probability=0.9, seed=0, **kw
+    ),
+    "MBConvBlock": lambda **kw: layers.MBConvBlock(
+        4, 4, 2, se_ratio=0.5, survival_probability=0.9, seed=0, **kw
+    ),
     "SpatialPyramidPooling": lambda **kw: layers.SpatialPyramidPooling(
         [2, 3], 5, "tanh", 0.1, **kw
     ),
@@ -151,6 +157,20 @@ def test_a_model_survives_a_file(name, tmp_path):
             + ["output_conv", "output_norm", "pool_conv", "pool_norm"],
         ),
         ("SqueezeAndExcite2D", ["excite", "squeeze"]),
+        (
+            "MBConvBlock",
+            [
+                f"{part}_{kind}"
+                for part in ("depthwise", "expand", "project")
+                for kind in ("conv", "norm")
+            ]
+            + ["squeeze_excite.excite", "squeeze_excite.squeeze"],
+        ),
+        (
+            "FusedMBConvBlock",
+            ["expand_conv", "expand_norm", "project_conv", "project_norm"]
+            + ["squeeze_excite.excite", "squeeze_excite.squeeze"],
+        ),
         ("DropPath", []),
     ],
 )

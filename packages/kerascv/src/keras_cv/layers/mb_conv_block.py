@@ -89,7 +89,8 @@ class MBConvBlock(InvertedBottleneck):
         super().__init__(**self.arguments)
         self.expands = self.expanded_filters != self.input_filters
 
-    def build_branch(self) -> None:
+    def build(self, x_shape: Any) -> None:
+        super().build(x_shape)
         middle, size = self.expanded_filters, self.kernel_size
         if self.expands:
             self.add_conv_norm("expand_", self.input_filters, middle, 1)
@@ -98,10 +99,8 @@ class MBConvBlock(InvertedBottleneck):
         self.add_squeeze(middle)
         self.add_conv_norm("project_", middle, self.output_filters, 1)
 
-    def branch(self, x: Any, training: bool) -> Any:
-        if self.expands:
-            x = self.conv_norm_activate("expand_", x, training)
-        x = self.squeeze(self.conv_norm_activate("depthwise_", x, training))
-        return self.normalize(
-            "project_norm", self.convolve("project_conv", x), training
-        )
+    def call(self, x: Any, training: bool = False) -> Any:
+        y = self.conv_norm_activate("expand_", x, training) if self.expands else x
+        y = self.squeeze(self.conv_norm_activate("depthwise_", y, training))
+        y = self.normalize("project_norm", self.convolve("project_conv", y), training)
+        return self.add_shortcut(x, y, training)

@@ -23,13 +23,37 @@ RESNET = {
     "stackwise_strides": [1, 2],
 }
 STAGES = {"stackwise_channels": [8, 12, 16], "stackwise_depth": [1, 2, 1]}
-# Class, arguments, height and width of images. CSPDarkNet's have to be even there.
+EFFICIENTNET = {
+    "width_coefficient": 1.1,
+    "depth_coefficient": 1.2,
+    "stackwise_kernel_sizes": [3, 3, 5],
+    "stackwise_num_repeats": [1, 2, 1],
+    "stackwise_input_filters": [32, 16, 24],
+    "stackwise_output_filters": [16, 24, 40],
+    "stackwise_expansion_ratios": [1, 4, 6],
+    "stackwise_squeeze_and_excite_ratios": [0, 0, 0.25],
+    "stackwise_strides": [1, 2, 2],
+    "stackwise_conv_types": ["fused", "fused", "unfused"],
+}
+MOBILENET = {
+    "stackwise_expansion": [1, 72 / 16, 88 / 24, 4],
+    "stackwise_filters": [16, 24, 24, 40],
+    "stackwise_kernel_size": [3, 3, 3, 5],
+    "stackwise_stride": [2, 2, 1, 2],
+    "stackwise_se_ratio": [0.25, None, None, 0.25],
+    "stackwise_activation": ["relu", "relu", "relu", "hard_swish"],
+    "alpha": 0.75,
+}
+# Class, arguments, height and width of images. CSPDarkNet's have to be even there, and
+# MobileNet's stay so down to the last map.
 BACKBONES = [
     *(
         (f"ResNet{version}Backbone", {**RESNET, "block_type": block_type}, 33, 50)
         for version in ("", "V2")
         for block_type in ("block", "basic_block")
     ),
+    ("EfficientNetV2Backbone", EFFICIENTNET, 33, 50),
+    ("MobileNetV3Backbone", MOBILENET, 48, 64),
     ("CSPDarkNetBackbone", STAGES, 34, 50),
     ("CSPDarkNetBackbone", {**STAGES, "use_depthwise": True}, 34, 50),
     ("YOLOV8Backbone", STAGES, 33, 50),

@@ -146,11 +146,12 @@ class EfficientNetV2Backbone(ImageBackbone):
         }
         stem_filters = blocks[0][0]["input_filters"]
         stem = ConvNormActivation(stem_filters, 3, strides=2, name="stem", **options)
-        total, stages = sum(map(len, blocks)), []
+        stages: list[list[Any]] = []
+        total = sum(map(len, blocks))
         for stage, kind in enumerate(stackwise_conv_types):
             own: dict[str, Any] = {"padding": depthwise_padding or padding}
             if kind == "fused":
-                own = {"padding": padding, "always_projects": always_project}
+                own = {"padding": padding, "always_project": always_project}
             done = sum(map(len, stages))
             stages.append(
                 [

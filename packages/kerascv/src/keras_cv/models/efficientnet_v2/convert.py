@@ -268,6 +268,7 @@ _HUB_CONFIG = ConfigMap(
         "use_depth_divisor_as_min_depth": ("divisor_is_least", False),
         "cap_round_filter_decrease": ("capped", False),
         "dropout": "skip_connection_dropout",
+        # KerasHub leaves it out of what it writes, whatever it is.
         "num_features": ("top_filters", 1280),
         "activation": ACTIVATION,
         "input_shape": Argument("input_shape", tuple, list),

@@ -138,15 +138,18 @@ _GROUPED = Transform(
     lambda array: array.swapaxes(2, 3),
     lambda array: array.swapaxes(2, 3),
 )
-# Lists of lists there, with all blocks but the first.
+# Lists per stage there, with all blocks but the first.
 _HUB_STACKS = {
-    "stackwise_expansion": "expanded",
-    "stackwise_num_filters": "stackwise_filters",
-    "stackwise_kernel_size": "stackwise_kernel_size",
-    "stackwise_num_strides": "stackwise_stride",
-    "stackwise_se_ratio": "stackwise_se_ratio",
-    "stackwise_activation": "stackwise_activation",
-    "stackwise_padding": "paddings",
+    theirs: Argument(ours, lambda stages: sum(stages, []), lambda blocks: [blocks])
+    for theirs, ours in {
+        "stackwise_expansion": "stackwise_expansion",
+        "stackwise_num_filters": "stackwise_filters",
+        "stackwise_kernel_size": "stackwise_kernel_size",
+        "stackwise_num_strides": "stackwise_stride",
+        "stackwise_se_ratio": "stackwise_se_ratio",
+        "stackwise_activation": "stackwise_activation",
+        "stackwise_padding": "paddings",
+    }.items()
 }
 _HUB_FIRST = {
     "depthwise_filters": "first_filters",
@@ -181,14 +184,13 @@ def _hub_weights(config: Mapping[str, Any]) -> WeightMap:
 
 
 def _from_hub(config: Config) -> Config:
-    stacks = {name: sum(config.pop(name), []) for name in _HUB_STACKS.values()}
     filters, stride, se_ratio, shortcut = map(config.pop, _HUB_FIRST.values())
-    del config["unused"], config["count"]
-    given = [filters, *stacks["stackwise_filters"]]
+    del config["unused"], config["stages"]
+    given = [filters, *config["stackwise_filters"]]
     keeps = stride == 1 and filters == config["stem_filters"]
-    halves = [size // 2 for size in stacks["stackwise_kernel_size"]]
+    halves = [size // 2 for size in config["stackwise_kernel_size"]]
     for key, value, expected in (
-        ("stackwise_padding", stacks.pop("paddings"), halves),
+        ("stackwise_padding", config.pop("paddings"), halves),
         ("depthwise_residual", shortcut, keeps),
         ("output_activation", config.pop("last_activation"), config["activation"]),
     ):
@@ -197,114 +199,99 @@ def _from_hub(config: Config) -> Config:
                 f"KerasHub's {key!r} can't be expressed here but as {expected!r:.80}, "
                 f"received {value!r:.80}."
             )
-    stacks["stackwise_expansion"] = [
+    config["stackwise_expansion"] = [
         expanded / before
-        for expanded, before in zip(stacks.pop("expanded"), given, strict=False)
+        for expanded, before in zip(config["stackwise_expansion"], given, strict=False)
     ]
-    first = zip(_STACKS, (1, filters, 3, stride, se_ratio, "relu"), strict=True)
-    return config | {
-        f"stackwise_{key}": [value, *stacks[f"stackwise_{key}"]] for key, value in first
-    }
+    for key, first in zip(
+        _STACKS, (1, filters, 3, stride, se_ratio, "relu"), strict=True
+    ):
+        config[f"stackwise_{key}"] = [first, *config[f"stackwise_{key}"]]
+    return config
 
 
 def _to_hub(config: Config) -> Config:
     sizes, config["top_filters"] = block_sizes(config)
-    given, expanded, squeezed, filters = map(list, zip(*sizes, strict=True))
-    stacks = {key: list(config.pop(f"stackwise_{key}")) for key in _STACKS}
-    kernel, stride, activation = (
-        stacks[key].pop(0) for key in ("kernel_size", "stride", "activation")
-    )
-    alike = [before == within for before, within, *_ in sizes]
-    if (kernel, activation) != (3, "relu") or alike != [
-        True,
-        *[False] * len(alike[1:]),
-    ]:
+    given, expanded, _, filters = map(list, zip(*sizes, strict=True))
+    config |= {"stackwise_expansion": expanded, "stackwise_filters": filters}
+    first = {}
+    for key in _STACKS:
+        first[key], *config[f"stackwise_{key}"] = config[f"stackwise_{key}"]
+    expands = [before != within for before, within, *_ in sizes]
+    kind = (first["kernel_size"], first["activation"], *expands)
+    if kind != (3, "relu", False, *[True] * len(sizes[1:])):
         raise ValueError(
             "KerasHub's MobileNetBackbone can't express the blocks: its first has 3 "
             "pixels, 'relu' and no expansion, and all others have one."
         )
-    ratios = [s / e or None for s, e in zip(squeezed, expanded, strict=True)]
     del config["alpha"]
-    lists = {
-        "expanded": expanded[1:],
-        "stackwise_filters": filters[1:],
-        "stackwise_kernel_size": stacks["kernel_size"],
-        "stackwise_stride": stacks["stride"],
-        "stackwise_se_ratio": ratios[1:],
-        "stackwise_activation": stacks["activation"],
-        "paddings": [size // 2 for size in stacks["kernel_size"]],
-        "count": len(filters) - 1,
-    }
     return {
         **config,
-        **{name: [values] for name, values in lists.items()},
+        "paddings": [size // 2 for size in config["stackwise_kernel_size"]],
+        "stages": [len(sizes) - 1],
         "first_filters": filters[0],
-        "first_stride": stride,
-        "first_se_ratio": ratios[0],
-        "first_shortcut": stride == 1 and filters[0] == given[0],
+        "first_stride": first["stride"],
+        "first_se_ratio": first["se_ratio"],
+        "first_shortcut": first["stride"] == 1 and filters[0] == given[0],
         "last_activation": config["activation"],
         "unused": 1024,
     }
 
 
+_HUB_CONFIG = ConfigMap(
+    "trainable",
+    renamed={
+        **_HUB_STACKS,
+        **_HUB_FIRST,
+        "stackwise_num_blocks": "stages",
+        "input_num_filters": "stem_filters",
+        "last_layer_filter": "top_filters",
+        "output_num_filters": "unused",
+        "input_activation": "activation",
+        "output_activation": "last_activation",
+        "image_shape": Argument("input_shape", tuple, list),
+        "dtype": DTYPE,
+    },
+    ours={
+        "include_rescaling": False,
+        "padding": "symmetric",
+        "batch_norm_epsilon": 1e-5,
+        "batch_norm_momentum": 0.9,
+    },
+    after_reading=_from_hub,
+    before_writing=_to_hub,
+)
+_HUB_CLASSIFIER = KerasTask(
+    ImageClassifier,
+    ("MobileNetImageClassifier",),
+    ConfigMap(
+        "num_classes",
+        renamed={"num_features": Argument("hidden_units", int, int)},
+        ignored=("trainable", "dtype"),
+        only={"head_dtype": None},
+        ours={
+            "pooling": "avg",
+            "activation": None,
+            "class_names": None,
+            "hidden_activation": "hard_silu",
+        },
+    ),
+    weights=WeightMap(
+        {
+            **pointwise_weights("layers/conv2d_0", "hidden"),
+            "layers/dense_0/vars/0": "predictions.kernel",
+            "layers/dense_0/vars/1": "predictions.bias",
+        }
+    ),
+)
 FROM_KERAS = (
     KerasConverter(
         package="keras_hub",
-        backbone=KerasClass(
-            MobileNetV3Backbone,
-            ("MobileNetBackbone",),
-            ConfigMap(
-                "trainable",
-                renamed={
-                    **_HUB_STACKS,
-                    **_HUB_FIRST,
-                    "stackwise_num_blocks": "count",
-                    "input_num_filters": "stem_filters",
-                    "last_layer_filter": "top_filters",
-                    "output_num_filters": "unused",
-                    "input_activation": "activation",
-                    "output_activation": "last_activation",
-                    "image_shape": Argument("input_shape", tuple, list),
-                    "dtype": DTYPE,
-                },
-                ours={
-                    "include_rescaling": False,
-                    "padding": "symmetric",
-                    "batch_norm_epsilon": 1e-5,
-                    "batch_norm_momentum": 0.9,
-                },
-                after_reading=_from_hub,
-                before_writing=_to_hub,
-            ),
-        ),
+        backbone=KerasClass(MobileNetV3Backbone, ("MobileNetBackbone",), _HUB_CONFIG),
         weights=_hub_weights,
         **{
             **keras_classes.image_classification("MobileNet"),
-            "tasks": (
-                KerasTask(
-                    ImageClassifier,
-                    ("MobileNetImageClassifier",),
-                    ConfigMap(
-                        "num_classes",
-                        renamed={"num_features": Argument("hidden_units", int, int)},
-                        ignored=("trainable", "dtype"),
-                        only={"head_dtype": None},
-                        ours={
-                            "pooling": "avg",
-                            "activation": None,
-                            "class_names": None,
-                            "hidden_activation": "hard_silu",
-                        },
-                    ),
-                    weights=WeightMap(
-                        {
-                            **pointwise_weights("layers/conv2d_0", "hidden"),
-                            "layers/dense_0/vars/0": "predictions.kernel",
-                            "layers/dense_0/vars/1": "predictions.bias",
-                        }
-                    ),
-                ),
-            ),
+            "tasks": (_HUB_CLASSIFIER,),
         },
     ),
     keras_classes.from_keras_cv(
