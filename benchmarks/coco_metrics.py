@@ -1,7 +1,7 @@
 """COCO's numbers of a detector: ours beside `pycocotools` and `faster-coco-eval`.
 
-    python benchmarks/coco_metrics.py --reps 2 --calls 1 --warmup 0    12 minutes
-    python benchmarks/coco_metrics.py --images 500                     a tenth of it
+    python benchmarks/coco_metrics.py --reps 1 --calls 1 --warmup 0    3 minutes
+    python benchmarks/coco_metrics.py --images 500                     a smaller set
 
 As large as COCO's validation set: 5,000 images with 36,000 boxes of 80 classes, on half
 of which the four classes of an image are, and 100 detections in each image. Detections

@@ -63,10 +63,16 @@ class PyCOCOCallback(keras.callbacks.Callback):
             epoch if there are no boxes in it, or none in what `predict` returns.
 
     Example:
-        >>> images, boxes = np.zeros((1, 8, 8, 3)), {"boxes": [[]], "classes": [[]]}
-        >>> data = (images, boxes)
-        >>> callback = keras_cv.callbacks.PyCOCOCallback(data, "xyxy")
-        >>> detector.fit(data, callbacks=[callback])  # doctest: +SKIP
+        >>> rows = keras.Input((1, 6))  # its images say what is on them
+        >>> found = {"boxes": rows[..., :4], "classes": rows[..., 4]}
+        >>> detector = keras.Model(rows, {**found, "confidence": rows[..., 5]})
+        >>> images = np.array([[[0, 0, 9, 9, 1, 0.8]]])
+        >>> boxes = {"boxes": images[..., :4], "classes": images[..., 4]}
+        >>> callback = keras_cv.callbacks.PyCOCOCallback((images, boxes), "xyxy")
+        >>> callback.set_model(detector)  # as `fit` does
+        >>> callback.on_epoch_end(epoch=0, logs=(logs := {}))
+        >>> logs["val_AP"]
+        1.0
     """
 
     def __init__(
