@@ -20,5 +20,8 @@ from keras_cv.bounding_box.indices import REL_YXYX as REL_YXYX
 from keras_cv.bounding_box.indices import XYWH as XYWH
 from keras_cv.bounding_box.indices import XYXY as XYXY
 from keras_cv.bounding_box.indices import YXYX as YXYX
+from keras_cv.bounding_box.non_max_suppression import (
+    non_max_suppression as non_max_suppression,
+)
 from keras_cv.bounding_box.validate_format import ensure_tensor as ensure_tensor
 from keras_cv.bounding_box.validate_format import validate_format as validate_format
