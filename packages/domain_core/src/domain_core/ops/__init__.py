@@ -20,12 +20,13 @@ from domain_core.ops.heads import split_heads as split_heads
 from domain_core.ops.in_place import activation_in_place as activation_in_place
 from domain_core.ops.in_place import add_in_place as add_in_place
 from domain_core.ops.in_place import from_numpy as from_numpy
+from domain_core.ops.is_exporting import is_exporting as is_exporting
 from domain_core.ops.layer_norm import layer_norm as layer_norm
 from domain_core.ops.linear import bound_linear as bound_linear
 from domain_core.ops.linear import linear as linear
+from domain_core.ops.pick_boxes import pick_boxes as pick_boxes
 from domain_core.ops.rms_norm import rms_norm as rms_norm
 from domain_core.ops.rotate import rotate as rotate
 from domain_core.ops.take_rows import take_rows as take_rows
-from domain_core.ops.write_rows import write_rows as write_rows
-from domain_core.ops.pick_boxes import pick_boxes as pick_boxes
 from domain_core.ops.top_k import top_k as top_k
+from domain_core.ops.write_rows import write_rows as write_rows

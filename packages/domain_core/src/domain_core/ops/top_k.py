@@ -1,4 +1,4 @@
-"""The largest values; of equal ones the first, which torch's own does not promise."""
+"""The highest scores; of equal ones the first, which torch's own does not promise."""
 
 from __future__ import annotations
 
@@ -6,34 +6,55 @@ from typing import Any
 
 import keras
 
+from domain_core.ops.is_exporting import is_exporting
+
 if keras.config.backend() == "torch":
     import torch
 
-    def _top_k(x, k):
-        # Places are part of the key that is sorted: free, where a stable sort of all
-        # takes ten times longer. Without a sign, bits are in the order of the floats.
-        bits = (x + 0.0).view(torch.int32)
-        bits = torch.where(bits < 0, bits ^ 0x7FFFFFFF, bits).to(torch.int64)
-        last = x.shape[-1] - 1
-        places = torch.arange(last, -1, -1, device=x.device)
+    def _top_k(scores, k):
+        values, indices = torch.topk(scores, k)
+        last = values[..., -1:]
+        # Which of those that equal the last are among the k is left to chance.
+        is_tied = (scores == last).sum(-1) > (values == last).sum(-1)
+        is_tied &= last[..., 0] > 0
+        if not is_exporting(scores) and bool(is_tied.any()):
+            return _top_k_of_many_equal(scores, k)
+        indices = indices.sort(dim=-1).values
+        values, order = scores.gather(-1, indices).sort(
+            dim=-1, stable=True, descending=True
+        )
+        return values, indices.gather(-1, order)
+
+    def _top_k_of_many_equal(scores, k):
+        # Bits of positive floats are in their order; three times faster than a stable
+        # sort of all.
+        bits = scores.clamp(min=0).contiguous().view(torch.int32).to(torch.int64)
+        last = scores.shape[-1] - 1
+        places = torch.arange(last, -1, -1, device=scores.device)
         keys = torch.topk((bits << 32) | places, k).values
         indices = last - (keys & 0xFFFFFFFF)
-        return x.gather(-1, indices), indices.to(torch.int32)
+        return scores.gather(-1, indices), indices
 
 else:
 
-    def _top_k(x, k):
-        return keras.ops.top_k(x, k)
+    def _top_k(scores, k):
+        if not is_exporting(scores):
+            return keras.ops.top_k(scores, k)
+        # TensorFlow may be too old for the operation that JAX writes.
+        places = keras.ops.argsort(-scores, axis=-1)[..., :k]
+        return keras.ops.take_along_axis(scores, places, axis=-1), places
 
 
-def top_k(x: Any, k: int) -> tuple[Any, Any]:
-    """Finds the largest values along the last axis, in order, with their places.
+def top_k(scores: Any, k: int) -> tuple[Any, Any]:
+    """Finds the highest scores along the last axis, in order, with their places.
 
     Args:
-        x: float32 tensor `(..., N)` without NaN.
+        scores: float32 tensor `(..., N)`, of at least 0.
         k: how many, at most `N`.
 
     Returns:
-        Values and int32 places, both `(..., k)`. Equal values stay in their order.
+        Values and int32 places, both `(..., k)`. Equal scores stay in their order, but
+        for those of 0, which may come in any.
     """
-    return _top_k(x, k)
+    values, places = _top_k(scores, k)
+    return values, keras.ops.cast(places, "int32")

@@ -3,11 +3,15 @@
 from domain_core.images import ImageConverter as ImageConverter
 from keras_cv.layers import preprocessing as preprocessing
 from keras_cv.layers.anchor_generator import AnchorGenerator as AnchorGenerator
+from keras_cv.layers.box_matcher import BoxMatcher as BoxMatcher
 from keras_cv.layers.drop_block_2d import DropBlock2D as DropBlock2D
 from keras_cv.layers.drop_path import DropPath as DropPath
 from keras_cv.layers.feature_pyramid import FeaturePyramid as FeaturePyramid
 from keras_cv.layers.fused_mb_conv_block import FusedMBConvBlock as FusedMBConvBlock
 from keras_cv.layers.mb_conv_block import MBConvBlock as MBConvBlock
+from keras_cv.layers.multi_class_non_max_suppression import (
+    MultiClassNonMaxSuppression as MultiClassNonMaxSuppression,
+)
 from keras_cv.layers.non_max_suppression import NonMaxSuppression as NonMaxSuppression
 from keras_cv.layers.preprocessing import Augmenter as Augmenter
 from keras_cv.layers.preprocessing import AugMix as AugMix

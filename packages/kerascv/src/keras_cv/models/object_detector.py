@@ -124,7 +124,7 @@ class ObjectDetector(Task):
         outputs: Any,
         boxes: Any,
         classes: Any,
-        image_shape: tuple[Any, Any],
+        images: Any,
         image_weights: Any,
     ) -> dict[str, Any]:
         """Computes the terms of the loss of a batch.
@@ -133,7 +133,7 @@ class ObjectDetector(Task):
             outputs: what the model gives.
             boxes: true boxes `(B, N, 4)`, "xyxy" in pixels.
             classes: float `(B, N)`, -1 where there is no box.
-            image_shape: height and width of the images in pixels.
+            images: `(B, H, W, C)`.
             image_weights: `(B,)`, or None.
 
         Returns:
@@ -282,7 +282,7 @@ class ObjectDetector(Task):
             "xyxy",
             image_shape=shape,
         )
-        terms = self.loss_terms(y_pred, boxes, classes, shape, sample_weight)
+        terms = self.loss_terms(y_pred, boxes, classes, x, sample_weight)
         for name, tracker in self.loss_trackers.items():
             tracker.update_state(terms[name])
         weighted = [self.loss_weights[name] * terms[name] for name in self.term_names]

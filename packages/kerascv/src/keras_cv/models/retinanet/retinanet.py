@@ -241,19 +241,20 @@ class RetinaNet(ObjectDetector):
         outputs: Any,
         boxes: Any,
         classes: Any,
-        image_shape: tuple[Any, Any],
+        images: Any,
         image_weights: Any,
     ) -> dict[str, Any]:
         encoder = self.label_encoder
         boxes = convert_format(
-            boxes, "xyxy", encoder.bounding_box_format, image_shape=image_shape
+            boxes,
+            "xyxy",
+            encoder.bounding_box_format,
+            image_shape=ops.shape(images)[1:],
         )
-        box_targets, class_targets = encoder(
-            (*image_shape, 3), {"boxes": boxes, "classes": classes}
-        )
+        labels = {"boxes": boxes, "classes": classes}
+        box_targets, class_targets, share = encoder.encode(images, labels)
+        self.matched.update_state(share)
         is_object = ops.cast(class_targets >= 0, "float32")  # (B, N)
-        found = ops.sum(is_object, axis=-1) > 0
-        self.matched.update_state(found, sample_weight=ops.any(classes >= 0, axis=-1))
         counts = ops.cast(class_targets != encoder.ignore_class, "float32")
         total = ops.maximum(ops.sum(is_object), 1.0)
         true = ops.one_hot(

@@ -193,10 +193,10 @@ class YOLOV8Detector(ObjectDetector):
         outputs: Any,
         boxes: Any,
         classes: Any,
-        image_shape: tuple[Any, Any],
+        images: Any,
         image_weights: Any,
     ) -> dict[str, Any]:
-        anchors = get_anchors(image_shape)
+        anchors = get_anchors(ops.shape(images)[1:3])
         target_boxes, target_scores, foreground = self.label_encoder(
             ops.stop_gradient(ops.sigmoid(outputs["classes"])),
             ops.stop_gradient(decode_boxes(outputs["boxes"], anchors)),
