@@ -111,9 +111,7 @@ class RetinaNet(ObjectDetector):
             strides={f"P{level}": 2**level for level in range(3, 8)},
             clip_boxes=True,
         )
-        per_place = len(_SCALES) * len(_ASPECT_RATIOS)
-        if anchor_generator is not None:
-            per_place = anchors.anchors_per_location
+        per_place = _anchors_per_place(anchors)
         decoder = prediction_decoder or NonMaxSuppression(
             bounding_box_format, from_logits=True
         )
@@ -276,3 +274,20 @@ class RetinaNet(ObjectDetector):
     def _anchors(self, image_shape: tuple[Any, Any]) -> Any:
         levels = self.anchor_generator(image_shape=(*image_shape, 3))
         return ops.concatenate([ops.convert_to_tensor(x) for x in levels.values()])
+
+
+def _anchors_per_place(generator: AnchorGenerator) -> int:
+    """Returns how many anchors there are at each place of a level.
+
+    Raises:
+        ValueError: if levels differ.
+    """
+    # An image of one pixel is one place on all levels.
+    levels = generator(image_shape=(1, 1, 3))
+    counts = {level: len(anchors) for level, anchors in levels.items()}
+    if len(set(counts.values())) != 1:
+        raise ValueError(
+            "Expected an `anchor_generator` with as many anchors at each place on all "
+            f"levels, which share their heads, received {counts}."
+        )
+    return next(iter(counts.values()))
