@@ -15,6 +15,8 @@ from torch import nn
 
 
 class Bottleneck(nn.Module):
+    """Three convolutions and a shortcut."""
+
     def __init__(self, channels: int, filters: int, stride: int, project: bool) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(channels, filters, 1, bias=False)
@@ -174,6 +176,8 @@ def retinanet_boxes(outputs: Any, places: Any) -> tuple[Any, Any]:
 
 
 class Conv(nn.Module):
+    """A convolution, its norm and its activation."""
+
     def __init__(self, channels: int, filters: int, size: int = 3, stride: int = 1):
         super().__init__()
         self.conv = nn.Conv2d(channels, filters, size, stride, size // 2, bias=False)
@@ -184,6 +188,8 @@ class Conv(nn.Module):
 
 
 class C2f(nn.Module):
+    """A block that keeps what each of its bottlenecks gives."""
+
     def __init__(self, channels: int, filters: int, depth: int, shortcut: bool):
         super().__init__()
         self.half, self.shortcut = filters // 2, shortcut

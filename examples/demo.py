@@ -1,5 +1,4 @@
-"""The tour: a BERT searches, learns and answers, a ResNet reads, a YOLOv8 finds, a
-GPT-2 writes.
+"""The tour: a BERT answers, a ResNet reads, a YOLOv8 finds, a GPT-2 writes.
 
     hatch run demo                             # on JAX
     KERAS_BACKEND=torch hatch run demo         # or tensorflow

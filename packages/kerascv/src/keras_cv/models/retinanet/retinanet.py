@@ -2,8 +2,8 @@
 
 Paper: Lin et al., "Focal Loss for Dense Object Detection", 2017,
 https://arxiv.org/abs/1708.02002.
-Unusual: it is the loss that makes it work. Nearly all anchors lie on background; the
-focal loss hardly counts those that the model is sure of, and at first it is sure of all.
+Unusual: it is the loss that makes it work. Nearly all anchors lie on background, and
+those that the model is sure of, at first nearly all, hardly count in it.
 """
 
 from __future__ import annotations

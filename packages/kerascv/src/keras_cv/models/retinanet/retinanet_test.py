@@ -2,7 +2,6 @@ import keras
 import numpy as np
 import pytest
 
-import keras_cv
 from domain_core.testing.values import assert_close, to_numpy
 from keras_cv.models import ResNetBackbone, RetinaNet
 from keras_cv.models.retinanet import FeaturePyramid, PredictionHead

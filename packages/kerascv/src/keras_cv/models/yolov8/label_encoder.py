@@ -190,9 +190,7 @@ class LabelEncoder(RemembersArguments, keras.layers.Layer):
     def _check_shapes(
         self, scores: Any, predicted: Any, anchors: Any, labels: Any, boxes: Any
     ) -> None:
-        shapes = [
-            tuple(x.shape) for x in (scores, predicted, anchors, labels, boxes)
-        ]
+        shapes = [tuple(x.shape) for x in (scores, predicted, anchors, labels, boxes)]
         lengths = [len(shape) for shape in shapes]
         last = shapes[0][-1], shapes[1][-1], shapes[2][-1], shapes[4][-1]
         if lengths != [3, 3, 2, 2, 3] or last != (self.num_classes, 4, 2, 4):
@@ -203,9 +201,7 @@ class LabelEncoder(RemembersArguments, keras.layers.Layer):
             )
 
 
-def _rows(
-    labels: Any, boxes: Any, mask: Any, num_classes: int
-) -> tuple[Any, Any, Any]:
+def _rows(labels: Any, boxes: Any, mask: Any, num_classes: int) -> tuple[Any, Any, Any]:
     """Returns labels, boxes and which rows are any, with one more of padding.
 
     So there is a row to look up also where there are no boxes.
