@@ -338,8 +338,11 @@ def find_converter(
 def task_for(cls: type, backbone_cls: type) -> type:
     """Returns the most specific registered task below `cls` for a backbone class.
 
+    That is one of the backbone's family. A class that is not registered itself also
+    stands for the task below it that takes any fitting backbone.
+
     Raises:
-        ValueError: if two tasks of one family fit equally well.
+        ValueError: if two tasks fit equally well.
     """
     fitting = [
         entry.cls
@@ -348,6 +351,12 @@ def task_for(cls: type, backbone_cls: type) -> type:
         and issubclass(entry.cls, cls)
         and issubclass(backbone_cls, entry.backbone)
     ]
+    if not fitting and cls not in _TASKS:
+        fitting = [
+            entry.cls
+            for entry in _TASKS.values()
+            if entry.accepts is not None and issubclass(entry.cls, cls)
+        ]
     if cls in fitting or not fitting:
         return cls
     if len(fitting) > 1:

@@ -125,8 +125,8 @@ class FeaturePyramid(RemembersArguments, keras.layers.Layer):
     def compute_output_shape(self, features_shape: Any) -> Any:
         shapes = self._select(features_shape)
         return {
-            level: self.output_layers[level].compute_output_shape(
-                self.lateral_layers[level].compute_output_shape(shapes[level])
+            level: self.output_layers[str(level)].compute_output_shape(
+                self.lateral_layers[str(level)].compute_output_shape(shapes[level])
             )
             for level in self.levels
         }
@@ -135,14 +135,18 @@ class FeaturePyramid(RemembersArguments, keras.layers.Layer):
         # Layers that were given are there as they are, for Keras to serialize with what
         # else shares them; others are made again.
         layers = {
-            name: dict(getattr(self, name)) if name in self._given else None
+            name: (
+                {int(level): layer for level, layer in getattr(self, name).items()}
+                if name in self._given
+                else None
+            )
             for name in ("lateral_layers", "output_layers")
         }
         return super().get_config() | layers
 
     def _build_layer(self, part: str, level: int, shape: Any) -> Any:
         """Builds a layer and returns the shape of its output."""
-        layer = getattr(self, part)[level]
+        layer = getattr(self, part)[str(level)]
         if part not in self._given:
             build_conv(layer, shape)
         elif not layer.built:
@@ -150,7 +154,7 @@ class FeaturePyramid(RemembersArguments, keras.layers.Layer):
         return layer.compute_output_shape(shape)
 
     def _apply(self, part: str, level: int, x: Any) -> Any:
-        layer = getattr(self, part)[level]
+        layer = getattr(self, part)[str(level)]
         # What a user's layer does is known to its own call alone.
         return (
             layer(x) if part in self._given else convolve(layer, x, self.dtype_policy)
@@ -158,9 +162,10 @@ class FeaturePyramid(RemembersArguments, keras.layers.Layer):
 
     def _convolutions(
         self, part: str, kernel_size: int
-    ) -> dict[int, keras.layers.Layer]:
+    ) -> dict[str, keras.layers.Layer]:
+        # TensorFlow exports no dict of layers by numbers.
         return {
-            level: keras.layers.Conv2D(
+            str(level): keras.layers.Conv2D(
                 self.num_channels,
                 kernel_size,
                 padding="same",
@@ -172,7 +177,7 @@ class FeaturePyramid(RemembersArguments, keras.layers.Layer):
             for level in self.levels
         }
 
-    def _checked(self, name: str, layers: Any) -> dict[int, keras.layers.Layer]:
+    def _checked(self, name: str, layers: Any) -> dict[str, keras.layers.Layer]:
         """Returns the layers by level if there is exactly one for each."""
         layers = _by_level(name, layers)
         if sorted(layers) != self.levels or not all(
@@ -182,7 +187,7 @@ class FeaturePyramid(RemembersArguments, keras.layers.Layer):
                 f"Expected `{name}` to be a dict with a Keras layer for each of the "
                 f"levels {self.levels} and no other, received {layers}."
             )
-        return layers
+        return {str(level): layers[level] for level in self.levels}
 
     def _select(self, features: Any) -> dict[int, Any]:
         """Returns the maps, or their shapes, of the levels of this pyramid."""

@@ -44,7 +44,7 @@ def test_top_down_path_is_that_of_transformers():
     features = maps(HALVES)
     layer.build({level: x.shape for level, x in features.items()})
     for level, convolution in zip((5, 4, 3), peer.convs, strict=True):
-        kernel, bias = layer.lateral_layers[level].weights
+        kernel, bias = layer.lateral_layers[str(level)].weights
         kernel.assign(convolution.weight.detach().numpy().transpose(2, 3, 1, 0))
         bias.assign(convolution.bias.detach().numpy())
     with torch.no_grad():
@@ -74,11 +74,11 @@ def test_parity_with_operations_of_torch(sizes):
     x = None
     for level in (5, 4, 3):
         lateral = torch.tensor(features[level]).permute(0, 3, 1, 2)
-        lateral = convolve(lateral, layer.lateral_layers[level])
+        lateral = convolve(lateral, layer.lateral_layers[str(level)])
         if x is not None:
             lateral = lateral + F.interpolate(x, lateral.shape[2:], mode="nearest")
         x = lateral
-        expected = convolve(x, layer.output_layers[level]).permute(0, 2, 3, 1)
+        expected = convolve(x, layer.output_layers[str(level)]).permute(0, 2, 3, 1)
         # Sums of 36 products of values up to 60.
         assert_close(received[level], expected.numpy(), rtol=1e-5, atol=1e-4)
 

@@ -15,8 +15,10 @@ from domain_core.arguments import as_positive_int
 from domain_core.pipeline.batches import BatchDataset
 from domain_core.preprocessor import Preprocessor
 from domain_core.task import Task
+from keras_cv.augmentation.crop_windows import as_size
 from keras_cv.bounding_box.convert_format import convert_format
 from keras_cv.bounding_box.formats import parse
+from keras_cv.models.detection_export import export_detection
 from keras_cv.models.detection_model import DetectionModel
 from keras_cv.models.detection_recipe import DetectionRecipe
 from keras_cv.models.object_detector_preprocessor import (
@@ -103,6 +105,13 @@ class ObjectDetector(Task):
         self.loss_weights: dict[str, float] = dict.fromkeys(self.term_names, 1.0)
         self.box_metrics: list[Any] = []
         self.recipe: DetectionRecipe | None = None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Sets an attribute; the prediction decoder by its setter on torch, too."""
+        if name == "prediction_decoder":
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
 
     def decode_boxes(
         self, outputs: Any, image_shape: tuple[Any, Any]
@@ -399,15 +408,50 @@ class ObjectDetector(Task):
             for row in rows
         ]
 
-    def export(self, filepath: str | os.PathLike[str], **kwargs: Any) -> None:
-        """Exports the model from pixels to objects, as `keras.Model.export` does."""
-        self._detection_model(None).export(filepath, **kwargs)
+    def export(  # type: ignore[override]  # sizes instead of signatures
+        self,
+        filepath: str | os.PathLike[str],
+        format: str = "tf_saved_model",
+        verbose: bool = False,
+        *,
+        image_size: int | Sequence[int] | None = None,
+        suppress: bool = True,
+    ) -> None:
+        """Writes the detector for programs that know no Keras.
 
-    def _detection_model(self, preprocess: Any) -> DetectionModel:
+        It takes images `(B, H, W, C)` as `preprocessor.convert` gives them, batches of
+        any size, and gives what `predict` gives, in pixels of these images.
+
+        Args:
+            filepath: of the folder, or of the file.
+            format: "tf_saved_model", on TensorFlow and JAX; "onnx", or "torch" for a
+                `.pt2` file, on torch.
+            verbose: whether to say what is done.
+            image_size: `(height, width)` of the images, or one number for both; None
+                for the size to which the preprocessor brings them, or any, which only
+                TensorFlow can.
+            suppress: whether to choose among the boxes. Otherwise the program gives
+                "boxes" `(B, N, 4)` and "scores" `(B, N, num_classes)` in [0, 1] of all
+                places, for another one to choose.
+
+        Raises:
+            ValueError: if this backend can't write such a file, or not without a size.
+
+        Example:
+            >>> detector.export("cells", image_size=(480, 640))  # doctest: +SKIP
+        """
+        preprocessor = self.preprocessor
+        if image_size is None and isinstance(preprocessor, ObjectDetectorPreprocessor):
+            image_size = preprocessor.target_size
+        size = None if image_size is None else as_size("image_size", image_size)
+        model = self._detection_model(None, self._decode if suppress else self._all)
+        export_detection(model, filepath, format, size, verbose)
+
+    def _detection_model(self, preprocess: Any, decode: Any = None) -> DetectionModel:
         return DetectionModel(
             self.input,
             self.output,
-            decode=self._decode,
+            decode=decode or self._decode,
             preprocess=preprocess,
             bounding_box_format=self.bounding_box_format,
             name=f"{self.name}_detection",
@@ -419,6 +463,16 @@ class ObjectDetector(Task):
             boxes, "xyxy", self.bounding_box_format, image_shape=shape
         )
         return self.prediction_decoder(boxes, scores, image_shape=(*shape, 3))
+
+    def _all(self, outputs: Any, shape: tuple[Any, Any]) -> dict[str, Any]:
+        """Returns the boxes of all places, and their probabilities."""
+        boxes, scores = self.decode_boxes(outputs, shape)
+        boxes = convert_format(
+            boxes, "xyxy", self.bounding_box_format, image_shape=shape
+        )
+        if getattr(self.prediction_decoder, "from_logits", False):
+            scores = ops.sigmoid(scores)
+        return {"boxes": boxes, "scores": scores}
 
     def _convert(self, x: Any) -> tuple[Any, Any]:
         """Turns raw images into pixels and their placements."""

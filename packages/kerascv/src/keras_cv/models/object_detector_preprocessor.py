@@ -123,6 +123,11 @@ class ObjectDetectorPreprocessor(Preprocessor):
             boxes = self.pad(self.move(boxes, placements, pixels.shape))
         return keras.utils.pack_x_y_sample_weight(pixels, boxes, sample_weight)
 
+    @property
+    def target_size(self) -> tuple[int, int] | None:
+        """Height and width that images are brought to; None if they keep theirs."""
+        return None if self._keeps_size else self._resizer.image_size
+
     def convert(self, images: Any) -> tuple[np.ndarray, np.ndarray]:
         """Brings images to one size.
 
