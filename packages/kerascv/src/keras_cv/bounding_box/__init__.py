@@ -1,5 +1,11 @@
 """Boxes around things in images."""
 
+from keras_cv.bounding_box.box_deltas import (
+    decode_deltas_to_boxes as decode_deltas_to_boxes,
+)
+from keras_cv.bounding_box.box_deltas import (
+    encode_box_to_deltas as encode_box_to_deltas,
+)
 from keras_cv.bounding_box.clip_to_image import clip_to_image as clip_to_image
 from keras_cv.bounding_box.compute_ciou import compute_ciou as compute_ciou
 from keras_cv.bounding_box.compute_ciou import compute_diou as compute_diou

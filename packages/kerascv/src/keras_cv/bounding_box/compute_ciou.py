@@ -107,8 +107,24 @@ def compute_ciou(
         [1.0, 1.0]
     """
     first, second, ops = read_pair(boxes1, boxes2, bounding_box_format, image_shape)
+    angles = diagonal_angle(first, ops), diagonal_angle(second, ops)
+    return ciou_of(first, second, angles, ops)
+
+
+def ciou_of(
+    first: Corners, second: Corners, angles: tuple[Any, Any], ops: Operations
+) -> Any:
+    """Computes complete intersection over union; see `compute_ciou`.
+
+    Args:
+        first: corners of boxes.
+        second: corners of boxes that broadcast to them.
+        angles: `diagonal_angle` of both, which take as long as all the rest where there
+            are many pairs of few boxes.
+        ops: functions of the arrays.
+    """
     iou, diou = _diou(first, second, ops)
-    difference = _diagonal_angle(second, ops) - _diagonal_angle(first, ops)
+    difference = angles[1] - angles[0]
     penalty = difference * difference * (4 / math.pi**2)
     weight = ops.stop_gradient(divide(penalty, 1.0 - iou + penalty, ops))
     return diou - weight * penalty
@@ -134,7 +150,7 @@ def _diou(first: Corners, second: Corners, ops: Operations) -> tuple[Any, Any]:
     return iou, iou - divide(distance, diagonal, ops)
 
 
-def _diagonal_angle(box: Corners, ops: Operations) -> Any:
+def diagonal_angle(box: Corners, ops: Operations) -> Any:
     """Returns arctan(width / height), and 0 for a point."""
     width, height = sides(box, ops)
     is_some = ops.maximum(width, height) > _FLAT

@@ -2,6 +2,8 @@
 
 from domain_core.images import ImageConverter as ImageConverter
 from keras_cv.layers import preprocessing as preprocessing
+from keras_cv.layers.anchor_generator import AnchorGenerator as AnchorGenerator
+from keras_cv.layers.box_matcher import BoxMatcher as BoxMatcher
 from keras_cv.layers.drop_block_2d import DropBlock2D as DropBlock2D
 from keras_cv.layers.drop_path import DropPath as DropPath
 from keras_cv.layers.feature_pyramid import FeaturePyramid as FeaturePyramid

@@ -3,6 +3,8 @@
 from domain_core import Backbone as Backbone
 from domain_core import Preprocessor as Preprocessor
 from domain_core import Task as Task
+from keras_cv.models import retinanet as retinanet
+from keras_cv.models import yolov8 as yolov8
 from keras_cv.models.aliases import ResNet18Backbone as ResNet18Backbone
 from keras_cv.models.aliases import ResNet18V2Backbone as ResNet18V2Backbone
 from keras_cv.models.aliases import ResNet34Backbone as ResNet34Backbone
