@@ -149,7 +149,7 @@ def _pick(
         height = _ops.minimum(bottom, box[3]) - _ops.maximum(top, box[1])
         inner = _ops.relu(width) * _ops.relu(height)
         union = area + box[4] - inner
-        found = (_ops.where(score > 0, best, -1), score)
+        found: tuple[Any, ...] = (_ops.where(score > 0, best, -1), score)
         touched: Any = True
         if groups is not None:
             group = _take(groups, best)
@@ -178,6 +178,6 @@ def _pick(
     # Columns to which each step adds: places, scores and groups.
     values = keras.ops.zeros_like(scores[:, :1]) + keras.ops.zeros(count, "float32")
     zeros = keras.ops.cast(values, "int32")  # (B, D)
-    chosen = (zeros - 1, values) if groups is None else (zeros - 1, values, zeros)
+    chosen = (zeros - 1, values, *([] if groups is None else [zeros]))
     _, indices, values, *_ = _loop(step, (scores, *chosen), count)
     return keras.ops.cast(indices, "int32"), values

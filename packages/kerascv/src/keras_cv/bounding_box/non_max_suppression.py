@@ -83,7 +83,7 @@ def non_max_suppression(
         [[1, 2, -1]]
     """
     format = parse(bounding_box_format)
-    options = {
+    options: dict[str, Any] = {
         "iou_threshold": as_fraction("iou_threshold", iou_threshold),
         "score_threshold": as_fraction("confidence_threshold", confidence_threshold),
         "soft_sigma": as_sigma(soft_sigma),

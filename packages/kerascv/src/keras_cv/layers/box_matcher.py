@@ -126,5 +126,5 @@ class BoxMatcher(RemembersArguments, keras.layers.Layer):
         return values
 
     def compute_output_spec(self, similarity_matrix: Any) -> Any:
-        spec = keras.KerasTensor(tuple(similarity_matrix.shape)[:-1], "int32")
-        return spec, spec
+        shape = tuple(similarity_matrix.shape)[:-1]
+        return keras.KerasTensor(shape, "int32"), keras.KerasTensor(shape, "int32")

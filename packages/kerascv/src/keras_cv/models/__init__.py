@@ -3,6 +3,7 @@
 from domain_core import Backbone as Backbone
 from domain_core import Preprocessor as Preprocessor
 from domain_core import Task as Task
+from keras_cv.models import retinanet as retinanet
 from keras_cv.models import yolov8 as yolov8
 from keras_cv.models.aliases import CSPDarkNetLBackbone as CSPDarkNetLBackbone
 from keras_cv.models.aliases import CSPDarkNetMBackbone as CSPDarkNetMBackbone

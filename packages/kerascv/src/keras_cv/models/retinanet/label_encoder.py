@@ -108,6 +108,10 @@ class LabelEncoder(RemembersArguments, keras.layers.Layer):
             [_BACKGROUND, _IGNORED, _MATCHED],
         )
 
+    def build(self, images_shape: Any) -> None:
+        # It has no state, but Keras sees a layer in it, and would trace a call.
+        self.box_matcher.build(images_shape)
+
     def call(self, images: Any, box_labels: dict[str, Any]) -> tuple[Any, Any]:
         boxes, classes, _ = self.encode(images, box_labels)
         return boxes, classes
@@ -181,7 +185,7 @@ class LabelEncoder(RemembersArguments, keras.layers.Layer):
             is_padding({"boxes": boxes, "classes": classes}, tools),
         )
         is_box = ops.logical_not(is_none)
-        return (as_padding(x, is_box, tools) for x in (boxes, classes))
+        return as_padding(boxes, is_box, tools), as_padding(classes, is_box, tools)
 
 
 def _shape_of(images: Any) -> tuple[Any, ...]:
