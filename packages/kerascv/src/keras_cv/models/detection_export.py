@@ -71,15 +71,17 @@ def _write_saved_model(
             "polymorphic_shapes": [f"(batch, {', '.join(map(str, shape[1:]))})"],
             "with_gradient": False,
         }
-    model.export(
-        filepath,
-        format="tf_saved_model",
-        verbose=verbose,
-        input_signature=[
-            keras.InputSpec(shape=shape, dtype=model.input.dtype, name="images")
-        ],
-        **options,
-    )
+    images = keras.InputSpec(shape=shape, dtype=model.input.dtype, name="images")
+    with warnings.catch_warnings():
+        # Of an option that Keras passes to JAX, whatever it is told.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        model.export(
+            filepath,
+            format="tf_saved_model",
+            verbose=verbose,
+            input_signature=[images],
+            **options,
+        )
 
 
 def _write_torch_program(

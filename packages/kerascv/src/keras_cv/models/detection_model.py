@@ -26,7 +26,7 @@ class DetectionModel(PipelineModel):
             of what was found, "boxes" `(B, D, 4)` among it.
         preprocess: from raw images to pixels and placements, see
             `ObjectDetectorPreprocessor.convert`; None for a model that takes pixels
-            alone and gives boxes in these.
+            alone and gives boxes in these, cut at their borders.
         bounding_box_format: of the boxes.
         name: name of the model.
     """
@@ -86,7 +86,9 @@ class _Decoding(keras.layers.Layer):
         shape = ops.shape(images)[1:3]
         found = self.decode(outputs, shape)
         if placements is None:
-            return found
+            size = ops.cast(ops.stack(shape), "float32")
+            whole = ops.convert_to_tensor([1.0, 1.0, 0.0, 0.0])
+            placements = ops.concatenate([whole, size])[None]
         boxes = restore(found["boxes"], self.bounding_box_format, shape, placements)
         return {**found, "boxes": boxes}
 
@@ -119,7 +121,8 @@ def restore(
         boxes: `(B, D, 4)` in pixels that the model took; -1 where there is none.
         bounding_box_format: of them, and of what is returned.
         shape: height and width of these pixels.
-        placements: `(B, 6)`, see `ObjectDetectorPreprocessor.convert`.
+        placements: `(B, 6)`, see `ObjectDetectorPreprocessor.convert`; or `(1, 6)` of
+            all images.
     """
     corners = convert_format(boxes, bounding_box_format, "xyxy", image_shape=shape)
     is_padding = ops.all(ops.equal(corners, PADDING), axis=-1, keepdims=True)
