@@ -12,7 +12,10 @@ from keras_cv.models.retinanet import FeaturePyramid, PredictionHead
 
 
 def tiny_retinanet(
-    num_classes: int = 2, bounding_box_format: str = "xyxy", dtype: Any = None, **options
+    num_classes: int = 2,
+    bounding_box_format: str = "xyxy",
+    dtype: Any = None,
+    **options: Any,
 ) -> RetinaNet:
     """Returns a RetinaNet of 8 channels; options go to the constructor."""
     backbone = ResNetBackbone(
@@ -38,7 +41,10 @@ def tiny_retinanet(
 
 
 def tiny_yolov8(
-    num_classes: int = 2, bounding_box_format: str = "xyxy", dtype: Any = None, **options
+    num_classes: int = 2,
+    bounding_box_format: str = "xyxy",
+    dtype: Any = None,
+    **options: Any,
 ) -> YOLOV8Detector:
     """Returns a YOLOv8 of 16 channels; options go to the constructor."""
     backbone = YOLOV8Backbone(
