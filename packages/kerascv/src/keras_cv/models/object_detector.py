@@ -18,6 +18,7 @@ from domain_core.task import Task
 from keras_cv.augmentation.crop_windows import as_size
 from keras_cv.bounding_box.convert_format import convert_format
 from keras_cv.bounding_box.formats import parse
+from keras_cv.metrics.box_coco_metrics import BoxCOCOMetrics
 from keras_cv.models.detection_export import export_detection
 from keras_cv.models.detection_model import DetectionModel
 from keras_cv.models.detection_recipe import DetectionRecipe
@@ -28,6 +29,8 @@ from keras_cv.models.object_detector_preprocessor import (
 
 # Made on demand and not part of the model: Keras must not track it.
 _DETECTING = "__detection_model__"
+# Keras would compute these in each step, of what it knows there.
+_BOX_METRICS = "__box_metrics__"
 
 
 class ObjectDetector(Task):
@@ -103,7 +106,7 @@ class ObjectDetector(Task):
             term: keras.metrics.Mean(name=term) for term in self.term_names
         }
         self.loss_weights: dict[str, float] = dict.fromkeys(self.term_names, 1.0)
-        self.box_metrics: list[Any] = []
+        self.__dict__[_BOX_METRICS] = []
         self.recipe: DetectionRecipe | None = None
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -162,6 +165,12 @@ class ObjectDetector(Task):
         self.__dict__.pop(_DETECTING, None)
 
     @property
+    def box_metrics(self) -> list[Any]:
+        """The metrics of boxes that `compile` was given."""
+        metrics: list[Any] = self.__dict__[_BOX_METRICS]
+        return metrics
+
+    @property
     def detection_model(self) -> DetectionModel:
         """The model from images and placements to what is found in them."""
         if _DETECTING not in self.__dict__:
@@ -208,7 +217,8 @@ class ObjectDetector(Task):
             term: float(weights.get(term, 1.0)) for term in self.term_names
         }
         metrics = [] if metrics is None else metrics
-        self.box_metrics = metrics if isinstance(metrics, list) else [metrics]
+        metrics = metrics if isinstance(metrics, list) else [metrics]
+        self.__dict__[_BOX_METRICS] = list(metrics)
         self.__dict__.pop(_DETECTING, None)
 
     def preprocess_samples(
@@ -408,7 +418,7 @@ class ObjectDetector(Task):
             for row in rows
         ]
 
-    def export(  # type: ignore[override]  # sizes instead of signatures
+    def export(
         self,
         filepath: str | os.PathLike[str],
         format: str = "tf_saved_model",
@@ -462,7 +472,8 @@ class ObjectDetector(Task):
         boxes = convert_format(
             boxes, "xyxy", self.bounding_box_format, image_shape=shape
         )
-        return self.prediction_decoder(boxes, scores, image_shape=(*shape, 3))
+        # Without channels: Keras takes no mix of tensors and numbers.
+        return self.prediction_decoder(boxes, scores, image_shape=tuple(shape))
 
     def _all(self, outputs: Any, shape: tuple[Any, Any]) -> dict[str, Any]:
         """Returns the boxes of all places, and their probabilities."""
@@ -493,7 +504,9 @@ class ObjectDetector(Task):
                 metric.update_state(boxes, found)
         scores: dict[str, float] = {}
         for metric in self.box_metrics:
-            result = metric.result()
+            # Those of COCO compute seldom unless they are told to.
+            forced = isinstance(metric, BoxCOCOMetrics)
+            result = metric.result(force=True) if forced else metric.result()
             named = result if isinstance(result, dict) else {metric.name: result}
             scores |= {name: float(value) for name, value in named.items()}
         return scores

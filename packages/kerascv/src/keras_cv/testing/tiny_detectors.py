@@ -15,7 +15,7 @@ def tiny_retinanet(
     num_classes: int = 2,
     bounding_box_format: str = "xyxy",
     dtype: Any = None,
-    **options,
+    **options: Any,
 ) -> RetinaNet:
     """Returns a RetinaNet of 8 channels; options go to the constructor."""
     backbone = ResNetBackbone(
@@ -44,7 +44,7 @@ def tiny_yolov8(
     num_classes: int = 2,
     bounding_box_format: str = "xyxy",
     dtype: Any = None,
-    **options,
+    **options: Any,
 ) -> YOLOV8Detector:
     """Returns a YOLOv8 of 16 channels; options go to the constructor."""
     backbone = YOLOV8Backbone(
