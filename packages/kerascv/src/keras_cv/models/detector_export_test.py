@@ -71,7 +71,7 @@ def check(task, run, **options):
     """Runs an exported program beside the model, on two images and on one."""
     images = photographs()
     expected = task.predict(images, batch_size=2, verbose=0, **options)
-    assert (expected["num_detections"] == task.prediction_decoder.max_detections).all()
+    assert (expected["num_detections"] > 2).all()
     received = run(images)
     # Pixels and scores: 1e-4 of what is some tens, and some tenths.
     assert_close(received, expected, rtol=1e-4, atol=1e-4)
@@ -138,12 +138,15 @@ def test_all_formats(tmp_path, factory, format, suppress):
     assert received["boxes"].shape[:2] == received["scores"].shape[:2]
     assert received["scores"].shape[2] == 3
     for image in range(2):
-        places = found["idx"][image]
+        count = found["num_detections"][image]
+        places = found["idx"][image][:count]
         boxes = np.asarray(received["boxes"])[image][places]
         scores = np.asarray(received["scores"])[image][places]
-        assert_close(boxes, found["boxes"][image], rtol=1e-4, atol=1e-4)
-        assert_close(scores.max(-1), found["confidence"][image], rtol=1e-4, atol=1e-4)
-        assert (scores.argmax(-1) == found["classes"][image]).all()
+        assert_close(boxes, found["boxes"][image][:count], rtol=1e-4, atol=1e-4)
+        assert_close(
+            scores.max(-1), found["confidence"][image][:count], rtol=1e-4, atol=1e-4
+        )
+        assert (scores.argmax(-1) == found["classes"][image][:count]).all()
 
 
 @pytest.mark.large
