@@ -44,7 +44,10 @@ PEERS = {
 # All else is imported inside the function that needs it, so that a user who never
 # calls it need not wait for it or have it.
 IMPORTED_AT_THE_TOP = set(sys.stdlib_module_names) | OURS | {"keras", "numpy"}
-ALSO_AT_THE_TOP = {"packages/domain_core/src/domain_core/testing/": {"pytest"}}
+ALSO_AT_THE_TOP = {
+    "packages/domain_core/src/domain_core/testing/": {"pytest"},
+    "packages/kerascv/src/keras_cv/testing/": {"pytest"},
+}
 
 
 def python_files(*patterns: str) -> list[Path]:
