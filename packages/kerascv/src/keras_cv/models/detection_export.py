@@ -107,7 +107,7 @@ def _write_torch_program(
 
         def forward(self, images: Any) -> Any:
             found = self.model(images, training=False)
-            return tuple(found[name] for name in names)
+            return {name: found[name] for name in names}
 
     # Of batches of one torch would learn that there is always one.
     example = keras.ops.zeros((2, *shape[1:]), dtype=model.input.dtype)
