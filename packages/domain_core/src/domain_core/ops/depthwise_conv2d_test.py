@@ -71,9 +71,10 @@ def test_half_precision(dtype):
     assert keras.backend.standardize_dtype(y.dtype) == dtype
     wide = (to_numpy(keras.ops.cast(a, "float32")) for a in (x, kernel))
     expected = by_loops(*wide, 1, "same", 1)
-    # The result is rounded to 8 bits; or to 11, but TensorFlow adds up in float16, too.
+    # The result is rounded to 8 bits; or to 11, but TensorFlow adds up in float16, too,
+    # 25 numbers of up to 5, by which a small sum is off by more.
     received = to_numpy(keras.ops.cast(y, "float32"))
-    assert_close(received, expected, rtol=2**-8, atol=2**-8)
+    assert_close(received, expected, rtol=2**-6, atol=2**-6)
 
 
 def test_gradients():

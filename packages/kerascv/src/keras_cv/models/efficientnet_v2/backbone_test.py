@@ -31,9 +31,23 @@ def images(*shape):
 
 class TestEfficientNetV2Backbone(BlockContract):
     cls = EfficientNetV2Backbone
-    arguments: ClassVar = {**SIZES, "skip_connection_dropout": 0.3}
-    output_shapes = (2, 5, 3, 12)
-    tensors = 34
+    # A block of all kinds of layers. JAX takes most of a second of the processor for
+    # each shape of a kernel to draw, so there are few.
+    arguments: ClassVar = {
+        **SIZES,
+        "stackwise_kernel_sizes": [3],
+        "stackwise_num_repeats": [1],
+        "stackwise_input_filters": [8],
+        "stackwise_output_filters": [8],
+        "stackwise_expansion_ratios": [1],
+        "stackwise_squeeze_and_excite_ratios": [0.25],
+        "stackwise_strides": [1],
+        "stackwise_conv_types": ["unfused"],
+        "top_filters": 8,
+        "skip_connection_dropout": 0.3,
+    }
+    output_shapes = (2, 9, 5, 8)
+    tensors = 24
     short_ways = ("keras_cv.layers.conv_norm.takes_short_way",)
 
     @classmethod
