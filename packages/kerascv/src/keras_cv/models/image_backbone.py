@@ -75,12 +75,14 @@ class ImageBackbone(Backbone):
             ValueError: if the model is not of this family, or of none that is here.
 
         Example:
-        ```python
-        model = keras.applications.EfficientNetV2B0(
-            weights="imagenet", include_top=False, include_preprocessing=False
-        )
-        backbone = keras_cv.models.ImageBackbone.from_keras_applications(model)
-        ```
+            >>> model = keras.applications.MobileNetV3Small(
+            ...     weights=None,  # "imagenet" downloads them
+            ...     include_top=False, include_preprocessing=False,
+            ...     input_shape=(64, 64, 3),
+            ... )
+            >>> backbone = keras_cv.models.ImageBackbone.from_keras_applications(model)
+            >>> type(backbone).__name__, backbone.output_shape
+            ('MobileNetV3Backbone', (None, None, None, 576))
         """
         return keras_applications.read_backbone(cls, model)
 

@@ -15,8 +15,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from domain_core.arguments import (
-    as_finite,
     as_fraction,
+    as_positive,
     as_positive_int,
     as_rate,
     check_choices,
@@ -234,7 +234,7 @@ def scaled_sizes(config: Mapping[str, Any]) -> tuple[list[list[dict[str, Any]]],
 def _check(stacks: Mapping[str, list[Any]], arguments: Mapping[str, Any]) -> None:
     check_stackwise(
         {
-            "stackwise_expansion_ratios": as_finite,
+            "stackwise_expansion_ratios": as_positive,
             "stackwise_squeeze_and_excite_ratios": as_fraction,
             "stackwise_conv_types": lambda name, value: check_choices(
                 **{name: (value, _KINDS)}
@@ -243,9 +243,11 @@ def _check(stacks: Mapping[str, list[Any]], arguments: Mapping[str, Any]) -> Non
         **stacks,
     )
     for key in ("width_coefficient", "depth_coefficient"):
-        as_finite(key, arguments[key])
+        as_positive(key, arguments[key])
     for key in ("depth_divisor", "min_depth"):
         as_positive_int(key, arguments[key])
+    if arguments["top_filters"] is not None:
+        as_positive_int("top_filters", arguments["top_filters"])
     as_rate("skip_connection_dropout", arguments["skip_connection_dropout"])
     check_choices(
         padding=(arguments["padding"], _PADDINGS),

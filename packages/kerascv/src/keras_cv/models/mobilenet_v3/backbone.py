@@ -16,8 +16,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from domain_core.arguments import (
-    as_finite,
     as_fraction,
+    as_positive,
     as_positive_int,
     check_choices,
 )
@@ -185,12 +185,14 @@ def _rounded(filters: float) -> int:
 def _check(stacks: Mapping[str, list[Any]], arguments: Mapping[str, Any]) -> None:
     check_stackwise(
         {
-            "stackwise_expansion": as_finite,
+            "stackwise_expansion": as_positive,
             "stackwise_se_ratio": lambda name, value: as_fraction(name, value or 0),
             "stackwise_activation": lambda name, value: None,  # the block looks at it
         },
         **stacks,
     )
-    as_finite("alpha", arguments["alpha"])
+    as_positive("alpha", arguments["alpha"])
     as_positive_int("stem_filters", arguments["stem_filters"])
+    if arguments["top_filters"] is not None:
+        as_positive_int("top_filters", arguments["top_filters"])
     check_choices(padding=(arguments["padding"], ("same", "symmetric")))
