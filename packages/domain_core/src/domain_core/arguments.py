@@ -54,6 +54,19 @@ def as_finite(name: str, value: Any) -> float:
     return float(value)
 
 
+def as_positive(name: str, value: Any) -> float:
+    """Returns a finite number above zero, such as a factor, as a float.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    if not is_finite(value) or value <= 0:
+        raise ValueError(
+            f"Expected `{name}` to be a number above 0, received {value!r:.200}."
+        )
+    return float(value)
+
+
 def as_rate(name: str, value: Any) -> float:
     """Returns a share in `[0, 1)` as a float.
 

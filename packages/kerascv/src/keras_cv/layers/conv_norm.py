@@ -90,7 +90,7 @@ def make_depthwise_conv(
         use_bias=use_bias,
         data_format="channels_last",
         depthwise_initializer=initializer(
-            keras.initializers.VarianceScaling(2.0, "fan_out", "truncated_normal")
+            keras.initializers.VarianceScaling(2.0, "fan_out", "uniform")
         ),
         dtype=layer.dtype_policy,
         name=name,

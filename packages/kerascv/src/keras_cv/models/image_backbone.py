@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 import keras
@@ -75,12 +75,14 @@ class ImageBackbone(Backbone):
             ValueError: if the model is not of this family, or of none that is here.
 
         Example:
-        ```python
-        model = keras.applications.EfficientNetV2B0(
-            weights="imagenet", include_top=False, include_preprocessing=False
-        )
-        backbone = keras_cv.models.ImageBackbone.from_keras_applications(model)
-        ```
+            >>> model = keras.applications.MobileNetV3Small(
+            ...     weights=None,  # "imagenet" downloads them
+            ...     include_top=False, include_preprocessing=False,
+            ...     input_shape=(64, 64, 3),
+            ... )
+            >>> backbone = keras_cv.models.ImageBackbone.from_keras_applications(model)
+            >>> type(backbone).__name__, backbone.output_shape
+            ('MobileNetV3Backbone', (None, None, None, 576))
         """
         return keras_applications.read_backbone(cls, model)
 
@@ -169,27 +171,29 @@ def pyramid_by_stride(layers: Sequence[Any]) -> dict[str, str]:
     return levels
 
 
-def check_stackwise(**lists: Sequence[int]) -> None:
+def check_stackwise(
+    checks: Mapping[str, Callable[[str, Any], Any]] | None = None,
+    /,
+    **lists: Sequence[Any],
+) -> None:
     """Raises ValueError unless lists are of positive ints and of equal length.
 
     Args:
-        **lists: one number per stage, by name of the argument.
-    """
-    for name, values in lists.items():
-        for index, value in enumerate(values):
-            as_positive_int(f"{name}[{index}]", value, _MAX_STAGEWISE)
-    check_lengths(**lists)
-
-
-def check_lengths(**lists: Sequence[Any]) -> None:
-    """Raises ValueError unless lists are of one length, of at least 1.
-
-    Args:
+        checks: by the name of a list of something else, what raises ValueError unless
+            a value, given with its name, is right.
         **lists: one value per stage, by name of the argument.
     """
+    for name, values in lists.items():
+        check = (checks or {}).get(name, _check_count)
+        for index, value in enumerate(values):
+            check(f"{name}[{index}]", value)
     lengths = {len(values) for values in lists.values()}
     if len(lengths) > 1 or 0 in lengths:
         raise ValueError(
             "Expected lists with one value per stage, of equal length, received "
             f"{lists}."
         )
+
+
+def _check_count(name: str, value: Any) -> None:
+    as_positive_int(name, value, _MAX_STAGEWISE)

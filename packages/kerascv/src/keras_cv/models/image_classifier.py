@@ -126,13 +126,13 @@ class ImageClassifier(Classifier):
             ValueError: if it is of no family that is here, or has no head.
 
         Example:
-        ```python
-        model = keras.applications.MobileNetV3Large(
-            weights="imagenet", include_preprocessing=False
-        )
-        classifier = keras_cv.models.ImageClassifier.from_keras_applications(model)
-        classifier.predict(images / 127.5 - 1)  # as its documentation has it
-        ```
+            >>> model = keras.applications.MobileNetV3Small(
+            ...     weights=None,  # "imagenet" downloads them
+            ...     include_preprocessing=False, input_shape=(64, 64, 3),
+            ... )
+            >>> task = keras_cv.models.ImageClassifier.from_keras_applications(model)
+            >>> task.predict(np.zeros((1, 64, 64, 3)), verbose=0).shape
+            (1, 1000)
         """
         classifier: Self = keras_applications.read_classifier(cls, model, **kwargs)
         return classifier

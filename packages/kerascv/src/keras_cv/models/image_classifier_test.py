@@ -96,6 +96,23 @@ class TestImageClassifier(TaskContract):
             task.fit(images, [0, 1, 2], verbose=0)
 
 
+def test_a_hidden_layer():
+    task = make(hidden_units=5, hidden_activation="tanh", activation=None)
+    images = draw(2)[0]
+    features = task.backbone.predict(task.preprocessor(images), verbose=0)
+    pooled = features.mean((1, 2))
+    (kernel, bias), (last, shift) = (
+        layer.get_weights() for layer in (task.hidden, task.predictions)
+    )
+    assert kernel.shape == (8, 5)
+    expected = np.tanh(pooled @ kernel + bias) @ last + shift
+    assert_close(task.predict(images, verbose=0), expected)
+    config = task.get_config()
+    assert (config["hidden_units"], config["hidden_activation"]) == (5, "tanh")
+    with pytest.raises(ValueError, match="`hidden_units`"):
+        make(hidden_units=0)
+
+
 def test_degenerate_batches_stay_finite():
     task = make()
     black = np.zeros((1, SIZE, SIZE, 3), "uint8")

@@ -11,12 +11,12 @@ argument here. Sizes B1 to B3 are B0 by factors of width and depth.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from domain_core.arguments import (
-    as_finite,
     as_fraction,
+    as_positive,
     as_positive_int,
     as_rate,
     check_choices,
@@ -26,7 +26,6 @@ from keras_cv.layers.fused_mb_conv_block import FusedMBConvBlock
 from keras_cv.layers.mb_conv_block import MBConvBlock
 from keras_cv.models.image_backbone import (
     ImageBackbone,
-    check_lengths,
     check_stackwise,
     image_input,
     pyramid_by_stride,
@@ -63,8 +62,8 @@ class EfficientNetV2Backbone(ImageBackbone):
             per channel of the block's input, per stage; 0 for none.
         stackwise_strides: stride of the first block of each stage.
         stackwise_conv_types: "fused" or "unfused" per stage.
-        skip_connection_dropout: share of samples that the last block is dropped for in
-            training; from 0 for the first block on it grows linearly with depth.
+        skip_connection_dropout: share of samples that lose a block in training, at the
+            end of the network; it grows with depth, from 0 for the first block on.
         depth_divisor: numbers of channels are rounded to multiples of it.
         min_depth: smallest number of channels.
         activation: a name that Keras knows.
@@ -233,22 +232,22 @@ def scaled_sizes(config: Mapping[str, Any]) -> tuple[list[list[dict[str, Any]]],
 
 
 def _check(stacks: Mapping[str, list[Any]], arguments: Mapping[str, Any]) -> None:
-    checks: dict[str, Callable[[str, Any], Any]] = {
-        "stackwise_expansion_ratios": as_finite,
-        "stackwise_squeeze_and_excite_ratios": as_fraction,
-        "stackwise_conv_types": lambda name, kind: check_choices(
-            **{name: (kind, _KINDS)}
-        ),
-    }
-    for key, check in checks.items():
-        for index, value in enumerate(stacks[key]):
-            check(f"{key}[{index}]", value)
-    check_stackwise(**{k: v for k, v in stacks.items() if k not in checks})
-    check_lengths(**stacks)
+    check_stackwise(
+        {
+            "stackwise_expansion_ratios": as_positive,
+            "stackwise_squeeze_and_excite_ratios": as_fraction,
+            "stackwise_conv_types": lambda name, value: check_choices(
+                **{name: (value, _KINDS)}
+            ),
+        },
+        **stacks,
+    )
     for key in ("width_coefficient", "depth_coefficient"):
-        as_finite(key, arguments[key])
+        as_positive(key, arguments[key])
     for key in ("depth_divisor", "min_depth"):
         as_positive_int(key, arguments[key])
+    if arguments["top_filters"] is not None:
+        as_positive_int("top_filters", arguments["top_filters"])
     as_rate("skip_connection_dropout", arguments["skip_connection_dropout"])
     check_choices(
         padding=(arguments["padding"], _PADDINGS),

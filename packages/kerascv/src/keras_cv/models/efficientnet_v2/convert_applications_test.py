@@ -13,8 +13,12 @@ def images(height, width):
     return np.random.default_rng(1).uniform(-1, 1, (1, height, width, 3))
 
 
-@pytest.mark.backends
-def test_parity():
+@pytest.mark.parametrize(
+    "everywhere",
+    # It takes as long as all else of this family; MobileNetV3's is as deep.
+    [False, pytest.param(True, marks=[pytest.mark.large, pytest.mark.backends])],
+)
+def test_parity(everywhere):
     model = application("EfficientNetV2B0", include_top=False)
     backbone = EfficientNetV2Backbone.from_keras_applications(model)
     x = images(75, 59)

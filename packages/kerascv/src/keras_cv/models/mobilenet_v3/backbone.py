@@ -12,12 +12,12 @@ size; here padding goes by the size that there is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from domain_core.arguments import (
-    as_finite,
     as_fraction,
+    as_positive,
     as_positive_int,
     check_choices,
 )
@@ -25,7 +25,6 @@ from keras_cv.layers.conv_norm_activation import ConvNormActivation
 from keras_cv.layers.mb_conv_block import MBConvBlock
 from keras_cv.models.image_backbone import (
     ImageBackbone,
-    check_lengths,
     check_stackwise,
     image_input,
     pyramid_by_stride,
@@ -184,16 +183,16 @@ def _rounded(filters: float) -> int:
 
 
 def _check(stacks: Mapping[str, list[Any]], arguments: Mapping[str, Any]) -> None:
-    checks: dict[str, Callable[[str, Any], Any]] = {
-        "stackwise_expansion": as_finite,
-        "stackwise_se_ratio": lambda name, value: as_fraction(name, value or 0),
-        "stackwise_activation": lambda name, value: None,  # the block looks at it
-    }
-    for key, check in checks.items():
-        for index, value in enumerate(stacks[key]):
-            check(f"{key}[{index}]", value)
-    check_stackwise(**{k: v for k, v in stacks.items() if k not in checks})
-    check_lengths(**stacks)
-    as_finite("alpha", arguments["alpha"])
+    check_stackwise(
+        {
+            "stackwise_expansion": as_positive,
+            "stackwise_se_ratio": lambda name, value: as_fraction(name, value or 0),
+            "stackwise_activation": lambda name, value: None,  # the block looks at it
+        },
+        **stacks,
+    )
+    as_positive("alpha", arguments["alpha"])
     as_positive_int("stem_filters", arguments["stem_filters"])
+    if arguments["top_filters"] is not None:
+        as_positive_int("top_filters", arguments["top_filters"])
     check_choices(padding=(arguments["padding"], ("same", "symmetric")))

@@ -91,6 +91,8 @@ def test_rescaling_and_an_input_tensor():
         ({"stackwise_se_ratio": [None, 2]}, r"ratio\[1\]"),
         ({"stackwise_expansion": [1, "2"]}, r"expansion\[1\]"),
         ({"alpha": None}, "`alpha`"),
+        ({"alpha": -1}, "`alpha`"),
+        ({"top_filters": "8"}, "`top_filters`"),
         ({"stem_filters": 0}, "`stem_filters`"),
         ({"padding": "valid"}, "`padding`"),
         ({"batch_norm_epsilon": -1}, "`batch_norm_epsilon`"),
