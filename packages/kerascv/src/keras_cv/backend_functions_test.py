@@ -1,5 +1,7 @@
 """For tests: functions of tensors compiled, and their gradients, on each backend."""
 
+import contextlib
+
 import keras
 import numpy as np
 
@@ -21,6 +23,17 @@ def compiled(function):
 
         return tf.function(function, jit_compile=True)
     return function
+
+
+@contextlib.contextmanager
+def floatx(name):
+    """What Keras makes tensors of where nothing else says it."""
+    before = keras.config.floatx()
+    keras.config.set_floatx(name)
+    try:
+        yield
+    finally:
+        keras.config.set_floatx(before)
 
 
 def gradients(function, *arrays):

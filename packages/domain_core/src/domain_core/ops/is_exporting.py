@@ -13,7 +13,7 @@ if keras.config.backend() == "torch":
     import torch
 
     def _is_exporting(x):
-        return torch.compiler.is_exporting()
+        return torch.compiler.is_exporting() or torch.jit.is_tracing()
 
 elif keras.config.backend() == "jax":
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 
+from domain_core.arrays.operations import KERAS
 from domain_core.ops.is_exporting import is_exporting
 from domain_core.ops.top_k import top_k
 
@@ -28,38 +29,54 @@ if keras.config.backend() == "torch":
         return x.gather(1, places.to(torch.int64))
 
     def _loop(step, state, count):
-        in_program = is_exporting(state[0])
-        for number in range(count):
-            if not in_program and not bool((state[0] > 0).any()):
-                break
-            state = step(number, *state)
-        return state
+        found: list[tuple[Any, ...]] = []
+        # A program that is exported can't ask for values.
+        while len(found) < count and (
+            is_exporting(state[0]) or bool((state[0] > 0).any())
+        ):
+            found.append(state[:2])
+            state = step(*state)
+        none = tuple(torch.zeros_like(x) for x in state[:2])
+        found += [none] * (count - len(found))
+        scores, places = zip(*found, strict=True)
+        return torch.cat(scores, 1), torch.cat(places, 1)
 
 else:
-    _ops = keras.ops
+    _ops = KERAS
 
     def _highest(scores):
         # XLA makes vector code of these two, but not of `argmax`: four times as fast.
-        size = keras.ops.shape(scores)[1]
-        score = keras.ops.max(scores, axis=1, keepdims=True)
-        places = keras.ops.arange(size, dtype="int32")
-        places = keras.ops.where(scores == score, places, size)
-        return score, keras.ops.min(places, axis=1, keepdims=True)
+        size = KERAS.shape(scores)[1]
+        score = KERAS.max(scores, axis=1, keepdims=True)
+        places = KERAS.arange(size, dtype="int32")
+        places = KERAS.where(scores == score, places, size)
+        return score, KERAS.min(places, axis=1, keepdims=True)
 
     def _take(x, places):
-        return keras.ops.take_along_axis(x, places, axis=1)
+        return KERAS.take_along_axis(x, places, axis=1)
 
     def _loop(step, state, count):
-        def is_more(number, scores, *chosen):
-            return keras.ops.any(scores > 0)
+        steps = KERAS.arange(count, dtype="int32")
 
-        def body(number, *state):
-            return number + 1, *step(number, *state)
+        def is_more(number, scores, places, score, *others):
+            return KERAS.any(score > 0)
 
-        start = keras.ops.convert_to_tensor(0, "int32")
-        return keras.ops.while_loop(
-            is_more, body, (start, *state), maximum_iterations=count
-        )[1:]
+        def body(number, scores, places, score, place, *others):
+            is_now = steps == number
+            return (
+                number + 1,
+                KERAS.where(is_now, score, scores),
+                KERAS.where(is_now, place, places),
+                *step(score, place, *others),
+            )
+
+        scores, places = (
+            KERAS.zeros_like(x) + KERAS.zeros(count, x.dtype) for x in state[:2]
+        )
+        start = KERAS.convert_to_tensor(0, "int32")
+        return KERAS.while_loop(
+            is_more, body, (start, scores, places, *state), maximum_iterations=count
+        )[1:3]
 
 
 def pick_boxes(
@@ -105,79 +122,72 @@ def pick_boxes(
     def pick(columns: Any, scores: Any) -> tuple[Any, Any]:
         return _pick(
             tuple(columns[:4]),
+            columns[4] if len(columns) > 4 else None,
             scores,
             count,
             iou_threshold,
             score_threshold,
             soft_sigma,
-            columns[4] if len(columns) > 4 else None,
             count_per_group,
         )
 
     first = max(_FIRST, _FIRST_PER_CHOICE * count)
-    if (scores.shape[1] or 0) < 2 * first or is_exporting(scores):
+    if is_exporting(scores) or (scores.shape[1] or 0) < 2 * first:
         return pick(columns, scores)
-    best, places = top_k(scores, first)
-    chosen, values = pick([_take(column, places) for column in columns], best)
-    chosen = _ops.where(chosen < 0, -1, _take(places, keras.ops.maximum(chosen, 0)))
+    best, candidates = top_k(scores, first)
+    places, values = pick([_take(column, candidates) for column in columns], best)
+    chosen = _take(candidates, KERAS.maximum(places, 0))
+    places = _ops.where(places < 0, -1, chosen)
     # Not a slice of `best`: XLA would sort all scores then, forty times as long.
-    others = keras.ops.min(best, axis=1, keepdims=True)
+    others = KERAS.min(best, axis=1, keepdims=True)
     lacks = (others > 0) & (values[:, -1:] < others)  # (B, 1)
-    all_chosen, all_values = pick(columns, _ops.where(lacks, scores, 0.0))
-    return _ops.where(lacks, all_chosen, chosen), _ops.where(lacks, all_values, values)
+    of_all = pick(columns, _ops.where(lacks, scores, 0.0))
+    return _ops.where(lacks, of_all[0], places), _ops.where(lacks, of_all[1], values)
 
 
 def _pick(
     corners: Any,
+    groups: Any,
     scores: Any,
     count: int,
     iou_threshold: float,
     score_threshold: float,
     soft_sigma: float | None,
-    groups: Any,
     count_per_group: int | None,
 ) -> tuple[Any, Any]:
     left, top, right, bottom = corners
     area = _ops.relu(right - left) * _ops.relu(bottom - top)
-    places = keras.ops.arange(keras.ops.shape(scores)[1], dtype="int32")
-    steps = keras.ops.arange(count, dtype="int32")
+    numbers = KERAS.arange(KERAS.shape(scores)[1], dtype="int32")
 
-    def step(number: Any, scores: Any, *chosen: Any) -> tuple[Any, ...]:
-        score, best = _highest(scores)  # (B, 1)
-        box = [_take(column, best) for column in (*corners, area)]
+    def step(score: Any, place: Any, scores: Any, taken: Any = None) -> tuple[Any, ...]:
+        box = [_take(column, place) for column in (*corners, area)]  # (B, 1) each
         width = _ops.minimum(right, box[2]) - _ops.maximum(left, box[0])
         height = _ops.minimum(bottom, box[3]) - _ops.maximum(top, box[1])
         inner = _ops.relu(width) * _ops.relu(height)
         union = area + box[4] - inner
-        found: tuple[Any, ...] = (_ops.where(score > 0, best, -1), score)
-        touched: Any = True
-        if groups is not None:
-            group = _take(groups, best)
-            touched = groups == group
-            found += (group,)
+        touched = None if groups is None else groups == _take(groups, place)
         if soft_sigma is None:
-            removed = (inner > iou_threshold * union) & touched
+            removed = inner > iou_threshold * union
+            if touched is not None:
+                removed = removed & touched
         else:
             overlap = inner / _ops.where(union > 0, union, 1.0)
             factor = _ops.exp(overlap * overlap * (-1.0 / soft_sigma))
-            if groups is not None:
+            if touched is not None:
                 factor = _ops.where(touched, factor, 1.0)
             scores = scores * factor
             removed = scores <= score_threshold
-        if groups is not None and count_per_group is not None:
-            earlier = (chosen[2] == group) & (steps < number)
-            is_full = _ops.sum(earlier, axis=1, keepdims=True) + 1 >= count_per_group
-            removed = removed | (touched & is_full)
-        scores = _ops.where(removed | (places == best), 0.0, scores)
-        is_row = steps == number
-        return scores, *(
-            _ops.where(is_row, value, column)
-            for value, column in zip(found, chosen, strict=True)
-        )
+        if taken is not None:
+            taken = _ops.where(touched, taken + 1, taken)
+            removed = removed | (taken >= count_per_group)
+        scores = _ops.where(removed | (numbers == place), 0.0, scores)
+        more = () if taken is None else (taken,)
+        return *_highest(scores), scores, *more
 
-    # Columns to which each step adds: places, scores and groups.
-    values = keras.ops.zeros_like(scores[:, :1]) + keras.ops.zeros(count, "float32")
-    zeros = keras.ops.cast(values, "int32")  # (B, D)
-    chosen = (zeros - 1, values, *([] if groups is None else [zeros]))
-    _, indices, values, *_ = _loop(step, (scores, *chosen), count)
-    return keras.ops.cast(indices, "int32"), values
+    # How many boxes of its group are chosen, for each box.
+    more: tuple[Any, ...] = ()
+    if groups is not None and count_per_group is not None:
+        more = (KERAS.zeros_like(groups),)
+    values, places = _loop(step, (*_highest(scores), scores, *more), count)
+    places = _ops.where(values > 0, places, -1)
+    return KERAS.cast(places, "int32"), values

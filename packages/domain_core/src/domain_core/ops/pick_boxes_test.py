@@ -94,6 +94,47 @@ def test_the_rest_counts_where_the_best_do_not_suffice(monkeypatch, sigma):
     assert (places[1] == -1).all()
 
 
+def pick_all(boxes, scores):
+    corners = tuple(boxes[..., i] for i in range(4))
+    return ops.pick_boxes(corners, scores, COUNT, iou_threshold=0.5)
+
+
+@pytest.mark.backends("torch")
+def test_exported_by_torch(monkeypatch):
+    """All in one program, without a question for values."""
+    import torch
+
+    class Picking(torch.nn.Module):
+        def forward(self, boxes, scores):
+            return pick_all(boxes, scores), ops.top_k(scores, 4)[0]
+
+    boxes, scores = boxes_and_scores()
+    monkeypatch.setattr(module, "_FIRST", 12)
+    tensors = [torch.tensor(x) for x in (boxes, scores)]
+    program = torch.export.export(Picking(), tuple(tensors))
+    # Others than it has seen.
+    picked, best = program.module()(*(x.flip(0) for x in tensors))
+    for received, expected in zip(picked, pick_all(*tensors), strict=True):
+        assert_close(received.flip(0), expected)
+    assert_close(best.flip(0), np.sort(scores)[:, :-5:-1])
+
+
+@pytest.mark.backends("jax")
+def test_exported_by_jax(monkeypatch):
+    """For batches of any size, and without the operation that others lack."""
+    import jax
+
+    boxes, scores = boxes_and_scores()
+    monkeypatch.setattr(module, "_FIRST", 12)
+    specs = jax.export.symbolic_args_specs((boxes, scores), ("b, 90, 4", "b, 90"))
+    program = jax.export.export(jax.jit(pick_all))(*specs)
+    assert "top_k" not in program.mlir_module()
+    wanted = jax.jit(pick_all)(boxes, scores)
+    received = program.call(boxes[:2], scores[:2])
+    for received_one, expected in zip(received, wanted, strict=True):
+        assert_close(received_one, to_numpy(expected)[:2])
+
+
 def test_top_k_keeps_the_order_of_equals():
     random = np.random.default_rng(0)
     scores = (random.integers(0, 5, (4, 60)) / 4).astype("float32")

@@ -13,11 +13,13 @@ if keras.config.backend() == "torch":
 
     def _top_k(scores, k):
         values, indices = torch.topk(scores, k)
+        if is_exporting(scores):
+            return values, indices  # equal ones in the order of what runs it
         last = values[..., -1:]
         # Which of those that equal the last are among the k is left to chance.
         is_tied = (scores == last).sum(-1) > (values == last).sum(-1)
         is_tied &= last[..., 0] > 0
-        if not is_exporting(scores) and bool(is_tied.any()):
+        if bool(is_tied.any()):
             return _top_k_of_many_equal(scores, k)
         indices = indices.sort(dim=-1).values
         values, order = scores.gather(-1, indices).sort(

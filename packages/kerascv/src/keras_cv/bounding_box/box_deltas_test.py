@@ -107,11 +107,9 @@ def test_nothing_is_infinite():
             decode_deltas_to_boxes(anchors, deltas, "xyxy", "yxyx", VARIANCE),
         )
 
-    found = to_numpy(compiled(both)(*tensors(anchors, boxes, deltas))[0])
-    assert np.isfinite(found).all()
-    found = to_numpy(compiled(both)(*tensors(anchors, boxes, deltas))[1])
-    assert np.isfinite(found).all()
-    assert np.abs(found[:, 2:] - found[:, :2]).max() <= 9 * 1000 / 16 * 1.001
+    encoded, decoded = map(to_numpy, compiled(both)(*tensors(anchors, boxes, deltas)))
+    assert np.isfinite(encoded).all() and np.isfinite(decoded).all()
+    assert np.abs(decoded[:, 2:] - decoded[:, :2]).max() <= 9 * 1000 / 16 * 1.001
     gradient = gradients(
         lambda x: decode_deltas_to_boxes(tensors(anchors)[0], x, "xyxy", "xyxy"), deltas
     )

@@ -5,13 +5,11 @@ Shapes: `B` images, `A` boxes, `C` classes, `D` detections.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-from keras import ops
-
 from domain_core.arguments import as_fraction, as_positive_int, is_finite
-from domain_core.arrays import operations
+from domain_core.arrays.operations import KERAS as ops
+from domain_core.arrays.operations import as_float
 from domain_core.ops import pick_boxes, top_k
 from keras_cv.bounding_box import rows
 from keras_cv.bounding_box.formats import parse, to_corners
@@ -95,7 +93,7 @@ def non_max_suppression(
     max_candidates = as_limit("max_candidates", max_candidates)
     boxes, scores = (ops.convert_to_tensor(x) for x in (boxes, scores))
     class_count = _check_shapes(boxes, scores, classes, max_detections_per_class)
-    boxes = operations.as_float(boxes, operations.KERAS)
+    boxes = as_float(boxes, ops)
     if boxes.shape[1] == 0:
         boxes, scores, classes = (
             None if x is None else _with_a_row(x) for x in (boxes, scores, classes)
@@ -112,8 +110,8 @@ def non_max_suppression(
     per_box = class_count or 1
     if class_count:
         scores = ops.reshape(scores, (-1, ops.shape(boxes)[1] * per_box))
-    candidates = None
-    if max_candidates is not None and max_candidates < (scores.shape[1] or math.inf):
+    candidates, size = None, scores.shape[1]
+    if max_candidates is not None and isinstance(size, int) and max_candidates < size:
         scores, candidates = top_k(scores, max_candidates)
     elif class_count:
         candidates = ops.zeros_like(scores, dtype="int32") + ops.arange(
@@ -138,8 +136,7 @@ def non_max_suppression(
     if groups is not None:
         outputs["classes"] = _take(groups, chosen)
     outputs = {
-        name: rows.as_padding(values, is_found, operations.KERAS)
-        for name, values in outputs.items()
+        name: rows.as_padding(values, is_found, ops) for name, values in outputs.items()
     }
     count = ops.sum(ops.cast(is_found, "int32"), axis=1)
     return {**outputs, "num_detections": count}
@@ -204,11 +201,11 @@ def _corners(boxes: Any, format: Any) -> tuple[list[Any], Any]:
     """Returns corners of finite areas `(B, A)` each, and which boxes are any."""
     is_box = ops.logical_and(
         ops.all(ops.isfinite(boxes), axis=-1),
-        ops.logical_not(rows.is_filled(boxes, operations.KERAS)),
+        ops.logical_not(rows.is_filled(boxes, ops)),
     )
     boxes = ops.where(is_box[..., None], ops.stop_gradient(boxes), 0.0)
     corners = [
-        ops.cast(operations.KERAS.clip(x, -_FURTHEST, _FURTHEST), "float32")
+        ops.cast(ops.clip(x, -_FURTHEST, _FURTHEST), "float32")
         for x in to_corners(boxes, format, None)
     ]
     return corners, is_box

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from domain_core.testing import assert_close, reference, to_numpy
-from keras_cv.backend_functions_test import compiled, gradients
+from keras_cv.backend_functions_test import compiled, floatx, gradients
 from keras_cv.bounding_box import convert_format, non_max_suppression
 
 COUNT, CLASSES = 12, 3
@@ -112,7 +112,9 @@ def test_compiled_it_equals_brute_force():
             ),
         )
 
-    soft, hard = compiled(function)(*map(keras.ops.convert_to_tensor, (boxes, each)))
+    arrays = map(keras.ops.convert_to_tensor, (boxes, each))
+    with floatx("float16"):
+        soft, hard = compiled(function)(*arrays)
     expected = [
         brute_force(*image, least=0.1, sigma=0.5)
         for image in zip(boxes, each[..., 0], strict=True)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-from keras import ops
 
 from domain_core.arguments import is_finite
+from domain_core.arrays.operations import KERAS as ops
 from domain_core.remembered_arguments import RemembersArguments
 from domain_core.serialization import serializable
 

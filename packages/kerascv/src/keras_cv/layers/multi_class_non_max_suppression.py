@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from keras import ops
-
 from domain_core.arguments import as_positive_int
+from domain_core.arrays.operations import KERAS as ops
 from domain_core.serialization import serializable
 from keras_cv.bounding_box import non_max_suppression
 from keras_cv.layers.non_max_suppression import NonMaxSuppression, check_predictions

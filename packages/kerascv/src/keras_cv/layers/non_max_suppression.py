@@ -6,9 +6,9 @@ import math
 from typing import Any
 
 import keras
-from keras import ops
 
 from domain_core.arguments import as_fraction, as_positive_int
+from domain_core.arrays.operations import KERAS as ops
 from domain_core.remembered_arguments import RemembersArguments
 from domain_core.serialization import serializable
 from keras_cv.bounding_box import non_max_suppression

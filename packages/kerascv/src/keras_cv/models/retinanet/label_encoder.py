@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-from keras import ops
 
 from domain_core.arguments import as_finite, as_fraction
-from domain_core.arrays import operations
+from domain_core.arrays.operations import KERAS as ops
+from domain_core.arrays.operations import of
 from domain_core.remembered_arguments import RemembersArguments
 from domain_core.serialization import serializable
 from keras_cv.bounding_box import (
@@ -179,17 +179,16 @@ class LabelEncoder(RemembersArguments, keras.layers.Layer):
         boxes = convert_format(
             boxes, self.bounding_box_format, "xyxy", image_shape=_shape_of(images)
         )
-        tools = operations.KERAS
         is_none = ops.logical_or(
-            is_filled(boxes, tools),
-            is_padding({"boxes": boxes, "classes": classes}, tools),
+            is_filled(boxes, ops),
+            is_padding({"boxes": boxes, "classes": classes}, ops),
         )
         is_box = ops.logical_not(is_none)
-        return as_padding(boxes, is_box, tools), as_padding(classes, is_box, tools)
+        return as_padding(boxes, is_box, ops), as_padding(classes, is_box, ops)
 
 
 def _shape_of(images: Any) -> tuple[Any, ...]:
-    return tuple(operations.of(images).shape(images))[-3:]
+    return tuple(of(images).shape(images))[-3:]
 
 
 def _best_overlap(boxes: Any, anchors: Any) -> tuple[Any, Any]:
@@ -228,7 +227,7 @@ def _best_overlap(boxes: Any, anchors: Any) -> tuple[Any, Any]:
         )
 
     numbers = ops.arange(ops.shape(boxes)[1], dtype="int32")
-    is_box = ops.logical_not(is_filled(boxes, operations.KERAS))
+    is_box = ops.logical_not(is_filled(boxes, ops))
     count = ops.max(ops.where(is_box, numbers + 1, 0))
     none = ops.zeros_like(boxes[:, :1, 0]) * area  # (B, A)
     return ops.fori_loop(0, count, body, (none, ops.cast(none, "int32")))

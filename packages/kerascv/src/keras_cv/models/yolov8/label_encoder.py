@@ -8,10 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-from keras import ops
 
 from domain_core.arguments import as_positive_int
-from domain_core.arrays import operations
+from domain_core.arrays.operations import KERAS as ops
 from domain_core.ops import top_k
 from domain_core.remembered_arguments import RemembersArguments
 from domain_core.serialization import serializable
@@ -66,9 +65,9 @@ class LabelEncoder(RemembersArguments, keras.layers.Layer):
         >>> predicted = np.array([[[0, 0, 8, 8], [8, 0, 16, 8]]], "float32")
         >>> boxes, scores, has_box = encoder(
         ...     np.full((1, 2, 2), 0.5), predicted, np.array([[4.0, 4], [12, 4]]),
-        ...     np.array([[1]]), np.array([[[0, 0, 8, 4]]]), np.array([[True]]))
+        ...     np.array([[1]]), np.array([[[0, 0, 8, 6]]]), np.array([[True]]))
         >>> keras.ops.convert_to_numpy(has_box).tolist()
-        [[False, False]]
+        [[True, False]]
     """
 
     def __init__(
@@ -140,7 +139,7 @@ class LabelEncoder(RemembersArguments, keras.layers.Layer):
         where there is none.
         """
         corners = tuple(predicted[..., i] for i in range(4))
-        angle = diagonal_angle(corners, operations.KERAS)
+        angle = diagonal_angle(corners, ops)
         scores = ops.transpose(scores, (0, 2, 1))  # (B, C, A)
         x, y = anchors[:, 0], anchors[:, 1]
         count = min(self.max_anchor_matches, scores.shape[2])
@@ -156,8 +155,8 @@ class LabelEncoder(RemembersArguments, keras.layers.Layer):
             inner = ops.minimum(
                 ops.minimum(x - box[0], box[2] - x), ops.minimum(y - box[1], box[3] - y)
             )
-            angles = diagonal_angle(box, operations.KERAS), angle
-            ciou = ciou_of(box, corners, angles, operations.KERAS)
+            angles = diagonal_angle(box, ops), angle
+            ciou = ciou_of(box, corners, angles, ops)
             # NaN is not larger than 0.
             is_near = ops.logical_and(inner > self.epsilon, mask_columns[number])
             ciou = ops.where(ops.logical_and(is_near, ciou > 0), ciou, 0.0)
