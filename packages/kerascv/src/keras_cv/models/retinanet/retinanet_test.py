@@ -41,7 +41,6 @@ def small(num_classes=2, bounding_box_format="xyxy", **options):
 
 class TestRetinaNet(DetectorContract):
     cls = RetinaNet
-    epochs = 80
 
     @classmethod
     def make(cls, **options):

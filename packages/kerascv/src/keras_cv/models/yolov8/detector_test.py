@@ -6,7 +6,6 @@ from keras_cv.testing.detector_contract import DetectorContract
 
 class TestYOLOV8Detector(DetectorContract):
     cls = YOLOV8Detector
-    epochs = 100
 
     @classmethod
     def make(cls, num_classes=2, bounding_box_format="xyxy", **options):

@@ -25,10 +25,12 @@ class LabelEncoder(RemembersArguments, keras.layers.Layer):
     An anchor is the center of a cell. It aligns with a box around it by `score ** alpha
     * CIoU ** beta`, of the score that it gives to the box's class and the complete
     intersection over union of the box that it predicts; a CIoU below 0 counts as 0. A
-    box takes the `max_anchor_matches` anchors that align best, if by more than
-    `epsilon`; an anchor that several boxes take goes to that with the largest CIoU. Its
-    target is the box and, for the box's class, the alignment, scaled such that the best
-    anchor of a box has the largest CIoU of the box's anchors.
+    box takes the `max_anchor_matches` anchors that align best; an anchor that several
+    boxes take goes to that with the largest CIoU. Its target is the box and, for the
+    box's class, the alignment, scaled such that the best anchor of a box has the
+    largest CIoU of the box's anchors. However small an alignment is, it counts: a new
+    model predicts boxes of 15 cells, with which a box of one cell hardly aligns, and
+    what is no target is never learned.
 
     There is no table of all anchors and boxes: memory does not grow with the number of
     boxes, and time goes with those that there are, not with padding behind them.
@@ -38,8 +40,7 @@ class LabelEncoder(RemembersArguments, keras.layers.Layer):
         max_anchor_matches: how many anchors a box takes.
         alpha: exponent of the score.
         beta: exponent of the CIoU.
-        epsilon: smallest alignment, and smallest distance of an anchor from the border
-            of its box.
+        epsilon: smallest distance of an anchor from the border of its box.
 
     Call arguments:
         scores: predicted probabilities `(B, A, C)`; NaN counts as 0.
@@ -115,7 +116,8 @@ class LabelEncoder(RemembersArguments, keras.layers.Layer):
         largest_overlap, largest_alignment = (
             _largest(x, has_box, owner, boxes) for x in (overlap, alignment)
         )
-        value = alignment * largest_overlap / (largest_alignment + self.epsilon)
+        largest_alignment = ops.where(has_box, largest_alignment, 1.0)
+        value = alignment / largest_alignment * largest_overlap
         classes = ops.take_along_axis(labels, owner, axis=1)
         is_class = classes[..., None] == ops.arange(self.num_classes, dtype="int32")
         is_target = ops.logical_and(has_box[..., None], is_class)  # (B, A, C)
@@ -172,7 +174,7 @@ class LabelEncoder(RemembersArguments, keras.layers.Layer):
                 aligned > last,
                 ops.logical_and(aligned == last, places <= last_place),
             )
-            is_taken = ops.logical_and(is_taken, aligned > self.epsilon)
+            is_taken = ops.logical_and(is_taken, aligned > 0)
             is_taken = ops.logical_and(is_taken, ciou > overlap)
             return (
                 ops.where(is_taken, ciou, overlap),

@@ -79,8 +79,7 @@ def by_hand(scores, predicted, anchors, labels, boxes, mask, **options):
             score, overlap = scores[i, labels[n]], ciou(box, predicted[i])
             if mask[n] and inside and score > 0 and overlap > 0:
                 aligned = float(score) ** alpha * overlap**beta
-                if aligned > 1e-9:
-                    rows.append((aligned, -i, overlap))
+                rows.append((aligned, -i, overlap))
         for aligned, i, overlap in sorted(rows, reverse=True)[:matches]:
             if overlap > owners.get(-i, (0, 0, 0))[1]:
                 owners[-i] = aligned, overlap, n
@@ -90,7 +89,7 @@ def by_hand(scores, predicted, anchors, labels, boxes, mask, **options):
         mine = [owner for owner in owners.values() if owner[2] == n]
         best, largest = (max(column) for column in list(zip(*mine, strict=True))[:2])
         targets[0][i] = boxes[n]
-        targets[1][i, labels[n]] = aligned * largest / (best + 1e-9)
+        targets[1][i, labels[n]] = aligned / best * largest
         targets[2][i] = 1
     return targets
 
@@ -118,7 +117,7 @@ def test_targets_are_those_by_hand():
         found = compiled(lambda *x: encoder(*x))(*tensors)
     wanted = expected(*arguments)
     # Not four for each of five and seven boxes: some want the same ones.
-    assert wanted[2].sum(axis=1).tolist() == [15, 8, 0]
+    assert wanted[2].sum(axis=1).tolist() == [15, 11, 0]
     assert wanted[2][:, :48].any() and wanted[2][:, 48:].any()
     check(found, wanted)
     assert keras.backend.standardize_dtype(found[2].dtype) == "bool"
@@ -182,6 +181,20 @@ def test_boxes_that_do_not_fit_at_all_are_no_target():
     )
     assert not to_numpy(found[2]).any()
     assert not to_numpy(found[1]).any()
+
+
+def test_boxes_that_hardly_fit_are_targets():
+    """As those of a new model: 15 cells for one, and not likely at all."""
+    found = LabelEncoder(1)(
+        np.full((1, 1, 1), 1e-4),
+        np.array([[[-56, -56, 64, 64]]]),
+        np.array([[4.0, 4]]),
+        np.array([[0]]),
+        np.array([[[0, 0, 8, 8]]]),
+        np.array([[1]]),
+    )
+    assert to_numpy(found[2]).all()
+    assert_close(found[1], [[[ciou([0, 0, 8, 8], [-56, -56, 64, 64])]]])
 
 
 @pytest.mark.backends
