@@ -47,11 +47,7 @@ class Classifier(Task):
         name: str | None = None,
         compile: bool = True,
     ) -> None:
-        if class_names is not None and len(class_names) != num_classes:
-            raise ValueError(
-                f"Expected `class_names` to name num_classes={num_classes} labels, "
-                f"received {len(class_names)} names. Give one name per label, in order."
-            )
+        class_names = as_class_names(class_names, num_classes)
         super().__init__(
             backbone,
             inputs,
@@ -62,7 +58,7 @@ class Classifier(Task):
         )
         self.num_classes = num_classes
         self.activation = activation
-        self.class_names = None if class_names is None else list(class_names)
+        self.class_names = class_names
         if compile:
             self.compile()
 
@@ -154,6 +150,22 @@ class Classifier(Task):
         if "num_classes" in kwargs:
             kwargs.setdefault("class_names", None)
         return super().from_preset(preset, load_weights, **kwargs)
+
+
+def as_class_names(
+    class_names: Sequence[str] | None, num_classes: int
+) -> list[str] | None:
+    """Returns the names of all labels as a list, or None.
+
+    Raises:
+        ValueError: if there are not as many names as labels.
+    """
+    if class_names is not None and len(class_names) != num_classes:
+        raise ValueError(
+            f"Expected `class_names` to name num_classes={num_classes} labels, "
+            f"received {len(class_names)} names. Give one name per label, in order."
+        )
+    return None if class_names is None else list(class_names)
 
 
 def check_labels(

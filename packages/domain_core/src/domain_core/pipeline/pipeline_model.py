@@ -167,39 +167,21 @@ class PipelineModel(FaultSafeModel):
             **kwargs,
         }
         if isinstance(x, BatchDataset):  # called by `fit`
-            return super().evaluate(x, **options)
-        with self.evaluation_batches(
-            x, y, sample_weight, batch_size=batch_size, steps=steps
-        ) as batches:
-            self.build_ahead(batches[0], training=False)
-            return super().evaluate(batches, **options)
-
-    @contextlib.contextmanager
-    def evaluation_batches(
-        self,
-        x: Any,
-        y: Any = None,
-        sample_weight: Any = None,
-        *,
-        batch_size: int | None = None,
-        steps: int | None = None,
-    ) -> Iterator[BatchDataset]:
-        """Opens raw samples as the prepared batches that `evaluate` reads.
-
-        Args:
-            x: as of `evaluate`, and so are the others; or such batches.
-            y: likewise.
-            sample_weight: likewise.
-            batch_size: likewise.
-            steps: likewise.
-        """
-        if isinstance(x, BatchDataset):
-            yield x
-            return
+            return self.evaluate_batches(x, **options)
         source = open_source(x, y, sample_weight, batch_size=batch_size, steps=steps)
         batches = self._batches(source, self.preprocess_samples)
         with self._reading(batches):
-            yield batches
+            self.build_ahead(batches[0], training=False)
+            return self.evaluate_batches(batches, **options)
+
+    def evaluate_batches(self, batches: BatchDataset, **options: Any) -> Any:
+        """Evaluates prepared batches, for `evaluate` and for `fit`.
+
+        Args:
+            batches: of all samples.
+            **options: those of `keras.Model.evaluate`.
+        """
+        return super().evaluate(batches, **options)
 
     def predict(
         self,

@@ -13,7 +13,7 @@ def get_loss(name: str, loss: Any, known: Mapping[str, Callable[[], Any]]) -> An
 
     Args:
         name: of the argument, for messages.
-        loss: a name, a config of Keras, or a loss.
+        loss: a name or a loss.
         known: functions that make losses by name.
 
     Raises:
@@ -21,16 +21,9 @@ def get_loss(name: str, loss: Any, known: Mapping[str, Callable[[], Any]]) -> An
     """
     if isinstance(loss, str) and loss.lower() in known:
         return known[loss.lower()]()
-    if isinstance(loss, dict):
-        loss = keras.losses.deserialize(loss)
     if not isinstance(loss, keras.losses.Loss):
         raise ValueError(
             f"Expected `{name}` to be one of {sorted(known)} or a `keras.losses.Loss`, "
             f"received {loss!r:.200}."
         )
     return loss
-
-
-def as_loss(loss: Any) -> Any:
-    """Returns a loss as Keras saves it."""
-    return keras.saving.serialize_keras_object(loss)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from domain_core.pipeline import PipelineModel
@@ -63,8 +64,16 @@ class DetectionModel(PipelineModel):
         """Turns raw images into pixels and where they come from."""
         if self.preprocess is None:
             return x, y, sample_weight
-        pixels, placements = self.preprocess(x)
-        return {self.images_name: pixels, "placements": placements}, y, sample_weight
+        return self.inputs_of(*self.preprocess(x)), y, sample_weight
+
+    def inputs_of(self, pixels: Any, placements: Any) -> dict[str, Any]:
+        """Returns what the model takes.
+
+        Args:
+            pixels: see `ObjectDetectorPreprocessor.convert`.
+            placements: likewise.
+        """
+        return {self.images_name: pixels, "placements": placements}
 
 
 class _Decoding(keras.layers.Layer):
@@ -110,6 +119,16 @@ class _Decoding(keras.layers.Layer):
             name: keras.KerasTensor((images.shape[0], *x.shape[1:]), x.dtype)
             for name, x in found.items()
         }
+
+
+def placements_of(pixels: np.ndarray) -> np.ndarray:
+    """Returns the placements of images that are taken as they are.
+
+    Args:
+        pixels: `(B, H, W, C)`.
+    """
+    whole = np.array([1, 1, 0, 0, *pixels.shape[1:3]], "float32")
+    return np.tile(whole, (len(pixels), 1))
 
 
 def restore(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from typing import Any
 
 import keras
@@ -12,6 +11,7 @@ import numpy as np
 from domain_core.arguments import as_fraction, as_positive_int, check_choices
 from domain_core.weights.weight_paths import layers_of
 from keras_cv.bounding_box.dense import to_dense
+from keras_cv.layers import preprocessing as layers
 
 _BATCH_NORMS = ("batch", "frozen", "synchronized")
 
@@ -115,57 +115,70 @@ class DetectionRecipe:
                 layer.trainable = backbone.trainable and self.batch_norm != "frozen"
                 layer.synchronized = synchronized
 
-    def callbacks(self) -> list[keras.callbacks.Callback]:
-        """Returns what `fit` runs besides: evaluation with the averaged weights."""
-        return [keras.callbacks.SwapEMAWeights()] if self.ema_momentum else []
-
-    def augment(
-        self, images: np.ndarray, boxes: dict[str, Any], bounding_box_format: str
-    ) -> tuple[np.ndarray, dict[str, Any]]:
-        """Changes a batch at random.
+    def augmentation(self, bounding_box_format: str) -> DetectionAugmentation:
+        """Returns what changes batches at random, each time from the same start.
 
         Args:
-            images: `(B, H, W, C)` in [0, 255].
-            boxes: dense, see `ObjectDetectorPreprocessor`.
-            bounding_box_format: of them.
-
-        Returns:
-            Both, of the same shape but for the number of boxes.
+            bounding_box_format: of boxes.
         """
-        mosaic, others, draw = _layers(self, images.shape[1:], bounding_box_format)
+        return DetectionAugmentation(self, bounding_box_format)
+
+
+class DetectionAugmentation:
+    """Changes batches of images and boxes at random, as a recipe says.
+
+    Call arguments:
+        images: `(B, H, W, C)` in [0, 255].
+        boxes: dense, see `ObjectDetectorPreprocessor`.
+
+    Returns:
+        Both, of the same shape but for the number of boxes.
+
+    Args:
+        recipe: a `DetectionRecipe`.
+        bounding_box_format: of boxes.
+    """
+
+    def __init__(self, recipe: DetectionRecipe, bounding_box_format: str) -> None:
+        seeds = np.random.SeedSequence(recipe.seed).generate_state(5).tolist()
+        options: dict[str, Any] = {"bounding_box_format": bounding_box_format}
+        self._recipe, self._options, self._seeds = recipe, options, seeds
+        self._draw = np.random.default_rng(seeds[0])
+        self._mosaic = layers.Mosaic(**options, seed=seeds[1])
+        self._others: dict[tuple[int, ...], layers.Augmenter] = {}
+
+    def __call__(
+        self, images: np.ndarray, boxes: dict[str, Any]
+    ) -> tuple[np.ndarray, dict[str, Any]]:
         batch = {"images": images, "bounding_boxes": dict(boxes)}
-        if draw.random() < self.mosaic:
-            batch = mosaic(batch, training=True)
-        batch = others(batch, training=True)
+        if self._draw.random() < self._recipe.mosaic:
+            batch = self._mosaic(batch, training=True)
+        shape = images.shape[1:]
+        if shape not in self._others:
+            self._others[shape] = self._for_shape(*shape)
+        batch = self._others[shape](batch, training=True)
         return np.asarray(batch["images"]), to_dense(batch["bounding_boxes"])
 
-
-@functools.lru_cache(maxsize=32)
-def _layers(
-    recipe: DetectionRecipe, shape: tuple[int, int, int], bounding_box_format: str
-) -> tuple[Any, Any, np.random.Generator]:
-    """Returns `Mosaic`, the other layers, and what says when to apply the first."""
-    from keras_cv.layers import preprocessing as layers
-
-    first, *seeds = np.random.SeedSequence(recipe.seed).generate_state(5).tolist()
-    options: dict[str, Any] = {"bounding_box_format": bounding_box_format}
-    others: list[Any] = []
-    if recipe.flip:
-        others.append(layers.RandomFlip(recipe.flip, **options, seed=seeds[0]))
-    if recipe.zoom != (1, 1):
-        others.append(
-            layers.JitteredResize(shape[:2], recipe.zoom, **options, seed=seeds[1])
-        )
-    if recipe.colour and shape[2] == 3:
-        others.append(
-            layers.RandomColorJitter(
-                value_range=(0, 255),
-                brightness_factor=recipe.colour * 0.5,
-                contrast_factor=recipe.colour,
-                saturation_factor=(0.5 - recipe.colour / 2, 0.5 + recipe.colour / 2),
-                hue_factor=recipe.colour * 0.1,
-                seed=seeds[2],
+    def _for_shape(self, height: int, width: int, channels: int) -> layers.Augmenter:
+        recipe, (*_, flip, zoom, colour) = self._recipe, self._seeds
+        chosen: list[Any] = []
+        if recipe.flip:
+            chosen.append(layers.RandomFlip(recipe.flip, **self._options, seed=flip))
+        if recipe.zoom != (1, 1):
+            size = (height, width)
+            chosen.append(
+                layers.JitteredResize(size, recipe.zoom, **self._options, seed=zoom)
             )
-        )
-    mosaic = layers.Mosaic(**options, seed=first)
-    return mosaic, layers.Augmenter(others), np.random.default_rng(seeds[3])
+        if recipe.colour and channels == 3:
+            spread = recipe.colour / 2
+            chosen.append(
+                layers.RandomColorJitter(
+                    value_range=(0, 255),
+                    brightness_factor=spread,
+                    contrast_factor=recipe.colour,
+                    saturation_factor=(0.5 - spread, 0.5 + spread),
+                    hue_factor=recipe.colour * 0.1,
+                    seed=colour,
+                )
+            )
+        return layers.Augmenter(chosen)

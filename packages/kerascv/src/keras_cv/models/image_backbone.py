@@ -139,16 +139,6 @@ def image_input(
     return inputs, rescaling(inputs)
 
 
-def pyramid_of(stages: Sequence[Sequence[keras.layers.Layer]]) -> dict[str, str]:
-    """Returns the name of the last layer of each stage, by level, from "P2" on.
-
-    Args:
-        stages: layers by stage, of which the first has an output of a quarter of the
-            image's size, and each further one of half of that before.
-    """
-    return {f"P{level}": stage[-1].name for level, stage in enumerate(stages, 2)}
-
-
 def pyramid_by_stride(layers: Sequence[Any]) -> dict[str, str]:
     """Returns the name of the last layer of each stride, by level, from "P1" on.
 

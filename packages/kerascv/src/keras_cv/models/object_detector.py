@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import keras
@@ -12,6 +12,7 @@ import numpy as np
 from keras import ops
 
 from domain_core.arguments import as_positive_int
+from domain_core.classifier import as_class_names
 from domain_core.pipeline.batches import BatchDataset
 from domain_core.preprocessor import Preprocessor
 from domain_core.task import Task
@@ -20,15 +21,17 @@ from keras_cv.bounding_box.convert_format import convert_format
 from keras_cv.bounding_box.formats import parse
 from keras_cv.metrics.box_coco_metrics import BoxCOCOMetrics
 from keras_cv.models.detection_export import export_detection
-from keras_cv.models.detection_model import DetectionModel
+from keras_cv.models.detection_losses import get_loss
+from keras_cv.models.detection_model import DetectionModel, placements_of
 from keras_cv.models.detection_recipe import DetectionRecipe
 from keras_cv.models.object_detector_preprocessor import (
     ObjectDetectorPreprocessor,
     split_boxes,
 )
 
-# Made on demand and not part of the model: Keras must not track it.
+# Made on demand and not part of the model: Keras must not track them.
 _DETECTING = "__detection_model__"
+_AUGMENTATION = "__augmentation__"
 # Keras would compute these in each step, of what it knows there.
 _BOX_METRICS = "__box_metrics__"
 
@@ -63,6 +66,9 @@ class ObjectDetector(Task):
     """
 
     preprocessor_cls = ObjectDetectorPreprocessor
+    # Losses by the names that `compile` takes.
+    box_losses: ClassVar[Mapping[str, Callable[[], Any]]] = {}
+    classification_losses: ClassVar[Mapping[str, Callable[[], Any]]] = {}
     # Names of the terms that `loss_terms` gives.
     term_names: ClassVar[tuple[str, ...]] = ("box_loss", "classification_loss")
 
@@ -81,11 +87,7 @@ class ObjectDetector(Task):
     ) -> None:
         as_positive_int("num_classes", num_classes)
         parse(bounding_box_format)
-        if class_names is not None and len(class_names) != num_classes:
-            raise ValueError(
-                f"Expected `class_names` to name num_classes={num_classes} classes, "
-                f"received {len(class_names)} names. Give one name per class, in order."
-            )
+        class_names = as_class_names(class_names, num_classes)
         _check_decoder(prediction_decoder, bounding_box_format)
         super().__init__(
             backbone,
@@ -100,7 +102,7 @@ class ObjectDetector(Task):
         )
         self.num_classes = num_classes
         self.bounding_box_format = bounding_box_format
-        self.class_names = None if class_names is None else list(class_names)
+        self.class_names = class_names
         self._prediction_decoder = prediction_decoder
         self.loss_trackers = {
             term: keras.metrics.Mean(name=term) for term in self.term_names
@@ -108,6 +110,7 @@ class ObjectDetector(Task):
         self.loss_weights: dict[str, float] = dict.fromkeys(self.term_names, 1.0)
         self.__dict__[_BOX_METRICS] = []
         self.recipe: DetectionRecipe | None = None
+        self._averages_weights = False
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Sets an attribute; the prediction decoder by its setter on torch, too."""
@@ -181,45 +184,60 @@ class ObjectDetector(Task):
 
     def configure(
         self,
-        optimizer: Any = "auto",
+        box_loss: Any,
+        classification_loss: Any,
         *,
-        recipe: DetectionRecipe | None = None,
-        loss_weights: dict[str, float] | None = None,
-        metrics: Any = None,
+        optimizer: Any,
+        recipe: DetectionRecipe | None,
+        metrics: Any,
+        loss_weights: dict[str, float],
         **kwargs: Any,
     ) -> None:
-        """Does what `compile` of all detectors does, whatever else it is told.
+        """Does what `compile` of all detectors does.
 
         Args:
+            box_loss: name of one of `box_losses`, or a loss.
+            classification_loss: name of one of `classification_losses`, or a loss.
             optimizer: "auto" for that of the recipe, or Adam at 5e-5.
-            recipe: how to train: optimizer, augmentation and more; None for none.
-            loss_weights: factors of `term_names`.
+            recipe: how to train: optimizer, augmentation and more; None for none. With
+                another optimizer the rest of it holds.
             metrics: of boxes, such as `BoxCOCOMetrics`, or a list of them. They are
                 computed by `evaluate`, and on the validation data of `fit`.
+            loss_weights: factor of each of `term_names`.
             **kwargs: as in `keras.Model.compile`.
 
         Raises:
-            ValueError: if there is no such term.
+            ValueError: if there is no such loss.
         """
-        weights = loss_weights or {}
-        if unknown := sorted(weights.keys() - set(self.term_names)):
-            raise ValueError(
-                f"Expected weights of the terms {list(self.term_names)}, received "
-                f"{unknown}."
-            )
-        if recipe is not None and isinstance(optimizer, str) and optimizer == "auto":
-            optimizer = recipe.optimizer()
+        self.box_loss = get_loss("box_loss", box_loss, self.box_losses)
+        self.classification_loss = get_loss(
+            "classification_loss", classification_loss, self.classification_losses
+        )
+        self._averages_weights = False
         if recipe is not None:
+            if isinstance(optimizer, str) and optimizer == "auto":
+                optimizer = recipe.optimizer()
+                self._averages_weights = bool(recipe.ema_momentum)
             recipe.set_batch_norm(self.backbone)
+            augmentation = recipe.augmentation(self.bounding_box_format)
+            self.__dict__[_AUGMENTATION] = augmentation
         Task.compile(self, optimizer=optimizer, loss=None, **kwargs)
         self.recipe = recipe
-        self.loss_weights = {
-            term: float(weights.get(term, 1.0)) for term in self.term_names
-        }
+        self.loss_weights = {name: float(loss_weights[name]) for name in loss_weights}
         metrics = [] if metrics is None else metrics
         metrics = metrics if isinstance(metrics, list) else [metrics]
         self.__dict__[_BOX_METRICS] = list(metrics)
         self.__dict__.pop(_DETECTING, None)
+
+    def get_compile_config(self) -> dict[str, Any]:
+        """Returns what `compile` was told, for Keras to save."""
+        parts = {
+            "optimizer": self.optimizer,
+            "box_loss": self.box_loss,
+            "classification_loss": self.classification_loss,
+        }
+        weights = {f"{name}_weight": x for name, x in self.loss_weights.items()}
+        return keras.saving.serialize_keras_object({**parts, **weights})
 
     def preprocess_samples(
         self, x: Any, y: Any = None, sample_weight: Any = None
@@ -248,7 +266,7 @@ class ObjectDetector(Task):
             return self.preprocess_samples(x, y, sample_weight)
         pixels, placements = preprocessor.resize(x)
         y = preprocessor.move(y, placements, pixels.shape)
-        pixels, y = self.recipe.augment(pixels, y, self.bounding_box_format)
+        pixels, y = self.__dict__[_AUGMENTATION](pixels, y)
         return preprocessor.normalize(pixels), preprocessor.pad(y), sample_weight
 
     def check_targets(self, y: Any) -> None:
@@ -309,43 +327,17 @@ class ObjectDetector(Task):
 
     def fit(self, *args: Any, callbacks: Any = None, **kwargs: Any) -> Any:
         """Trains on raw samples; see `PipelineModel.fit`."""
-        if self.recipe is not None:
-            callbacks = [*(callbacks or ()), *self.recipe.callbacks()]
+        if self._averages_weights:
+            # Evaluation is that of the averages, too.
+            callbacks = [*(callbacks or ()), keras.callbacks.SwapEMAWeights()]
         kwargs["callbacks"] = callbacks
         return super().fit(*args, **kwargs)
 
-    def evaluate(
-        self,
-        x: Any = None,
-        y: Any = None,
-        batch_size: int | None = None,
-        verbose: Any = "auto",
-        sample_weight: Any = None,
-        steps: int | None = None,
-        callbacks: Any = None,
-        return_dict: bool = False,
-        **kwargs: Any,
-    ) -> Any:
+    def evaluate_batches(self, batches: BatchDataset, **options: Any) -> Any:
         """Evaluates as Keras does, and then the metrics of boxes in a second pass."""
-        options = {
-            "verbose": verbose,
-            "steps": steps,
-            "callbacks": callbacks,
-            "return_dict": return_dict,
-            **kwargs,
-        }
-        if not self.box_metrics:
-            return super().evaluate(
-                x, y, batch_size, sample_weight=sample_weight, **options
-            )
-        with self.evaluation_batches(
-            x, y, sample_weight, batch_size=batch_size, steps=steps
-        ) as batches:
-            if batches is not x:
-                self.build_ahead(batches[0], training=False)
-            results = super().evaluate(batches, **options)
-            scores = self._box_scores(batches, steps)
-        return results | scores if return_dict else [*results, *scores.values()]
+        results = super().evaluate_batches(batches, **options)
+        scores = self._box_scores(batches, options["steps"])
+        return results | scores if options["return_dict"] else _joined(results, scores)
 
     def predict(
         self,
@@ -468,22 +460,22 @@ class ObjectDetector(Task):
         )
 
     def _decode(self, outputs: Any, shape: tuple[Any, Any]) -> dict[str, Any]:
-        boxes, scores = self.decode_boxes(outputs, shape)
-        boxes = convert_format(
-            boxes, "xyxy", self.bounding_box_format, image_shape=shape
-        )
+        boxes, scores = self._candidates(outputs, shape)
         # Without channels: Keras takes no mix of tensors and numbers.
         return self.prediction_decoder(boxes, scores, image_shape=tuple(shape))
 
     def _all(self, outputs: Any, shape: tuple[Any, Any]) -> dict[str, Any]:
         """Returns the boxes of all places, and their probabilities."""
-        boxes, scores = self.decode_boxes(outputs, shape)
-        boxes = convert_format(
-            boxes, "xyxy", self.bounding_box_format, image_shape=shape
-        )
+        boxes, scores = self._candidates(outputs, shape)
         if getattr(self.prediction_decoder, "from_logits", False):
             scores = ops.sigmoid(scores)
         return {"boxes": boxes, "scores": scores}
+
+    def _candidates(self, outputs: Any, shape: tuple[Any, Any]) -> tuple[Any, Any]:
+        """Returns the boxes of all places, in the detector's format, and scores."""
+        boxes, scores = self.decode_boxes(outputs, shape)
+        format = self.bounding_box_format
+        return convert_format(boxes, "xyxy", format, image_shape=shape), scores
 
     def _convert(self, x: Any) -> tuple[Any, Any]:
         """Turns raw images into pixels and their placements."""
@@ -491,15 +483,17 @@ class ObjectDetector(Task):
         if isinstance(self.preprocessor, ObjectDetectorPreprocessor):
             return self.preprocessor.convert(images)
         pixels = np.asarray(super().preprocess_samples(images)[0])
-        whole = np.array([1, 1, 0, 0, *pixels.shape[1:3]], "float32")
-        return pixels, np.tile(whole, (len(pixels), 1))
+        return pixels, placements_of(pixels)
 
     def _box_scores(self, batches: BatchDataset, steps: int | None) -> dict[str, float]:
+        if not self.box_metrics:
+            return {}
         for metric in self.box_metrics:
             metric.reset_state()
-        model = self._detection_model(None)
-        for images, boxes, *_ in itertools.islice(batches.another_pass(), steps):
-            found = model.predict_on_batch(images)
+        model = self.detection_model
+        for pixels, boxes, *_ in itertools.islice(batches.another_pass(), steps):
+            inputs = model.inputs_of(pixels, placements_of(pixels))
+            found = model.predict_preprocessed(inputs, batch_size=len(pixels))
             for metric in self.box_metrics:
                 metric.update_state(boxes, found)
         scores: dict[str, float] = {}
@@ -510,6 +504,14 @@ class ObjectDetector(Task):
             named = result if isinstance(result, dict) else {metric.name: result}
             scores |= {name: float(value) for name, value in named.items()}
         return scores
+
+
+def _joined(results: Any, scores: dict[str, float]) -> Any:
+    """Returns what `evaluate` gives without names; Keras gives one number as it is."""
+    if not scores:
+        return results
+    results = results if isinstance(results, list) else [results]
+    return [*results, *scores.values()]
 
 
 def _check_decoder(decoder: Any, bounding_box_format: str) -> None:

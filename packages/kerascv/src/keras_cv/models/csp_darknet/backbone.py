@@ -22,15 +22,15 @@ from keras_cv.models.image_backbone import (
     ImageBackbone,
     check_stackwise,
     image_input,
-    pyramid_of,
+    pyramid_by_stride,
 )
 
 
 class CSPDarkNetBackbone(ImageBackbone):
     """CSPDarkNet: images `(B, H, W, C)` to features `(B, H / 32, W / 32, D)`.
 
-    Levels "P2" to "P5" of the pyramid are the outputs of the stages, of strides 4 to
-    32.
+    Level "P1" of the pyramid is the output of the stem, of stride 2; levels "P2" to
+    "P5" are those of the stages, of strides 4 to 32.
 
     Args:
         stackwise_channels: channels per stage; the stem has half of the first.
@@ -111,9 +111,8 @@ class CSPDarkNetBackbone(ImageBackbone):
         inputs, x = image_input(input_shape, input_tensor, include_rescaling, dtype)
         for layer in [stem, *sum(stages, [])]:
             x = layer(x)
-        super().__init__(
-            inputs, x, pyramid_of(stages), name=name, trainable=trainable, dtype=dtype
-        )
+        levels = pyramid_by_stride([stem, *sum(stages, [])])
+        super().__init__(inputs, x, levels, name=name, trainable=trainable, dtype=dtype)
         self.stem = stem
         self.stages = stages
         for key, values in stacks.items():

@@ -63,8 +63,8 @@ def csp_darknet(folder, *, channels, depths, height, width):
     images = torch.rand(2, 3, height, width)
     even, odd = slice(0, None, 2), slice(1, None, 2)
     x = torch.cat([images[..., h, w] for w in (even, odd) for h in (even, odd)], dim=1)
-    levels = {}
     x = conv("stem.", x, channels[0] // 2, 3)
+    levels = {"P1": x.permute(0, 2, 3, 1)}
     for stage, (filters, depth) in enumerate(zip(channels, depths, strict=True)):
         path, is_last = f"stages.{stage}.", stage == len(depths) - 1
         x = conv(f"{path}0.", x, filters, 3, 2)
@@ -101,7 +101,7 @@ def test_the_same_features_as_in_plain_torch():
     images = answer.pop("images")
     pyramid = keras.Model(backbone.input, backbone.pyramid_outputs)
     assert_close(pyramid.predict_on_batch(images), answer)
-    assert sorted(answer) == ["P2", "P3", "P4", "P5"]
+    assert sorted(answer) == ["P1", "P2", "P3", "P4", "P5"]
 
 
 def test_sizes_and_channels():

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from domain_core import initializer, ops
+from domain_core import ops
 from domain_core.serialization import serializable
 from keras_cv.layers.conv_norm_layer import ConvNormLayer
 
@@ -68,11 +68,13 @@ class SeparableConv(ConvNormLayer):
         self.strides = self.output_stride = strides
 
     def build(self, x_shape: Any) -> None:
-        _add_depthwise(self, "depthwise_", x_shape[-1], self.strides)
+        channels = x_shape[-1]
+        self.add_depthwise_conv("depthwise_conv", channels, 3, strides=self.strides)
+        self.add_norm("depthwise_norm", channels)
         self.add_conv_norm("", x_shape[-1], self.filters, 1)
 
     def call(self, x: Any, training: bool = False) -> Any:
-        x = _depthwise(self, "depthwise_", x, training)
+        x = self.conv_norm_activate("depthwise_", x, training)
         return self.conv_norm_activate("", x, training)
 
 
@@ -123,7 +125,9 @@ class CSPBlock(ConvNormLayer):
         for index in range(self.depth):
             self.add_conv_norm(f"bottleneck_{index}_1_", hidden, hidden, 1)
             if self.use_depthwise:
-                _add_depthwise(self, f"bottleneck_{index}_depthwise_", hidden)
+                name = f"bottleneck_{index}_depthwise_"
+                self.add_depthwise_conv(f"{name}conv", hidden, 3)
+                self.add_norm(f"{name}norm", hidden)
             size = 1 if self.use_depthwise else 3
             self.add_conv_norm(f"bottleneck_{index}_2_", hidden, hidden, size)
         self.add_conv_norm("output_", 2 * hidden, self.filters, 1)
@@ -134,33 +138,9 @@ class CSPBlock(ConvNormLayer):
         for index in range(self.depth):
             y = self.conv_norm_activate(f"bottleneck_{index}_1_", x, training)
             if self.use_depthwise:
-                y = _depthwise(self, f"bottleneck_{index}_depthwise_", y, training)
+                name = f"bottleneck_{index}_depthwise_"
+                y = self.conv_norm_activate(name, y, training)
             y = self.conv_norm_activate(f"bottleneck_{index}_2_", y, training)
             x = ops.add_in_place(y, x) if self.shortcut else y
         x = keras.ops.concatenate([x, side], axis=-1)
         return self.conv_norm_activate("output_", x, training)
-
-
-def _add_depthwise(
-    layer: ConvNormLayer, prefix: str, channels: int, strides: int = 1
-) -> None:
-    """Makes and builds a convolution of 3 pixels within each channel, and its norm."""
-    conv = keras.layers.DepthwiseConv2D(
-        3,
-        strides=strides,
-        padding="same",
-        use_bias=False,
-        data_format="channels_last",
-        depthwise_initializer=initializer(layer.kernel_initializer),
-        dtype=layer.dtype_policy,
-        name=f"{prefix}conv",
-    )
-    conv.build((None, None, None, channels))
-    setattr(layer, conv.name, conv)
-    layer.add_norm(f"{prefix}norm", channels)
-
-
-def _depthwise(layer: ConvNormLayer, prefix: str, x: Any, training: bool) -> Any:
-    """Applies what `_add_depthwise` made, then the activation."""
-    x = getattr(layer, f"{prefix}conv")(x)
-    return layer.activate(layer.normalize(f"{prefix}norm", x, training))

@@ -23,7 +23,7 @@ from keras_cv.models.image_backbone import (
     ImageBackbone,
     check_stackwise,
     image_input,
-    pyramid_of,
+    pyramid_by_stride,
 )
 from keras_cv.models.resnet.blocks import PreActivationBlock, ResidualBlock
 
@@ -115,9 +115,8 @@ class _ResNet(ImageBackbone):
         inputs, x = image_input(input_shape, input_tensor, include_rescaling, dtype)
         for layer in [stem, *sum(stages, []), *last]:
             x = layer(x)
-        super().__init__(
-            inputs, x, pyramid_of(stages), name=name, trainable=trainable, dtype=dtype
-        )
+        levels = pyramid_by_stride([stem, *sum(stages, [])])
+        super().__init__(inputs, x, levels, name=name, trainable=trainable, dtype=dtype)
         self.stem = stem
         self.stages = stages
         if last:
@@ -130,7 +129,7 @@ class ResNetBackbone(_ResNet):
     """ResNet v1: images `(B, H, W, C)` to features `(B, H / 32, W / 32, D)`.
 
     `D` is the last of `stackwise_filters`, times 4 for bottlenecks. Levels "P2" to
-    "P5" of the pyramid are the outputs of the stages.
+    "P5" of the pyramid are named by stride: usually the outputs of the stages.
 
     Args:
         stackwise_filters: channels per stage.
@@ -195,7 +194,7 @@ class ResNetV2Backbone(_ResNet):
     """ResNet v2: images `(B, H, W, C)` to features `(B, H / 32, W / 32, D)`.
 
     `D` is the last of `stackwise_filters`, times 4 for bottlenecks. Levels "P2" to
-    "P5" of the pyramid are the outputs of the stages.
+    "P5" of the pyramid are named by stride: usually the outputs of the stages.
 
     Args:
         stackwise_filters: channels per stage.

@@ -11,7 +11,7 @@ import pytest
 from domain_core import without_initialization
 from domain_core.images import ImageConverter
 from domain_core.preset_errors import PresetCorruptError
-from domain_core.testing import assert_close, to_numpy
+from domain_core.testing import assert_close, draw_weights, to_numpy
 from keras_cv.models import (
     ImageClassifier,
     ImageClassifierPreprocessor,
@@ -24,16 +24,6 @@ hub = pytest.importorskip("keras_hub", reason="the reference").models
 SIZES = {"filters": [64, 6], "blocks": [2, 1], "strides": [1, 2]}
 OURS = {f"stackwise_{name}": value for name, value in SIZES.items()}
 CLASSES = {False: ResNetBackbone, True: ResNetV2Backbone}
-
-
-def draw(model):
-    """Draws all weights of a model: no zero biases, no unit norms."""
-    rng = np.random.default_rng(0)
-    for weight in model.weights:
-        value = rng.normal(size=weight.shape) / np.prod(weight.shape[:-1]) ** 0.5
-        if weight.name in ("gamma", "moving_variance"):
-            value = rng.uniform(0.5, 1, weight.shape)
-        weight.assign(value)
 
 
 def theirs(v2=False, block_type="basic_block", **options):
@@ -55,7 +45,7 @@ def theirs(v2=False, block_type="basic_block", **options):
         preprocessor=hub.ResNetImageClassifierPreprocessor(converter),
         **options,
     )
-    draw(model)
+    draw_weights(model)
     return model
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 from keras import ops
@@ -23,7 +23,6 @@ from keras_cv.layers.anchor_generator import AnchorGenerator
 from keras_cv.layers.non_max_suppression import NonMaxSuppression
 from keras_cv.losses.focal_loss import FocalLoss
 from keras_cv.losses.smooth_l1_loss import SmoothL1Loss
-from keras_cv.models.detection_losses import as_loss, get_loss
 from keras_cv.models.detection_recipe import DetectionRecipe
 from keras_cv.models.object_detector import ObjectDetector
 from keras_cv.models.pyramid_levels import require_levels
@@ -36,11 +35,6 @@ _SCALES = [2**0, 2 ** (1 / 3), 2 ** (2 / 3)]
 _ASPECT_RATIOS = [0.5, 1.0, 2.0]
 # How probable each class is at each anchor before training.
 _PRIOR = 0.01
-_BOX_LOSSES = {
-    "smoothl1": lambda: SmoothL1Loss(l1_cutoff=1.0, reduction="sum"),
-    "huber": lambda: keras.losses.Huber(reduction="sum"),
-}
-_CLASSIFICATION_LOSSES = {"focal": lambda: FocalLoss(from_logits=True, reduction="sum")}
 
 
 class RetinaNet(ObjectDetector):
@@ -79,6 +73,14 @@ class RetinaNet(ObjectDetector):
         >>> found["boxes"].shape
         (1, 100, 4)
     """
+
+    box_losses: ClassVar = {
+        "smoothl1": lambda: SmoothL1Loss(l1_cutoff=1.0, reduction="sum"),
+        "huber": lambda: keras.losses.Huber(reduction="sum"),
+    }
+    classification_losses: ClassVar = {
+        "focal": lambda: FocalLoss(from_logits=True, reduction="sum")
+    }
 
     def __init__(
         self,
@@ -188,37 +190,23 @@ class RetinaNet(ObjectDetector):
                 "Expected `box_loss` and `classification_loss`, received "
                 f"loss={loss!r:.200}."
             )
-        self.box_loss = get_loss("box_loss", box_loss or "smoothl1", _BOX_LOSSES)
-        self.classification_loss = get_loss(
-            "classification_loss",
-            classification_loss or "focal",
-            _CLASSIFICATION_LOSSES,
-        )
-        if getattr(self.classification_loss, "from_logits", True) is False:
+        if getattr(classification_loss, "from_logits", True) is False:
             raise ValueError(
                 "Expected a `classification_loss` of logits, received one of "
                 "probabilities. Make it with `from_logits=True`."
             )
         self.configure(
-            optimizer,
+            box_loss or "smoothl1",
+            classification_loss or "focal",
+            optimizer=optimizer,
             recipe=recipe,
+            metrics=metrics,
             loss_weights={
                 "box_loss": box_loss_weight,
                 "classification_loss": classification_loss_weight,
             },
-            metrics=metrics,
             **kwargs,
         )
-
-    def get_compile_config(self) -> dict[str, Any]:
-        """Returns what `compile` was told, for Keras to save."""
-        return {
-            "optimizer": self.optimizer,
-            "box_loss": as_loss(self.box_loss),
-            "classification_loss": as_loss(self.classification_loss),
-            "box_loss_weight": self.loss_weights["box_loss"],
-            "classification_loss_weight": self.loss_weights["classification_loss"],
-        }
 
     def decode_boxes(
         self, outputs: Any, image_shape: tuple[Any, Any]

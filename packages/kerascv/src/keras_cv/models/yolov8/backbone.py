@@ -17,7 +17,7 @@ from keras_cv.models.image_backbone import (
     ImageBackbone,
     check_stackwise,
     image_input,
-    pyramid_of,
+    pyramid_by_stride,
 )
 from keras_cv.models.yolov8.blocks import C2fBlock
 
@@ -106,7 +106,7 @@ class YOLOV8Backbone(ImageBackbone):
         inputs, x = image_input(input_shape, input_tensor, include_rescaling, dtype)
         for layer in [*stem, *sum(stages, [])]:
             x = layer(x)
-        levels = {"P1": stem[0].name, **pyramid_of(stages)}
+        levels = pyramid_by_stride([*stem, *sum(stages, [])])
         super().__init__(inputs, x, levels, name=name, trainable=trainable, dtype=dtype)
         self.stem = stem
         self.stages = stages

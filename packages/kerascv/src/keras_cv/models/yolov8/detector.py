@@ -10,7 +10,7 @@ distribution.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -20,7 +20,6 @@ from domain_core.arguments import as_fraction, as_positive_int
 from domain_core.preprocessor import Preprocessor
 from keras_cv.layers.non_max_suppression import NonMaxSuppression
 from keras_cv.losses.ciou_loss import CIoULoss
-from keras_cv.models.detection_losses import as_loss, get_loss
 from keras_cv.models.detection_recipe import DetectionRecipe
 from keras_cv.models.object_detector import ObjectDetector
 from keras_cv.models.pyramid_levels import require_levels
@@ -30,13 +29,6 @@ from keras_cv.models.yolov8.distribution import decode_boxes
 from keras_cv.models.yolov8.head import YOLOV8Head
 from keras_cv.models.yolov8.label_encoder import LabelEncoder
 from keras_cv.models.yolov8.path_aggregation import LEVELS, PathAggregation
-
-_BOX_LOSSES = {"ciou": lambda: CIoULoss("xyxy", reduction="sum")}
-_CLASSIFICATION_LOSSES = {
-    "binary_crossentropy": lambda: keras.losses.BinaryCrossentropy(
-        from_logits=True, reduction="sum"
-    )
-}
 
 
 class YOLOV8Detector(ObjectDetector):
@@ -73,6 +65,12 @@ class YOLOV8Detector(ObjectDetector):
         (1, 100, 4)
     """
 
+    box_losses: ClassVar = {"ciou": lambda: CIoULoss("xyxy", reduction="sum")}
+    classification_losses: ClassVar = {
+        "binary_crossentropy": lambda: keras.losses.BinaryCrossentropy(
+            from_logits=True, reduction="sum"
+        )
+    }
     term_names = ("box_loss", "classification_loss", "distribution_loss")
 
     def __init__(
@@ -157,30 +155,19 @@ class YOLOV8Detector(ObjectDetector):
         Raises:
             ValueError: if a loss is unknown.
         """
-        self.box_loss = get_loss("box_loss", box_loss, _BOX_LOSSES)
-        self.classification_loss = get_loss(
-            "classification_loss", classification_loss, _CLASSIFICATION_LOSSES
-        )
         self.configure(
-            optimizer,
+            box_loss,
+            classification_loss,
+            optimizer=optimizer,
             recipe=recipe,
+            metrics=metrics,
             loss_weights={
                 "box_loss": box_loss_weight,
                 "classification_loss": classification_loss_weight,
                 "distribution_loss": distribution_loss_weight,
             },
-            metrics=metrics,
             **kwargs,
         )
-
-    def get_compile_config(self) -> dict[str, Any]:
-        """Returns what `compile` was told, for Keras to save."""
-        return {
-            "optimizer": self.optimizer,
-            "box_loss": as_loss(self.box_loss),
-            "classification_loss": as_loss(self.classification_loss),
-            **{f"{name}_weight": value for name, value in self.loss_weights.items()},
-        }
 
     def decode_boxes(
         self, outputs: Any, image_shape: tuple[Any, Any]
