@@ -14,6 +14,7 @@ same images of `--size` pixels:
 
 ours        `RetinaNet` and `YOLOV8Detector`: `predict_on_batch`, `train_on_batch`.
 keras-hub   its `RetinaNetObjectDetector`, with its label encoder and decoder; no YOLO.
+            `predict`, and Keras' `train_on_batch`: its own methods for one batch fail.
 plain-torch the models and losses of `plain_detectors.py`, channels last, Adam fused.
 """
 
@@ -106,7 +107,14 @@ def build_keras_hub(options: argparse.Namespace) -> Measurements:
         )
         return detector
 
-    return measure_keras(options, make, MODELS[:1], labels="labels")
+    return measure_keras(
+        options,
+        make,
+        MODELS[:1],
+        labels="labels",
+        predict=lambda detector, images: detector.predict(images, verbose=0),
+        train=keras.Model.train_on_batch,
+    )
 
 
 def measure_keras(
@@ -114,8 +122,12 @@ def measure_keras(
     make: Any,
     models: tuple[str, ...],
     labels: str = "classes",
+    predict: Any = None,
+    train: Any = None,
 ) -> Measurements:
     """Measures the detectors that `make` gives."""
+    predict = predict or (lambda detector, images: detector.predict_on_batch(images))
+    train = train or (lambda detector, *batch: detector.train_on_batch(*batch))
     found: Measurements = {}
     for model in models:
         if model not in options.models:
@@ -125,11 +137,11 @@ def measure_keras(
             images, boxes, classes = make_batch(options.size, batch)
             target = {"boxes": boxes, labels: classes}
             found[name(model, "predict", batch)] = functools.partial(
-                detector.predict_on_batch, images
+                predict, detector, images
             )
             if options.fit:
                 found[name(model, "fit", batch)] = functools.partial(
-                    detector.train_on_batch, images, target
+                    train, detector, images, target
                 )
     return found
 

@@ -45,6 +45,22 @@ class TaskContract:
         inputs, _, _ = task.preprocess_samples(x)
         assert_close(whole, task(inputs), rtol=1e-4, atol=1e-5)
 
+    def test_a_batch_passes_once(self, task: Any, monkeypatch: Any) -> None:
+        """Keras traces a model on every batch that has layers which are not built."""
+        x, y = self.samples()
+        weights = task.get_weights()
+        calls: list[bool] = []
+        call = type(task).call
+
+        def counting(self: Any, *args: Any, **kwargs: Any) -> Any:
+            calls.append(self is task)
+            return call(self, *args, **kwargs)
+
+        monkeypatch.setattr(type(task), "call", counting)
+        task.train_on_batch(x, y)
+        task.set_weights(weights)
+        assert sum(calls) == 1
+
     def test_config_makes_an_equal_task(self, task: Any) -> None:
         again = type(task).from_config(task.get_config())
         assert set(again.get_config()) == set(task.get_config())

@@ -64,6 +64,8 @@ class BoxMatcher(RemembersArguments, keras.layers.Layer):
     ) -> None:
         # Thresholds are not to be compared with similarities in half precision.
         super().__init__(name=name, trainable=trainable, dtype=dtype, autocast=False)
+        # No weights. Keras would trace a model around it on every batch until then.
+        self.built = True
         thresholds, match_values = list(thresholds), list(match_values)
         if not all(map(is_finite, thresholds)) or sorted(thresholds) != thresholds:
             raise ValueError(

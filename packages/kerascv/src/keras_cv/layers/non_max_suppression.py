@@ -81,6 +81,8 @@ class NonMaxSuppression(RemembersArguments, keras.layers.Layer):
     ) -> None:
         # Boxes in pixels are no numbers for half precision.
         super().__init__(name=name, trainable=trainable, dtype=dtype, autocast=False)
+        # No weights. Keras would trace a model around it on every batch until then.
+        self.built = True
         parse(bounding_box_format)
         self.bounding_box_format = bounding_box_format
         self.from_logits = from_logits

@@ -90,6 +90,8 @@ class LabelEncoder(RemembersArguments, keras.layers.Layer):
     ) -> None:
         # Boxes in pixels are no numbers for half precision.
         super().__init__(name=name, trainable=trainable, dtype=dtype, autocast=False)
+        # No weights. Keras would trace a model around it on every batch until then.
+        self.built = True
         parse(bounding_box_format)
         if not isinstance(anchor_generator, AnchorGenerator):
             raise ValueError(

@@ -85,6 +85,8 @@ class LabelEncoder(RemembersArguments, keras.layers.Layer):
     ) -> None:
         # Boxes in pixels are no numbers for half precision.
         super().__init__(name=name, trainable=trainable, dtype=dtype, autocast=False)
+        # No weights. Keras would trace a model around it on every batch until then.
+        self.built = True
         self.num_classes = as_positive_int("num_classes", num_classes)
         self.max_anchor_matches = as_positive_int(
             "max_anchor_matches", max_anchor_matches
