@@ -19,6 +19,7 @@ from domain_core.presets.keras.converter import (
 from domain_core.weights.weight_map import IDENTITY, POINTWISE, Target, Transform
 from keras_cv.models.image_classifier import ImageClassifier
 from keras_cv.models.image_classifier_preprocessor import ImageClassifierPreprocessor
+from keras_cv.models.retinanet import convert as retinanet
 
 _IGNORED = ("trainable", "dtype")
 _NO_HIDDEN_LAYER = {"hidden_units": None, "hidden_activation": "relu"}
@@ -83,6 +84,7 @@ def from_keras_cv(
     cls: type,
     weights: Callable[[Mapping[str, Any]], WeightMap],
     *arguments: str,
+    tasks: tuple[KerasTask, ...] = (),
     **renamed: Entry,
 ) -> KerasConverter:
     """Returns what reads KerasCV's presets of a backbone of the same name.
@@ -91,6 +93,7 @@ def from_keras_cv(
         cls: our backbone.
         weights: see `KerasConverter`.
         *arguments: those that both have, besides those that all backbones have.
+        tasks: those of this family alone.
         **renamed: see `ConfigMap`.
     """
     # Our arguments are theirs; what only we have means theirs by default.
@@ -107,7 +110,7 @@ def from_keras_cv(
         package="keras_cv",
         backbone=KerasClass(cls, (cls.__name__,), backbone),
         weights=weights,
-        tasks=(classifier("ImageClassifier"),),
+        tasks=(classifier("ImageClassifier"), retinanet.FROM_KERAS, *tasks),
     )
 
 
