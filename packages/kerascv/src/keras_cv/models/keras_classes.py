@@ -115,7 +115,11 @@ def from_keras_cv(
 
 
 def numbered_weights(
-    convs: Iterable[str], norms: Iterable[str], *, use_bias: bool = False
+    convs: Iterable[str],
+    norms: Iterable[str],
+    *,
+    use_bias: bool = False,
+    last: Iterable[str] = (),
 ) -> WeightMap:
     """Returns the map of convolutions and norms that theirs numbers as they come.
 
@@ -123,11 +127,13 @@ def numbered_weights(
         convs: our paths of the convolutions, in the order of theirs.
         norms: our paths of the norms.
         use_bias: whether convolutions have biases.
+        last: our paths of convolutions behind them that have biases in any case.
     """
     table: dict[str, Target] = {}
-    for number, path in enumerate(convs):
+    biased = [*((path, use_bias) for path in convs), *((path, True) for path in last)]
+    for number, (path, has_bias) in enumerate(biased):
         table[f"layers/conv2d_{number}/vars/0"] = f"{path}.kernel"
-        if use_bias:
+        if has_bias:
             table[f"layers/conv2d_{number}/vars/1"] = f"{path}.bias"
     for number, path in enumerate(norms):
         for index, weight in enumerate(_NORM):

@@ -58,7 +58,10 @@ def _with_parts(config: Config) -> Config:
             f"{heads[1]} for boxes."
         )
     format, encoder = config["bounding_box_format"], config.pop("label_encoder")
-    usual = {"bounding_box_format": format, "anchor_generator": anchor_arguments(format)}
+    usual = {
+        "bounding_box_format": format,
+        "anchor_generator": anchor_arguments(format),
+    }
     if not keras_detectors.is_usual(LabelEncoder, encoder, **usual):
         anchors = AnchorGenerator(**encoder["anchor_generator"])
         encoder = LabelEncoder(**{**encoder, "anchor_generator": anchors})
