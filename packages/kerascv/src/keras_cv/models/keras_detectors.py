@@ -82,7 +82,7 @@ def choose_decoder(config: Config, **usual: Any) -> Config:
     """
     name, own = config.pop("prediction_decoder")
     cls = DECODERS[name]
-    usual |= {"bounding_box_format": config["bounding_box_format"]}
+    usual |= {"bounding_box_format": config["bounding_box_format"], "from_logits": True}
     if cls is NonMaxSuppression and is_usual(cls, own, **usual):
         return config
     return {**config, "prediction_decoder": cls(**own)}
