@@ -72,7 +72,9 @@ class DeclaredLayout(Layout):
             registered_class(self._preset.task),
             dict(self._preset.task_config),
         )
-        found = self._files.task(cls, load_weights=True) if load_weights else None
+        if not load_weights:
+            return declared
+        found = self._files.task(declared[0], load_weights=True)
         if found is None:
             return declared
         # What nobody could check yet gives way to the files.
