@@ -41,26 +41,12 @@ class DeclaredLayout(Layout):
         self._open_handle = open_handle
 
     def backbone(self, load_weights: bool) -> tuple[type, dict[str, Any]]:
-        declared = dict(self._preset.config)
+        declared = self._entry.cls, dict(self._preset.config)
         if not load_weights:
-            return self._entry.cls, declared
-        cls, config = self._files.backbone(load_weights)
-        differences = [
-            f"{key}: {value!r} declared, {config[key]!r} found"
-            for key, value in declared.items()
-            if key in config and config[key] != value
-        ]
-        if cls is not self._entry.cls:
-            differences.append(
-                f"class: {self._entry.cls.__name__} declared, {cls.__name__} found"
-            )
-        if differences:
-            raise PresetCorruptError(
-                f"Expected the files of {self._name!r} to be what is declared; those "
-                f"at {self._preset.handle!r} differ. {'; '.join(differences)}. Load "
-                "them by their handle if they are right, and report the difference."
-            )
-        return cls, config
+            return declared
+        found = self._files.backbone(load_weights)
+        self._check_equal(declared, found)
+        return found
 
     def has_backbone(self) -> bool:
         return True
@@ -82,7 +68,24 @@ class DeclaredLayout(Layout):
     ) -> tuple[type, dict[str, Any]] | None:
         if self._preset.task is None:
             return None
-        return registered_class(self._preset.task), dict(self._preset.task_config)
+        declared: tuple[type, dict[str, Any]] = (
+            registered_class(self._preset.task),
+            dict(self._preset.task_config),
+        )
+        if not load_weights:
+            return declared
+        found = self._files.task(declared[0], load_weights=True)
+        if found is None:
+            return declared
+        # What nobody could check yet gives way to the files.
+        checked = {
+            key: value
+            for key, value in declared[1].items()
+            if key not in self._preset.unverified
+        }
+        self._check_equal((declared[0], checked), found)
+        # What is declared beside, such as names of classes, the files do not know.
+        return found[0], declared[1] | found[1]
 
     def assign_head(self, task: Task) -> None:
         self._files.assign_head(task)
@@ -104,6 +107,33 @@ class DeclaredLayout(Layout):
         if self._preset.handle is None or self._open_handle is None:
             return None
         return self._files.generation_config()
+
+    def _check_equal(
+        self,
+        declared: tuple[type, dict[str, Any]],
+        found: tuple[type, dict[str, Any]],
+    ) -> None:
+        """Checks that class and arguments found in the files are those declared.
+
+        Raises:
+            PresetCorruptError: if they differ; it names both.
+        """
+        (cls, config), (found_cls, found_config) = declared, found
+        differences = [
+            f"{key}: {value!r} declared, {found_config[key]!r} found"
+            for key, value in config.items()
+            if key in found_config and found_config[key] != value
+        ]
+        if found_cls is not cls:
+            differences.append(
+                f"class: {cls.__name__} declared, {found_cls.__name__} found"
+            )
+        if differences:
+            raise PresetCorruptError(
+                f"Expected the files of {self._name!r} to be what is declared; those "
+                f"at {self._preset.handle!r} differ. {'; '.join(differences)}. Load "
+                "them by their handle if they are right, and report the difference."
+            )
 
     @cached_property
     def _files(self) -> Layout:

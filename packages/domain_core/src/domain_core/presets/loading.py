@@ -94,6 +94,8 @@ def load_task(
     dtype = {"dtype": kwargs.pop("dtype")} if "dtype" in kwargs else {}
     preprocessor = kwargs.pop("preprocessor", _FROM_PRESET)
     config = {**(stored[1] if stored and same_task else {}), **kwargs}
+    if "num_classes" in kwargs and "class_names" not in kwargs:
+        config.pop("class_names", None)  # they are of the old head
     _check_arguments(task_cls, preset, config)
     if preprocessor is _FROM_PRESET:
         expected = getattr(task_cls, "preprocessor_cls", None)

@@ -19,6 +19,7 @@ from domain_core.presets.keras.converter import (
 from domain_core.weights.weight_map import IDENTITY, POINTWISE, Target, Transform
 from keras_cv.models.image_classifier import ImageClassifier
 from keras_cv.models.image_classifier_preprocessor import ImageClassifierPreprocessor
+from keras_cv.models.retinanet import convert as retinanet
 
 _IGNORED = ("trainable", "dtype")
 _NO_HIDDEN_LAYER = {"hidden_units": None, "hidden_activation": "relu"}
@@ -83,6 +84,7 @@ def from_keras_cv(
     cls: type,
     weights: Callable[[Mapping[str, Any]], WeightMap],
     *arguments: str,
+    tasks: tuple[KerasTask, ...] = (),
     **renamed: Entry,
 ) -> KerasConverter:
     """Returns what reads KerasCV's presets of a backbone of the same name.
@@ -91,6 +93,7 @@ def from_keras_cv(
         cls: our backbone.
         weights: see `KerasConverter`.
         *arguments: those that both have, besides those that all backbones have.
+        tasks: those of this family alone.
         **renamed: see `ConfigMap`.
     """
     # Our arguments are theirs; what only we have means theirs by default.
@@ -107,12 +110,16 @@ def from_keras_cv(
         package="keras_cv",
         backbone=KerasClass(cls, (cls.__name__,), backbone),
         weights=weights,
-        tasks=(classifier("ImageClassifier"),),
+        tasks=(classifier("ImageClassifier"), retinanet.FROM_KERAS, *tasks),
     )
 
 
 def numbered_weights(
-    convs: Iterable[str], norms: Iterable[str], *, use_bias: bool = False
+    convs: Iterable[str],
+    norms: Iterable[str],
+    *,
+    use_bias: bool = False,
+    last: Iterable[str] = (),
 ) -> WeightMap:
     """Returns the map of convolutions and norms that theirs numbers as they come.
 
@@ -120,11 +127,13 @@ def numbered_weights(
         convs: our paths of the convolutions, in the order of theirs.
         norms: our paths of the norms.
         use_bias: whether convolutions have biases.
+        last: our paths of convolutions behind them that have biases in any case.
     """
     table: dict[str, Target] = {}
-    for number, path in enumerate(convs):
+    biased = [*((path, use_bias) for path in convs), *((path, True) for path in last)]
+    for number, (path, has_bias) in enumerate(biased):
         table[f"layers/conv2d_{number}/vars/0"] = f"{path}.kernel"
-        if use_bias:
+        if has_bias:
             table[f"layers/conv2d_{number}/vars/1"] = f"{path}.bias"
     for number, path in enumerate(norms):
         for index, weight in enumerate(_NORM):

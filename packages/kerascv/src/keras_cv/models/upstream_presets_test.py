@@ -8,12 +8,13 @@ import textwrap
 import venv
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
 import keras_cv
-from domain_core.testing import assert_close
-from keras_cv.models import ImageClassifier
+from domain_core.testing import assert_close, to_numpy
+from keras_cv.models import ImageClassifier, ObjectDetector
 
 # KerasCV and what it imports but does not need here.
 KERAS_CV = ["--no-deps", "keras-cv==0.9.0", "dm-tree"]
@@ -59,6 +60,21 @@ BACKBONES = [
     ("YOLOV8Backbone", STAGES, 33, 50),
     ("YOLOV8Backbone", {**STAGES, "activation": "relu"}, 33, 50),
 ]
+FOUR = {"stackwise_channels": [8, 12, 16, 20], "stackwise_depth": [1, 2, 1, 1]}
+FOUR_OF_RESNET = {
+    "stackwise_filters": [64, 6, 8, 8],
+    "stackwise_blocks": [2, 2, 1, 1],
+    "stackwise_strides": [1, 2, 2, 2],
+    "block_type": "block",
+}
+# Class, arguments, those of the backbone, height and width of images. Levels have to
+# halve there, down to P5.
+DETECTORS = [
+    ("RetinaNet", {}, "ResNetBackbone", FOUR_OF_RESNET, 96, 160),
+    ("RetinaNet", {}, "CSPDarkNetBackbone", FOUR, 64, 96),
+    ("YOLOV8Detector", {}, "YOLOV8Backbone", FOUR, 96, 160),
+    ("YOLOV8Detector", {"fpn_depth": 1}, "YOLOV8Backbone", FOUR, 64, 96),
+]
 WRITE = """
     import json
     import sys
@@ -68,15 +84,20 @@ WRITE = """
     from keras_cv.src.utils.preset_utils import save_to_preset  # as they published
 
     rng = np.random.default_rng(0)
-    for index, (cls, arguments, height, width) in enumerate(json.loads(sys.argv[2])):
-        backbone = getattr(keras_cv.models, cls)(**arguments, include_rescaling=True)
-        model = keras_cv.models.ImageClassifier(backbone, num_classes=3)
+    backbones, detectors = json.loads(sys.argv[2])
+
+    def draw(model):
         for weight in model.weights:
             value = rng.normal(size=weight.shape)
             value /= np.prod(weight.shape[:-1]) ** 0.5
             if weight.name in ("gamma", "moving_variance"):
                 value = rng.uniform(0.5, 1, weight.shape)
             weight.assign(value)
+
+    for index, (cls, arguments, height, width) in enumerate(backbones):
+        backbone = getattr(keras_cv.models, cls)(**arguments, include_rescaling=True)
+        model = keras_cv.models.ImageClassifier(backbone, num_classes=3)
+        draw(model)
         folder = Path(sys.argv[1], str(index))
         save_to_preset(backbone, str(folder / "backbone"))
         save_to_preset(model, str(folder / "task"))
@@ -87,6 +108,21 @@ WRITE = """
             backbone=backbone.predict_on_batch(x),
             task=model.predict_on_batch(x),
         )
+    for index, row in enumerate(detectors):
+        cls, arguments, backbone, sizes, height, width = row
+        backbone = getattr(keras_cv.models, backbone)(**sizes, include_rescaling=True)
+        model = getattr(keras_cv.models, cls)(
+            backbone, num_classes=3, bounding_box_format="xywh", **arguments
+        )
+        draw(model)
+        folder = Path(sys.argv[1], f"detector_{index}")
+        save_to_preset(model, str(folder / "task"))
+        x = rng.uniform(0, 255, (2, height, width, 3)).astype("float32")
+        outputs = model(x)
+        found = model.decode_predictions(outputs, x)
+        arrays = {**outputs, **{f"found_{key}": found[key] for key in found}}
+        arrays = {key: np.asarray(value) for key, value in arrays.items()}
+        np.savez(folder / "expected.npz", x=x, **arrays)
 """
 
 
@@ -104,8 +140,9 @@ def test_presets_that_keras_cv_writes(tmp_path):
     (packages / "shared.pth").write_text("\n".join(site.getsitepackages()))
     (packages / "tensorflow_datasets.py").touch()  # imported, but not used
     (tmp_path / "write.py").write_text(textwrap.dedent(WRITE))
+    arguments = json.dumps([BACKBONES, DETECTORS])
     subprocess.run(
-        [python, tmp_path / "write.py", tmp_path / "presets", json.dumps(BACKBONES)],
+        [python, tmp_path / "write.py", tmp_path / "presets", arguments],
         env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
         | {"KERAS_BACKEND": "jax"},
         cwd=tmp_path,
@@ -120,3 +157,25 @@ def test_presets_that_keras_cv_writes(tmp_path):
         assert_close(task.predict_on_batch(expected["x"]), expected["task"])
         with pytest.raises(ValueError, match="KerasHub"):
             backbone.save_to_preset(tmp_path / "a", layout="keras")
+    for index in range(len(DETECTORS)):
+        folder = Path(tmp_path, "presets", f"detector_{index}")
+        expected = np.load(folder / "expected.npz")
+        detector = ObjectDetector.from_preset(folder / "task")
+        outputs = detector(expected["x"])
+        theirs = {name: expected[name] for name in outputs}
+        for name, value in outputs.items():
+            # Theirs gives probabilities of YOLOv8's classes.
+            value = keras.ops.sigmoid(value) if name == "classes" else value
+            assert_close(to_numpy(value), theirs[name])
+        if "classes" in theirs:
+            classes = theirs["classes"]
+            theirs["classes"] = np.log(classes / (1 - classes))
+        # Of the same outputs, or a rounded one could change which boxes suppress.
+        found = detector.decode_predictions(theirs, expected["x"])
+        for name in ("classes", "confidence", "num_detections"):
+            assert_close(to_numpy(found[name]), expected[f"found_{name}"])
+        # In pixels: rounded relative to the size of the image.
+        width = expected["x"].shape[2]
+        assert_close(
+            to_numpy(found["boxes"]), expected["found_boxes"], atol=1e-5 * width
+        )

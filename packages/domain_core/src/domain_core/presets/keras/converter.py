@@ -48,10 +48,22 @@ class KerasTask(KerasClass):
     """A task of ours and its counterpart upstream.
 
     Args:
-        weights: map of the weights outside the backbone; None if it has none.
+        weights: map of the weights outside the backbone, or a function from the
+            arguments of our task to it; None if it has none.
+        backbone_layer: name of the backbone in a file that holds all weights of the
+            task; None for that of its class.
+        parts: upstream's names of objects among its arguments, which `config` reads.
     """
 
-    weights: WeightMap | None = dataclasses.field(kw_only=True)
+    weights: WeightMap | Callable[[Mapping[str, Any]], WeightMap] | None = (
+        dataclasses.field(kw_only=True)
+    )
+    backbone_layer: str | None = None
+    parts: tuple[str, ...] = ()
+
+    def head_map(self, arguments: Mapping[str, Any]) -> WeightMap | None:
+        """Returns the map of the weights outside the backbone of a task of ours."""
+        return self.weights(arguments) if callable(self.weights) else self.weights
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,6 +115,7 @@ class KerasConverter:
     def upstream_names(self) -> set[str]:
         """Returns all names that a file of the family may hold."""
         names = {name for item in self.classes() for name in item.names}
+        names |= {name for task in self.tasks for name in task.parts}
         return {f"{self.package}>{name}" for name in names | {*self.without_task}}
 
     def named(self, name: str) -> KerasClass | None:

@@ -55,14 +55,14 @@ _KEYS = frozenset(
     "module class_name config registered_name assets weights build_config "
     "compile_config".split()
 )
-# Arguments that are objects, or that change nothing here.
+# Arguments that are objects of all families, or that change nothing here.
 _OBJECTS = ("backbone", "preprocessor", "tokenizer", "image_converter")
 _NAMES = ("name", "config_file")
-_POLICIES = (
-    "DTypePolicy",
-    "DTypePolicyMap",
-    "QuantizedDTypePolicy",
-    "QuantizedFloat8DTypePolicy",
+# Classes of Keras, which files name and the tables of arguments read, if anything does.
+_OF_KERAS = (
+    *("DTypePolicy", "DTypePolicyMap"),
+    *("QuantizedDTypePolicy", "QuantizedFloat8DTypePolicy"),
+    *("Constant", "Zeros"),
 )
 
 # What a preprocessor is made of.
@@ -133,8 +133,7 @@ class KerasLayout(Layout):
         item, config = self._task()
         if item is None:
             return None
-        file = CONFIG if self._single else TASK
-        return item.cls, self._arguments(item, config, file)
+        return item.cls, self._arguments(item, config, self._task_file)
 
     def assign_head(self, task: Task) -> None:
         weights = self._head_map()
@@ -193,9 +192,9 @@ class KerasLayout(Layout):
         return read_generation_config(self._folder)
 
     def _head_map(self) -> WeightMap | None:
-        item, _ = self._task()
+        item, config = self._task()
         assert isinstance(item, KerasTask), "task() said that there is no head"
-        return item.weights
+        return item.head_map(self._arguments(item, config, self._task_file))
 
     def _task(self) -> tuple[KerasTask | None, Mapping[str, Any]]:
         data = self._single
@@ -203,13 +202,17 @@ class KerasLayout(Layout):
             data = _read(self._folder, TASK)
         if data is None:
             return None, {}
-        file = CONFIG if self._single else TASK
+        file = self._task_file
         self._check_classes(data, file)
         name = _name(data, file, self._folder)
         item = self._converter.named(name)
         if item is not None and not isinstance(item, KerasTask):
             raise self._misplaced(name, file, "task")
         return item, data["config"]
+
+    @property
+    def _task_file(self) -> str:
+        return CONFIG if self._single else TASK
 
     def _misplaced(self, name: str, file: str, kind: str) -> PresetUnsafeError:
         return PresetUnsafeError(
@@ -232,7 +235,7 @@ class KerasLayout(Layout):
         known = self._converter.upstream_names()
         for item in _nested(value):
             name = item.get("registered_name")
-            if name is None and item.get("class_name") in _POLICIES:
+            if name is None and item.get("class_name") in _OF_KERAS:
                 continue
             if upstream_name(name) not in known:
                 raise PresetUnsafeError(
@@ -281,6 +284,9 @@ class KerasLayout(Layout):
         return names, {own: shapes[name] for own, name in names.items()}
 
     def _backbone_prefix(self) -> str:
+        task, _ = self._task()
+        if task is not None and task.backbone_layer is not None:
+            return numbered(f"layers/{task.backbone_layer}/")
         name = self._converter.backbone.names[0]
         snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
         return numbered(f"layers/{snake.lower()}/")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from domain_core import Preset
+from keras_cv.models import pascal_voc_presets
 
 _V1 = ("ResNet", "resnetv1", "https://arxiv.org/abs/1512.03385")
 _V2 = ("ResNet v2", "resnetv2", "https://arxiv.org/abs/1603.05027")
@@ -56,3 +57,16 @@ def _presets(version: tuple[str, str, str]) -> dict[str, Preset]:
 
 
 V1, V2 = _presets(_V1), _presets(_V2)
+V1["retinanet_resnet50_pascalvoc"] = Preset(
+    description="RetinaNet with a ResNet50 on Pascal VOC 2012.",
+    config=V1["resnet50"].config,
+    handle="kaggle://keras/retinanet/keras/retinanet_resnet50_pascalvoc/2",
+    parameters=V1["resnet50"].parameters,
+    licence="Apache-2.0",
+    paper="https://arxiv.org/abs/1708.02002",
+    origin="the Keras team",
+    image_converter=pascal_voc_presets.IMAGE_CONVERTER,
+    task="kerascv>RetinaNet",
+    task_config={**pascal_voc_presets.TASK, "num_head_layers": 3},
+    unverified=pascal_voc_presets.UNVERIFIED,
+)

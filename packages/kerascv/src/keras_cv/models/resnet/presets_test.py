@@ -16,12 +16,13 @@ MINUTES = [
 
 
 def test_names():
-    assert len(PRESETS) == 13
+    assert len(PRESETS) == 14
     trained = sorted(name for name, preset in PRESETS.items() if preset.handle)
     assert trained == [
         "resnet50_imagenet",
         "resnet50_v2_imagenet",
         "resnet50_v2_imagenet_classifier",
+        "retinanet_resnet50_pascalvoc",
     ]
 
 

@@ -106,12 +106,7 @@ class RetinaNet(ObjectDetector):
         as_positive_int("num_head_layers", num_head_layers)
         dtype = backbone.dtype_policy
         anchors = anchor_generator or AnchorGenerator(
-            bounding_box_format,
-            sizes={f"P{level}": 2.0 ** (level + 2) for level in range(3, 8)},
-            scales=_SCALES,
-            aspect_ratios=_ASPECT_RATIOS,
-            strides={f"P{level}": 2**level for level in range(3, 8)},
-            clip_boxes=True,
+            **anchor_arguments(bounding_box_format)
         )
         per_place = _anchors_per_place(anchors)
         decoder = prediction_decoder or NonMaxSuppression(
@@ -262,6 +257,18 @@ class RetinaNet(ObjectDetector):
     def _anchors(self, image_shape: tuple[Any, Any]) -> Any:
         levels = self.anchor_generator(image_shape=(*image_shape, 3))
         return ops.concatenate([ops.convert_to_tensor(x) for x in levels.values()])
+
+
+def anchor_arguments(bounding_box_format: str) -> dict[str, Any]:
+    """Returns the arguments of the `AnchorGenerator` that RetinaNet makes."""
+    return {
+        "bounding_box_format": bounding_box_format,
+        "sizes": {f"P{level}": 2.0 ** (level + 2) for level in range(3, 8)},
+        "scales": _SCALES,
+        "aspect_ratios": _ASPECT_RATIOS,
+        "strides": {f"P{level}": 2**level for level in range(3, 8)},
+        "clip_boxes": True,
+    }
 
 
 def _anchors_per_place(generator: AnchorGenerator) -> int:

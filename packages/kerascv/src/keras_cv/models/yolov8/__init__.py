@@ -1,7 +1,7 @@
 """YOLOv8: what it is made of and what it can load."""
 
 from domain_core import register_family
-from keras_cv.models.yolov8 import convert, presets
+from keras_cv.models.yolov8 import convert, convert_keras, presets
 from keras_cv.models.yolov8.anchor_points import get_anchors as get_anchors
 from keras_cv.models.yolov8.backbone import YOLOV8Backbone as YOLOV8Backbone
 from keras_cv.models.yolov8.convert import (
@@ -22,7 +22,7 @@ register_family(
     YOLOV8Backbone,
     tasks=(YOLOV8Detector,),
     presets=presets.PRESETS,
-    converters=(convert.FROM_KERAS,),
+    converters=(convert_keras.FROM_KERAS,),
     sharding=convert.SHARDING,
     package="kerascv",
 )

@@ -1,4 +1,4 @@
-"""YOLOv8 as KerasCV and as the reference have it, and how it is sharded.
+"""YOLOv8 as the reference has it, and how it is sharded.
 
 In the reference's checkpoints layers are numbered as they stand in its configuration:
 `model.0` to `model.9` are the backbone, `model.12` to `model.21` the neck, `model.22`
@@ -14,15 +14,12 @@ import keras
 import numpy as np
 
 from domain_core import WeightMap, weight_paths
-from domain_core.presets.keras.converter import ACTIVATION
 from domain_core.weights.weight_map import (
     Target,
     batch_counters,
     batch_norm_weights,
     conv_weights,
 )
-from keras_cv.models import keras_classes
-from keras_cv.models.yolov8.backbone import YOLOV8Backbone
 from keras_cv.models.yolov8.distribution import BINS
 from keras_cv.models.yolov8.path_aggregation import LEVELS
 
@@ -30,43 +27,6 @@ from keras_cv.models.yolov8.path_aggregation import LEVELS
 SHARDING = {
     r"(stem\.\d+|stages\.\d+\.\d+)\..*conv\.kernel": (None, None, None, "width")
 }
-
-# KerasCV.
-
-
-def _units(config: Mapping[str, Any]) -> Iterator[str]:
-    """Yields what the paths of each convolution and norm begin with, in their order."""
-    yield from ("stem.0.", "stem.1.")
-    depths = config["stackwise_depth"]
-    for stage, depth in enumerate(depths):
-        path = f"stages.{stage}."
-        if stage > 0:
-            yield f"{path}0."
-        block = f"{path}{min(stage, 1)}."
-        yield f"{block}input_"
-        for index in range(depth):
-            yield from (f"{block}bottleneck_{index}_{part}_" for part in (1, 2))
-        yield f"{block}output_"
-        if stage == len(depths) - 1:
-            pool = f"{path}{min(stage, 1) + 1}."
-            yield from (f"{pool}input_", f"{pool}output_")
-
-
-def _weights(config: Mapping[str, Any]) -> WeightMap:
-    units = list(_units(config))
-    return keras_classes.numbered_weights(
-        [f"{unit}conv" for unit in units], [f"{unit}norm" for unit in units]
-    )
-
-
-FROM_KERAS = keras_classes.from_keras_cv(
-    YOLOV8Backbone,
-    _weights,
-    *("stackwise_channels", "stackwise_depth"),
-    activation=ACTIVATION,
-)
-
-# The reference.
 
 
 def _unit(theirs: str, ours: str) -> dict[str, Target]:

@@ -30,6 +30,9 @@ from keras_cv.models.yolov8.head import YOLOV8Head
 from keras_cv.models.yolov8.label_encoder import LabelEncoder
 from keras_cv.models.yolov8.path_aggregation import LEVELS, PathAggregation
 
+# Of the prediction decoder.
+CONFIDENCE, OVERLAP = 0.2, 0.7
+
 
 class YOLOV8Detector(ObjectDetector):
     """Finds objects with the levels P3 to P5 of any backbone, YOLOv8's above all.
@@ -46,6 +49,8 @@ class YOLOV8Detector(ObjectDetector):
         label_encoder: assigns true boxes to places; None for `LabelEncoder`.
         prediction_decoder: see `ObjectDetector`; it gets logits. None for
             `NonMaxSuppression` with a confidence of 0.2 and an overlap of 0.7.
+        bottom_up_depth: `fpn_depth` of the blocks from fine to coarse, where it
+            differs: in KerasCV it was always 2.
         batch_norm_momentum: of neck and head: share of the old moving statistics kept
             per step. Less where training takes few steps.
         preprocessor: see `ObjectDetector`.
@@ -82,6 +87,7 @@ class YOLOV8Detector(ObjectDetector):
         label_encoder: Any = None,
         prediction_decoder: Any = None,
         *,
+        bottom_up_depth: int | None = None,
         batch_norm_momentum: float = 0.97,
         preprocessor: Preprocessor | None = None,
         class_names: Sequence[str] | None = None,
@@ -97,13 +103,18 @@ class YOLOV8Detector(ObjectDetector):
             ),
             "dtype": backbone.dtype_policy,
         }
-        neck = PathAggregation(fpn_depth, name="path_aggregation", **options)
+        neck = PathAggregation(
+            fpn_depth,
+            bottom_up_depth=bottom_up_depth,
+            name="path_aggregation",
+            **options,
+        )
         head = YOLOV8Head(num_classes, name="head", **options)
         decoder = prediction_decoder or NonMaxSuppression(
             bounding_box_format,
             from_logits=True,
-            confidence_threshold=0.2,
-            iou_threshold=0.7,
+            confidence_threshold=CONFIDENCE,
+            iou_threshold=OVERLAP,
         )
         # functional model
         super().__init__(

@@ -30,6 +30,7 @@ class PathAggregation(YOLOV8Layer):
 
     Args:
         depth: number of bottlenecks of each block.
+        bottom_up_depth: the same of the blocks from fine to coarse, where it differs.
         **options: see `ConvNormLayer`; defaults are those of YOLOv8.
 
     Call arguments:
@@ -40,7 +41,7 @@ class PathAggregation(YOLOV8Layer):
         Dict from "P3", "P4" and "P5" to tensors of the shapes of `features`.
 
     Raises:
-        ValueError: if a level is missing or `depth` is no positive int.
+        ValueError: if a level is missing or a depth is no positive int.
 
     Reference:
         Liu et al., "Path Aggregation Network for Instance Segmentation", 2018,
@@ -54,14 +55,20 @@ class PathAggregation(YOLOV8Layer):
         {'P3': (2, 8, 8, 4), 'P4': (2, 4, 4, 6), 'P5': (2, 2, 2, 8)}
     """
 
-    def __init__(self, depth: int = 2, **options: Any) -> None:
+    def __init__(
+        self, depth: int = 2, *, bottom_up_depth: int | None = None, **options: Any
+    ) -> None:
         super().__init__(**options)
         self.depth = as_positive_int("depth", depth)
+        if bottom_up_depth is not None:
+            as_positive_int("bottom_up_depth", bottom_up_depth)
+        self.bottom_up_depth = bottom_up_depth
 
     def build(self, features_shape: Any) -> None:
         maps = select_levels(features_shape)
         widths = {level: shape[-1] for level, shape in maps.items()}
         options = {"depth": self.depth, "shortcut": False}
+        bottom_up = {**options, "depth": self.bottom_up_depth or self.depth}
         for fine, coarse in reversed(_NEIGHBOURS):
             width, channels = widths[fine], widths[fine] + widths[coarse]
             self.add(C2fBlock, f"top_down_{fine}", channels, width, **options)
@@ -70,7 +77,7 @@ class PathAggregation(YOLOV8Layer):
             name = f"downsample_{fine}"
             self.add(ConvNormActivation, name, width, width, strides=2)
             name = f"bottom_up_{coarse}"
-            self.add(C2fBlock, name, channels, widths[coarse], **options)
+            self.add(C2fBlock, name, channels, widths[coarse], **bottom_up)
 
     def call(self, features: Any, training: bool = False) -> Any:
         maps = select_levels(features)

@@ -1,8 +1,9 @@
-"""Published weights of YOLOv8's backbone, and its sizes without weights."""
+"""Published weights of YOLOv8 and its backbone, and its sizes without weights."""
 
 from __future__ import annotations
 
 from domain_core import Preset
+from keras_cv.models import pascal_voc_presets
 
 # Channels and depth per stage, parameters, name.
 _ROWS = [
@@ -38,3 +39,16 @@ PRESETS = {
     for trained in (False, True)
     for name in [f"yolo_v8_{size}_backbone{'_coco' if trained else ''}"]
 }
+PRESETS["yolo_v8_m_pascalvoc"] = Preset(
+    description="YOLOv8 of size m on Pascal VOC 2012.",
+    config=PRESETS["yolo_v8_m_backbone"].config,
+    handle="kaggle://keras/yolov8/keras/yolo_v8_m_pascalvoc/2",
+    parameters=PRESETS["yolo_v8_m_backbone"].parameters,
+    licence="Apache-2.0",
+    paper="https://github.com/ultralytics/ultralytics",
+    origin="the Keras team",
+    image_converter=pascal_voc_presets.IMAGE_CONVERTER,
+    task="kerascv>YOLOV8Detector",
+    task_config={**pascal_voc_presets.TASK, "fpn_depth": 2, "bottom_up_depth": 2},
+    unverified=pascal_voc_presets.UNVERIFIED,
+)

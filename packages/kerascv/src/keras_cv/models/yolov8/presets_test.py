@@ -12,6 +12,7 @@ SIZES = ("xs", "s", "m", "l", "xl")
 def test_names():
     names = [f"yolo_v8_{size}_backbone" for size in SIZES]
     trained = [f"{name}_coco" for name in names]
+    trained.append("yolo_v8_m_pascalvoc")
     assert sorted(PRESETS) == sorted(names + trained)
     assert [name for name, preset in PRESETS.items() if preset.handle] == trained
 
