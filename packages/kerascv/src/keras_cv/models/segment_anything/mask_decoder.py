@@ -71,15 +71,12 @@ class SAMMaskDecoder(RemembersArguments, keras.layers.Layer):
         https://arxiv.org/abs/2304.02643.
 
     Example:
-        >>> decoder = keras_cv.models.SAMMaskDecoder(
-        ...     transformer_dim=16,
-        ...     transformer=keras_cv.models.TwoWayTransformer(embed_dim=16, num_heads=2),
-        ... )
+        >>> decoder = keras_cv.models.SAMMaskDecoder(transformer_dim=32)
+        >>> image = np.ones((1, 4, 6, 32))
         >>> outputs = decoder({
-        ...     "image_embeddings": np.ones((1, 4, 6, 16)),
-        ...     "image_pe": np.ones((1, 4, 6, 16)),
-        ...     "sparse_prompt_embeddings": np.ones((1, 2, 16)),
-        ...     "dense_prompt_embeddings": np.ones((1, 4, 6, 16)),
+        ...     "image_embeddings": image, "image_pe": image,
+        ...     "dense_prompt_embeddings": image,
+        ...     "sparse_prompt_embeddings": np.ones((1, 2, 32)),
         ... })
         >>> {name: tuple(x.shape) for name, x in outputs.items()}
         {'masks': (1, 4, 16, 24), 'iou_pred': (1, 4)}

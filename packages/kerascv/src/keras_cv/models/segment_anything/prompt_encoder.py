@@ -231,8 +231,8 @@ class SAMPromptEncoder(RemembersArguments, keras.layers.Layer):
         if number not in (1, None) or tuple(masks.shape[-3:]) != self._mask_size:
             raise ValueError(
                 f"Expected masks (images, 1, {', '.join(map(str, self._mask_size))}), "
-                f"received {tuple(masks.shape)}. Resize them; several masks of an image "
-                "are sets of prompts, and need an axis for these behind the first."
+                f"received {tuple(masks.shape)}. Resize them; several masks of one "
+                "image are sets of prompts, and need an axis behind that of the images."
             )
         embedded = self.mask_embedding(ops.reshape(masks, (-1, *self._mask_size)))
         if number == 1:
