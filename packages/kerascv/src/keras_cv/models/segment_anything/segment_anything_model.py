@@ -69,6 +69,8 @@ class SegmentAnythingModel(Task):
         (1, 4, 16, 32)
     """
 
+    _traced_axes: int | None = None
+
     def __init__(
         self,
         *,
@@ -159,6 +161,28 @@ class SegmentAnythingModel(Task):
             )
         return super().preprocess_samples(x, y, sample_weight)
 
+    def predict(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        """Predicts raw samples, with any of the prompts missing.
+
+        Args:
+            x: dict, see the class; or a dataset of such.
+            *args: as in `keras.Model.predict`.
+            **kwargs: likewise.
+
+        Returns:
+            Dict of "masks" and "iou_pred", NumPy arrays; see the class.
+
+        Raises:
+            ValueError: if there are no images, or a prompt has another shape.
+        """
+        axes = _axes_of_prompts(x)
+        if axes != self._traced_axes:
+            # TensorFlow would trace a program for prompts of any number of axes, whose
+            # shapes it could not tell.
+            self.make_predict_function(force=True)
+        self._traced_axes = axes
+        return super().predict(x, *args, **kwargs)
+
     def fit(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Raises NotImplementedError: the model predicts only."""
         raise NotImplementedError(
@@ -173,6 +197,15 @@ def lacks_feature_map(backbone: keras.Model) -> str | None:
     if getattr(output, "shape", None) is not None and len(output.shape) == 4:
         return None
     return f"its output is {output!r:.200} instead of a map (images, h, w, channels)"
+
+
+def _axes_of_prompts(x: Any) -> int | None:
+    """Returns the number of axes before those of a single prompt, if that is known."""
+    if isinstance(x, Mapping):
+        for key, rank in PROMPT_RANKS.items():
+            if key in x:
+                return np.ndim(x[key]) - rank
+    return None
 
 
 def _segment(
