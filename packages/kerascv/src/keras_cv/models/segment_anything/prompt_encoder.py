@@ -78,7 +78,8 @@ class SAMPromptEncoder(RemembersArguments, keras.layers.Layer):
         >>> encoder = keras_cv.models.SAMPromptEncoder(
         ...     embed_dim=8, image_embedding_size=(4, 6), input_image_size=(64, 96),
         ... )
-        >>> outputs = encoder({"points": [[[9.5, 30]]], "labels": [[1]]})
+        >>> points = {"points": np.array([[[9.5, 30]]]), "labels": np.array([[1]])}
+        >>> outputs = encoder(points)
         >>> tuple(outputs["sparse_embeddings"].shape)
         (1, 1, 8)
     """

@@ -161,13 +161,22 @@ class SegmentAnythingModel(Task):
             )
         return super().preprocess_samples(x, y, sample_weight)
 
-    def predict(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
+    ) -> dict[str, np.ndarray]:
         """Predicts raw samples, with any of the prompts missing.
 
         Args:
             x: dict, see the class; or a dataset of such.
-            *args: as in `keras.Model.predict`.
-            **kwargs: likewise.
+            batch_size: as in `keras.Model.predict`, and so are the others.
+            verbose: likewise.
+            steps: likewise.
+            callbacks: likewise.
 
         Returns:
             Dict of "masks" and "iou_pred", NumPy arrays; see the class.
@@ -181,7 +190,10 @@ class SegmentAnythingModel(Task):
             # shapes it could not tell.
             self.make_predict_function(force=True)
         self._traced_axes = axes
-        return super().predict(x, *args, **kwargs)
+        found: dict[str, np.ndarray] = super().predict(
+            x, batch_size, verbose=verbose, steps=steps, callbacks=callbacks
+        )
+        return found
 
     def fit(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Raises NotImplementedError: the model predicts only."""
