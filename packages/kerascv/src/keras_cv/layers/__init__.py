@@ -12,6 +12,9 @@ from keras_cv.layers.mb_conv_block import MBConvBlock as MBConvBlock
 from keras_cv.layers.multi_class_non_max_suppression import (
     MultiClassNonMaxSuppression as MultiClassNonMaxSuppression,
 )
+from keras_cv.layers.multi_head_attention_with_downsampling import (
+    MultiHeadAttentionWithDownsampling as MultiHeadAttentionWithDownsampling,
+)
 from keras_cv.layers.non_max_suppression import NonMaxSuppression as NonMaxSuppression
 from keras_cv.layers.preprocessing import Augmenter as Augmenter
 from keras_cv.layers.preprocessing import AugMix as AugMix
@@ -76,6 +79,9 @@ from keras_cv.layers.preprocessing.geometric_augmentation import (
 from keras_cv.layers.preprocessing.vectorized_base_image_augmentation_layer import (
     VectorizedBaseImageAugmentationLayer as VectorizedBaseImageAugmentationLayer,
 )
+from keras_cv.layers.random_frequency_positional_embeddings import (
+    RandomFrequencyPositionalEmbeddings as RandomFrequencyPositionalEmbeddings,
+)
 from keras_cv.layers.spatial_pyramid_pooling import (
     SpatialPyramidPooling as SpatialPyramidPooling,
 )
@@ -83,3 +89,6 @@ from keras_cv.layers.squeeze_and_excite_2d import (
     SqueezeAndExcite2D as SqueezeAndExcite2D,
 )
 from keras_cv.layers.stochastic_depth import StochasticDepth as StochasticDepth
+from keras_cv.layers.two_way_multi_head_attention import (
+    TwoWayMultiHeadAttention as TwoWayMultiHeadAttention,
+)

@@ -47,5 +47,11 @@ from keras_cv.models.object_detector_preprocessor import (
 from keras_cv.models.resnet import ResNetBackbone as ResNetBackbone
 from keras_cv.models.resnet import ResNetV2Backbone as ResNetV2Backbone
 from keras_cv.models.retinanet import RetinaNet as RetinaNet
+from keras_cv.models.segment_anything import SAMMaskDecoder as SAMMaskDecoder
+from keras_cv.models.segment_anything import SAMPromptEncoder as SAMPromptEncoder
+from keras_cv.models.segment_anything import (
+    SegmentAnythingModel as SegmentAnythingModel,
+)
+from keras_cv.models.segment_anything import TwoWayTransformer as TwoWayTransformer
 from keras_cv.models.yolov8 import YOLOV8Backbone as YOLOV8Backbone
 from keras_cv.models.yolov8 import YOLOV8Detector as YOLOV8Detector

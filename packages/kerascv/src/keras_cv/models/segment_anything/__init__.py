@@ -1,0 +1,24 @@
+"""The Segment Anything Model: what it is made of."""
+
+from domain_core import register_task
+from keras_cv.models.segment_anything.mask_decoder import (
+    SAMMaskDecoder as SAMMaskDecoder,
+)
+from keras_cv.models.segment_anything.mask_embedding import (
+    MaskEmbedding as MaskEmbedding,
+)
+from keras_cv.models.segment_anything.multi_layer_perceptron import (
+    MultiLayerPerceptron as MultiLayerPerceptron,
+)
+from keras_cv.models.segment_anything.prompt_encoder import (
+    SAMPromptEncoder as SAMPromptEncoder,
+)
+from keras_cv.models.segment_anything.segment_anything_model import (
+    SegmentAnythingModel as SegmentAnythingModel,
+)
+from keras_cv.models.segment_anything.segment_anything_model import lacks_feature_map
+from keras_cv.models.segment_anything.two_way_transformer import (
+    TwoWayTransformer as TwoWayTransformer,
+)
+
+register_task(SegmentAnythingModel, accepts=lacks_feature_map, package="kerascv")
