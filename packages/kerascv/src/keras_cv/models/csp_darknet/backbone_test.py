@@ -17,7 +17,7 @@ SIZES = {
 
 
 class TestCSPDarkNetBackbone(BackboneContract):
-    """Its blocks are made of the calls that YOLOv8's `BlockContract` is about."""
+    """Its blocks are made of the calls that ResNet's `BlockContract` is about."""
 
     cls = CSPDarkNetBackbone
     arguments = SIZES

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from domain_core.testing import BlockContract, assert_close, to_numpy
+from domain_core.testing import BackboneContract, assert_close, to_numpy
 from keras_cv.models import ImageClassifier, YOLOV8Backbone
 
 SIZES = {
@@ -14,12 +14,13 @@ SIZES = {
 }
 
 
-class TestYOLOV8Backbone(BlockContract):
+class TestYOLOV8Backbone(BackboneContract):
+    """Its blocks are made of the calls that ResNet's `BlockContract` is about."""
+
     cls = YOLOV8Backbone
     arguments = SIZES
     output_shapes: ClassVar = (2, 3, 2, 8)
     tensors = 65
-    short_ways = ("keras_cv.layers.conv_norm.takes_short_way",)
 
     @classmethod
     def inputs(cls):

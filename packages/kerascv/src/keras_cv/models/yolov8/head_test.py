@@ -88,7 +88,6 @@ def make(policy):
     return neck, head, model
 
 
-@pytest.mark.backends
 def test_half_precision():
     neck, head, half = make("mixed_bfloat16")
     _, _, full = make("float32")
