@@ -19,7 +19,6 @@ from domain_core.presets.keras.converter import (
 from domain_core.weights.weight_map import IDENTITY, POINTWISE, Target, Transform
 from keras_cv.models.image_classifier import ImageClassifier
 from keras_cv.models.image_classifier_preprocessor import ImageClassifierPreprocessor
-from keras_cv.models.retinanet import convert as retinanet
 
 _IGNORED = ("trainable", "dtype")
 _NO_HIDDEN_LAYER = {"hidden_units": None, "hidden_activation": "relu"}
@@ -110,7 +109,7 @@ def from_keras_cv(
         package="keras_cv",
         backbone=KerasClass(cls, (cls.__name__,), backbone),
         weights=weights,
-        tasks=(classifier("ImageClassifier"), retinanet.FROM_KERAS, *tasks),
+        tasks=(classifier("ImageClassifier"), *tasks),
     )
 
 

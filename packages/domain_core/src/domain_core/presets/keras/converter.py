@@ -83,7 +83,7 @@ class KerasConverter:
         tokenizer: the tokenizer's classes.
         image_converter: the image converter's classes.
         preprocessors: classes of preprocessors.
-        tasks: classes of tasks.
+        tasks: classes of tasks, besides those of `register_keras_task`.
         without_task: upstream's names of tasks and preprocessors that have no
             counterpart here: such a preset loads as its backbone.
     """
@@ -110,12 +110,12 @@ class KerasConverter:
         """Yields all classes of the family."""
         parts = (self.tokenizer, self.image_converter)
         yield from (self.backbone, *(part for part in parts if part is not None))
-        yield from (*self.preprocessors, *self.tasks)
+        yield from (*self.preprocessors, *self._all_tasks())
 
     def upstream_names(self) -> set[str]:
         """Returns all names that a file of the family may hold."""
         names = {name for item in self.classes() for name in item.names}
-        names |= {name for task in self.tasks for name in task.parts}
+        names |= {name for task in self._all_tasks() for name in task.parts}
         return {f"{self.package}>{name}" for name in names | {*self.without_task}}
 
     def named(self, name: str) -> KerasClass | None:
@@ -128,6 +128,23 @@ class KerasConverter:
     def of(self, cls: type) -> KerasClass | None:
         """Returns the counterpart of a class of ours."""
         return next((item for item in self.classes() if item.cls is cls), None)
+
+    def _all_tasks(self) -> tuple[KerasTask, ...]:
+        return (*self.tasks, *_TASKS.get(self.package, ()))
+
+
+# By upstream's package: those over any backbone, which no family can name.
+_TASKS: dict[str, list[KerasTask]] = {}
+
+
+def register_keras_task(task: KerasTask, *, package: str) -> None:
+    """Adds a task over any fitting backbone to all converters of a package.
+
+    Args:
+        task: the task and its counterpart.
+        package: upstream's, see `KerasConverter`.
+    """
+    _TASKS.setdefault(package, []).append(task)
 
 
 def _read_policy(value: Any) -> str | None:

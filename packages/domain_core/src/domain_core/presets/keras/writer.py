@@ -84,8 +84,8 @@ def write_keras(
     if task is not None:
         item = converter.of(type(task))
         assert isinstance(item, KerasTask), "its config was written above"
-        if (weights := item.head_map(task.get_config())) is not None:
-            head = weights.to_foreign(task.head_weight_paths())
+        if (head_map := item.head_map(task.get_config())) is not None:
+            head = head_map.to_foreign(task.head_weight_paths())
             write_hdf5(directory, HEAD, head)
 
 

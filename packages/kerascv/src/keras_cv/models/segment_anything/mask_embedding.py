@@ -62,15 +62,15 @@ class MaskEmbedding(RemembersArguments, keras.layers.Layer):
 
     def build(self, masks_shape: Any) -> None:
         channels = masks_shape[-1]
-        halving = {"strides": 2, "use_bias": True}
         for index, filters in enumerate((self.mask_in_chans // 4, self.mask_in_chans)):
-            conv = make_conv(filters, 2, f"conv_{index}", self, **halving)
+            name = f"conv_{index}"
+            conv = make_conv(filters, 2, name, self, strides=2, use_bias=True)
             norm = keras.layers.LayerNormalization(
                 epsilon=_EPSILON, name=f"norm_{index}", dtype=self.dtype_policy
             )
             build_conv(conv, (None, None, None, channels))
             norm.build((None, None, None, filters))
-            setattr(self, f"conv_{index}", conv)
+            setattr(self, name, conv)
             setattr(self, f"norm_{index}", norm)
             channels = filters
         self.project = make_conv(self.embed_dim, 1, "project", self, use_bias=True)
