@@ -1,6 +1,7 @@
 """After `fit`, `evaluate` and `predict` nothing holds their input, nor the model."""
 
 import gc
+import time
 import weakref
 
 import keras
@@ -62,7 +63,11 @@ def test_data_and_model_are_free():
         held = [weakref.ref(each) for each in (x, y, model)]
         call(model, x, y)
         del x, y, model
-        gc.collect()
+        for _ in range(50):  # a thread that read ahead may be about to end
+            gc.collect()
+            if not any(reference() is not None for reference in held):
+                break
+            time.sleep(0.1)
         assert [reference() for reference in held] == [None] * 3, name
 
 

@@ -29,7 +29,7 @@ def batch():
 
 
 def voc_folder(folder, images, lists):
-    """Writes the batch as Pascal VOC has it, with pixels that count from 0."""
+    """Writes the batch as Pascal VOC has it, with pixels that count from 1."""
     for name in ("JPEGImages", "Annotations"):
         (folder / name).mkdir()
     for index, image in enumerate(images):
@@ -37,7 +37,7 @@ def voc_folder(folder, images, lists):
         objects = "".join(
             f"<object><name>{SHAPES[int(label)]}</name><bndbox>"
             + "".join(
-                f"<{side}>{number - (side[1:] == 'max')}</{side}>"
+                f"<{side}>{number + (side[1:] == 'min')}</{side}>"
                 for side, number in zip(SIDES, box, strict=True)
             )
             + "</bndbox></object>"
