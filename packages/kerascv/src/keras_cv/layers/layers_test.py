@@ -30,6 +30,9 @@ MAKE = {
 # Of boxes, not of maps: each has a test of its own that asks all of this.
 OF_BOXES = ["AnchorGenerator", "BoxMatcher", "MultiClassNonMaxSuppression"]
 OF_BOXES += ["NonMaxSuppression"]
+# Of tokens: `segment_anything_layers_test.py` asks it.
+OF_TOKENS = ["MultiHeadAttentionWithDownsampling", "TwoWayMultiHeadAttention"]
+OF_TOKENS += ["RandomFrequencyPositionalEmbeddings"]
 # One shape for most tests: JAX compiles each operation anew for each.
 FULL, HALF = (3, 9, 7, 4), (3, 5, 4, 4)
 INPUT_SHAPES = {"FeaturePyramid": {2: FULL, 3: HALF}, "StochasticDepth": [FULL, FULL]}
@@ -78,7 +81,7 @@ def test_every_public_layer_is_tested():
         if module.startswith("keras_cv.layers.")
         and ".preprocessing." not in module  # `preprocessing/matrix_test.py` has those
     ]
-    assert sorted(here) == sorted([*MAKE, *OF_BOXES])
+    assert sorted(here) == sorted([*MAKE, *OF_BOXES, *OF_TOKENS])
 
 
 def test_shape_and_dtype_are_known_before_the_call(name):

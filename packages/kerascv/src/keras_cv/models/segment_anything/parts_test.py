@@ -5,11 +5,6 @@ import numpy as np
 import pytest
 
 from domain_core.testing import assert_close, to_numpy
-from keras_cv.layers import (
-    MultiHeadAttentionWithDownsampling,
-    RandomFrequencyPositionalEmbeddings,
-    TwoWayMultiHeadAttention,
-)
 from keras_cv.models import SAMMaskDecoder, SAMPromptEncoder, TwoWayTransformer
 
 
@@ -35,9 +30,6 @@ def test_sizes():
 @pytest.mark.parametrize(
     "part",
     [
-        MultiHeadAttentionWithDownsampling(2, 4, 2),
-        RandomFrequencyPositionalEmbeddings(4, 0.5),
-        TwoWayMultiHeadAttention(2, 4, 16, True, activation="gelu"),
         transformer(depth=1, layer_norm_epsilon=1e-6),
         encoder(mask_in_chans=4, activation="relu"),
         SAMMaskDecoder(transformer_dim=16, transformer=transformer()),
@@ -102,31 +94,35 @@ def test_half_precision_keeps_places(dtype):
         )
 
 
-def test_positions_are_waves():
-    layer = RandomFrequencyPositionalEmbeddings(3, 2.0)
-    grid = to_numpy(layer(size=(2, 4)))
-    places = np.array([[2 * 3.5 / 4 - 1, 2 * 0.5 / 2 - 1]])  # x and y of [0, 3]
-    angles = 2 * np.pi * places @ to_numpy(layer.frequencies)
-    expected = np.concatenate([np.sin(angles), np.cos(angles)], -1)[0]
-    assert grid.shape == (2, 4, 6)
-    assert_close(grid[0, 3], expected, rtol=1e-5, atol=1e-5)
-    assert_close(layer.encode_coordinates([[3.5, 0.5]], (2, 4))[0], expected)
-
-
-def test_attention_is_that_of_keras():
-    """With heads of the width that remains, it is Keras' with an own projection."""
-    query, value = (np.random.default_rng(0).normal(size=(2, n, 8)) for n in (3, 5))
-    ours = MultiHeadAttentionWithDownsampling(2, 4, 2)
-    ours(query, value)
-    theirs = keras.layers.MultiHeadAttention(2, 2, output_shape=8)
-    theirs(query, value)
-    weights = []
-    for name in ("query", "key", "value"):
-        kernel, bias = getattr(ours, name).get_weights()
-        weights += [kernel.reshape(8, 2, 2), bias.reshape(2, 2)]
-    kernel, bias = ours.out.get_weights()
-    theirs.set_weights([*weights, kernel.reshape(2, 2, 8), bias])
-    assert_close(ours(query, value), theirs(query, value), rtol=1e-5, atol=1e-5)
+@pytest.mark.backends("torch")
+def test_all_weights_get_gradients():
+    prompts = encoder()
+    decoder = SAMMaskDecoder(
+        transformer_dim=8,
+        transformer=TwoWayTransformer(embed_dim=8, num_heads=2, mlp_dim=8),
+    )
+    inputs = {
+        "points": np.full((2, 3, 2), 9.5),
+        "labels": np.array([[1, 0, -1], [1, -1, -1]]),
+        "boxes": np.array([[[[-1, -1], [-1, -1]]], [[[2, 3], [20, 30]]]]),
+    }
+    total = 0
+    for more in ({}, {"masks": np.ones((2, 1, 8, 12, 1), "float32")}):
+        encoded = prompts({**inputs, **more})
+        outputs = decoder(
+            {
+                "image_embeddings": np.ones((2, 2, 3, 8), "float32"),
+                "image_pe": encoded["dense_positional_embeddings"],
+                "sparse_prompt_embeddings": encoded["sparse_embeddings"],
+                "sparse_prompt_mask": encoded["sparse_mask"],
+                "dense_prompt_embeddings": encoded["dense_embeddings"],
+            }
+        )
+        total = total + sum(keras.ops.sum(x * x) for x in outputs.values())
+    total.backward()
+    for weight in (*prompts.trainable_weights, *decoder.trainable_weights):
+        assert weight.value.grad is not None, weight.path
+        assert np.isfinite(to_numpy(weight.value.grad)).all(), weight.path
 
 
 def test_quantized_parts_stay_near():
@@ -151,7 +147,6 @@ def test_quantized_parts_stay_near():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: MultiHeadAttentionWithDownsampling(2, 4, 8), "downsample_rate"),
         (lambda: TwoWayTransformer(embed_dim=10, num_heads=4), "num_heads=4"),
         (lambda: SAMPromptEncoder(embed_dim=7), "even"),
         (lambda: SAMPromptEncoder(mask_in_chans=6), "mask_in_chans"),
