@@ -40,7 +40,7 @@ _SHORT_WAYS = tuple(
         *("attention.bound_dense", "attention.bound_norm", "attention.project"),
         *("decoder_block.bound_norm", "feed_forward.bound_dense"),
         *("first_token_pooler.project", "residual.normalize"),
-        "text_embedding.normalize",
+        *("text_embedding.normalize", "patch_embedding.bound_conv"),
     )
 )
 
@@ -146,7 +146,8 @@ class BlockContract(BackboneContract):
     """Inherited by the test of one backbone for each kind of block.
 
     Attributes:
-        short_ways: functions that say whether a sublayer takes its short way.
+        short_ways: functions of the family that take the short way through a sublayer
+            (`bound_dense`, `normalize`), or say whether to (`takes_short_way`).
     """
 
     short_ways: ClassVar[tuple[str, ...]] = ()
@@ -229,11 +230,11 @@ def _is_kernel(variable: Any) -> bool:
 def _layer_calls(short_ways: tuple[str, ...]) -> contextlib.ExitStack:
     """Makes blocks call their sublayers the ordinary way."""
     stack = contextlib.ExitStack()
-    for name in _SHORT_WAYS:
+    for name in (*_SHORT_WAYS, *short_ways):
         ordinary: Any = lambda layer, x, policy: layer(x)  # noqa: E731
         if ".bound_" in name:
             ordinary = lambda layer, policy: layer  # noqa: E731
+        elif name.endswith(".takes_short_way"):
+            ordinary = lambda *arguments: False  # noqa: E731
         stack.enter_context(mock.patch(name, ordinary))
-    for name in short_ways:
-        stack.enter_context(mock.patch(name, lambda *arguments: False))
     return stack

@@ -29,6 +29,9 @@ from keras_cv.models.aliases import ResNet101Backbone as ResNet101Backbone
 from keras_cv.models.aliases import ResNet101V2Backbone as ResNet101V2Backbone
 from keras_cv.models.aliases import ResNet152Backbone as ResNet152Backbone
 from keras_cv.models.aliases import ResNet152V2Backbone as ResNet152V2Backbone
+from keras_cv.models.aliases import ViTDetBBackbone as ViTDetBBackbone
+from keras_cv.models.aliases import ViTDetHBackbone as ViTDetHBackbone
+from keras_cv.models.aliases import ViTDetLBackbone as ViTDetLBackbone
 from keras_cv.models.csp_darknet import CSPDarkNetBackbone as CSPDarkNetBackbone
 from keras_cv.models.detection_recipe import DetectionRecipe as DetectionRecipe
 from keras_cv.models.efficientnet_v2 import (
@@ -47,5 +50,6 @@ from keras_cv.models.object_detector_preprocessor import (
 from keras_cv.models.resnet import ResNetBackbone as ResNetBackbone
 from keras_cv.models.resnet import ResNetV2Backbone as ResNetV2Backbone
 from keras_cv.models.retinanet import RetinaNet as RetinaNet
+from keras_cv.models.vit_det import ViTDetBackbone as ViTDetBackbone
 from keras_cv.models.yolov8 import YOLOV8Backbone as YOLOV8Backbone
 from keras_cv.models.yolov8 import YOLOV8Detector as YOLOV8Detector
