@@ -148,9 +148,11 @@ class BlockContract(BackboneContract):
     Attributes:
         short_ways: functions of the family that take the short way through a sublayer
             (`bound_dense`, `normalize`), or say whether to (`takes_short_way`).
+        rounding: by how much outputs of both ways may differ.
     """
 
     short_ways: ClassVar[tuple[str, ...]] = ()
+    rounding: ClassVar[float] = 1e-6
 
     @pytest.mark.backends
     def test_bfloat16(self) -> None:
@@ -166,7 +168,7 @@ class BlockContract(BackboneContract):
     @pytest.mark.backends
     def test_short_way_equals_layer_calls(self, backbone: Any, outputs: Any) -> None:
         with _layer_calls(self.short_ways):
-            assert_close(self._run(backbone), outputs, rtol=1e-6, atol=1e-6)
+            assert_close(self._run(backbone), outputs, rtol=self.rounding, atol=self.rounding)
 
     @pytest.mark.backends
     @pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize` method")
@@ -177,7 +179,7 @@ class BlockContract(BackboneContract):
         received = _named(self._run(model))
         with _layer_calls(self.short_ways):
             again = _named(self._run(model))
-            assert_close(received, again, rtol=1e-6, atol=1e-6)
+            assert_close(received, again, rtol=self.rounding, atol=self.rounding)
         for name, x in before.items():
             # 127 steps per row in each of a few layers: a few percent of the range.
             assert np.abs(received[name] - x).max() < 0.1 * np.ptp(x)
@@ -195,7 +197,7 @@ class BlockContract(BackboneContract):
             )
         received = self._run(model)
         with _layer_calls(self.short_ways):
-            assert_close(received, self._run(model), rtol=1e-6, atol=1e-6)
+            assert_close(received, self._run(model), rtol=self.rounding, atol=self.rounding)
         assert len(model.weights) == weights + 2 * len(adapted)
 
     def _run(self, model: Any) -> Any:

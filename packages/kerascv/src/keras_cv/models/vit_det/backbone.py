@@ -4,9 +4,10 @@ Papers: Li et al., "Exploring Plain Vision Transformer Backbones for Object Dete
 2022, https://arxiv.org/abs/2203.16527; Kirillov et al., "Segment Anything", 2023,
 https://arxiv.org/abs/2304.02643. Original code:
 https://github.com/facebookresearch/segment-anything.
-Unusual: one scale of features from the first block to the last; attention in windows but
-for a few blocks; positions are learned twice, absolute ones of the map, and distances
-in each block. Here images may be of any size that patches fill: both are interpolated.
+Unusual: one scale of features from the first block to the last; attention in windows
+but for a few blocks; positions are learned twice, absolute ones of the map, and
+distances in each block. Here images may be of any size that patches fill: both are
+interpolated.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ class ViTDetBackbone(ImageBackbone):
     """ViTDet: images `(B, H, W, 3)` to features `(B, H / 16, W / 16, out_chans)`.
 
     Args:
-        include_rescaling: whether pixels are in `[0, 255]`: they are divided by 255, and
-            normalized by mean and standard deviation of ImageNet's channels.
+        include_rescaling: whether pixels are in `[0, 255]`: they are divided by 255,
+            and normalized by mean and standard deviation of ImageNet's channels.
         input_shape: height, width and channels of images; sizes may be None.
         input_tensor: a `keras.Input` to start from, instead of a new one.
         patch_size: height and width of a patch, in pixels, which has to divide those of

@@ -31,6 +31,7 @@ class TestViTDetBackbone(BlockContract):
         "keras_cv.layers.map_attention.bound_dense",
         "keras_cv.models.vit_det.neck.normalize",
     )
+    rounding = 1e-5  # magnified by two norms over the six channels of the neck
 
     @classmethod
     def inputs(cls):
@@ -103,7 +104,6 @@ def test_images_that_patches_do_not_fill():
         backbone(np.zeros((1, 32, 44, 3), "float32"))
 
 
-@pytest.mark.backends
 def test_it_trains():
     backbone = ViTDetBackbone(**SIZES)
     draw_weights(backbone)
