@@ -168,7 +168,9 @@ class BlockContract(BackboneContract):
     @pytest.mark.backends
     def test_short_way_equals_layer_calls(self, backbone: Any, outputs: Any) -> None:
         with _layer_calls(self.short_ways):
-            assert_close(self._run(backbone), outputs, rtol=self.rounding, atol=self.rounding)
+            assert_close(
+                self._run(backbone), outputs, rtol=self.rounding, atol=self.rounding
+            )
 
     @pytest.mark.backends
     @pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize` method")
@@ -197,7 +199,9 @@ class BlockContract(BackboneContract):
             )
         received = self._run(model)
         with _layer_calls(self.short_ways):
-            assert_close(received, self._run(model), rtol=self.rounding, atol=self.rounding)
+            assert_close(
+                received, self._run(model), rtol=self.rounding, atol=self.rounding
+            )
         assert len(model.weights) == weights + 2 * len(adapted)
 
     def _run(self, model: Any) -> Any:

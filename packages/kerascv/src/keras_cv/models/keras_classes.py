@@ -7,7 +7,7 @@ from typing import Any
 
 from domain_core import WeightMap
 from domain_core.images import ImageConverter
-from domain_core.presets.config_map import Argument, ConfigMap, Entry
+from domain_core.presets.config_map import Argument, Config, ConfigMap, Entry
 from domain_core.presets.keras.converter import (
     ACTIVATION,
     DTYPE,
@@ -83,6 +83,7 @@ def from_keras_cv(
     cls: type,
     weights: Callable[[Mapping[str, Any]], WeightMap],
     *arguments: str,
+    after_reading: Callable[[Config], Config] = lambda config: config,
     **renamed: Entry,
 ) -> KerasConverter:
     """Returns what reads KerasCV's presets of a backbone of the same name.
@@ -91,6 +92,7 @@ def from_keras_cv(
         cls: our backbone.
         weights: see `KerasConverter`.
         *arguments: those that both have, besides those that all backbones have.
+        after_reading: see `ConfigMap`.
         **renamed: see `ConfigMap`.
     """
     # Our arguments are theirs; what only we have means theirs by default.
@@ -102,6 +104,7 @@ def from_keras_cv(
             **renamed,
         },
         theirs={"input_tensor": None},
+        after_reading=after_reading,
     )
     return KerasConverter(
         package="keras_cv",

@@ -7,7 +7,11 @@ from keras_cv.models.vit_det.backbone import ViTDetBackbone as ViTDetBackbone
 register_family(
     ViTDetBackbone,
     presets=presets.PRESETS,
-    converters=(convert.FROM_TRANSFORMERS,),
+    converters=(
+        convert.FROM_TRANSFORMERS,
+        convert.FROM_KERAS_HUB,
+        convert.FROM_KERAS_CV,
+    ),
     sharding=convert.SHARDING,
     package="kerascv",
 )

@@ -35,8 +35,7 @@ class ViTDetBackbone(ImageBackbone):
     """ViTDet: images `(B, H, W, 3)` to features `(B, H / 16, W / 16, out_chans)`.
 
     Args:
-        include_rescaling: whether pixels are in `[0, 255]`: they are divided by 255,
-            and normalized by mean and standard deviation of ImageNet's channels.
+        include_rescaling: whether pixels are in `[0, 255]`, and are divided by 255.
         input_shape: height, width and channels of images; sizes may be None.
         input_tensor: a `keras.Input` to start from, instead of a new one.
         patch_size: height and width of a patch, in pixels, which has to divide those of
@@ -54,6 +53,9 @@ class ViTDetBackbone(ImageBackbone):
             whole map; those that `depth` does not reach count for nothing.
         layer_norm_epsilon: added to the variances in blocks.
         activation: of the feed-forward part: a name that Keras knows.
+        include_normalization: whether pixels, in `[0, 1]` once rescaled, are normalized
+            by mean and standard deviation of ImageNet's three channels; None for
+            `include_rescaling`.
         pretrain_image_size: height and width of the images that positions are made for,
             or one number for both; they are interpolated for images of another size.
             None for those of `input_shape`, 1024 where it says None.
@@ -93,20 +95,26 @@ class ViTDetBackbone(ImageBackbone):
         global_attention_indices: Sequence[int] = (2, 5, 8, 11),
         layer_norm_epsilon: float = 1e-6,
         activation: str = "gelu",
+        include_normalization: bool | None = None,
         pretrain_image_size: int | Sequence[int] | None = None,
         name: str | None = None,
         trainable: bool = True,
         dtype: Any = None,
     ) -> None:
-        inputs, x = image_input(input_shape, input_tensor, False, dtype)
+        inputs, x = image_input(input_shape, input_tensor, include_rescaling, dtype)
         patch = as_positive_int("patch_size", patch_size)
         size = pretrain_image_size
         if size is None:
             size = [length or _USUAL_SIZE for length in inputs.shape[1:3]]
         height, width = as_size("pretrain_image_size", size)
         # layers
-        if include_rescaling:
-            x = _rescaling(inputs.shape[-1], dtype)(x)
+        normalization = None
+        if (
+            include_rescaling
+            if include_normalization is None
+            else include_normalization
+        ):
+            normalization = _normalization(inputs.shape[-1], dtype)
         patch_embedding = ViTDetPatchingAndEmbedding(
             (patch, patch),
             (patch, patch),
@@ -143,11 +151,8 @@ class ViTDetBackbone(ImageBackbone):
             as_positive_int("out_chans", out_chans), dtype=dtype, name="neck"
         )
         # functional model
-        x = patch_embedding(x)
-        if position_embedding is not None:
-            x = position_embedding(x)
-        for block in blocks:
-            x = block(x)
+        for layer in (normalization, patch_embedding, position_embedding, *blocks):
+            x = x if layer is None else layer(x)
         levels = {}
         if patch & (patch - 1) == 0:
             levels[f"P{patch.bit_length() - 1}"] = neck.name
@@ -172,17 +177,14 @@ class ViTDetBackbone(ImageBackbone):
         return super().call(inputs, training=training, mask=mask)
 
 
-def _rescaling(channels: int, dtype: Any) -> keras.Layer:
+def _normalization(channels: int, dtype: Any) -> keras.Layer:
     if channels != len(_MEAN):
         raise ValueError(
-            "Expected images of 3 channels where `include_rescaling`, received "
-            f"{channels} in `input_shape`. Pass include_rescaling=False, and images as "
-            "the blocks are to see them."
+            "Expected images of 3 channels, whose mean and deviation are known, "
+            f"received {channels} in `input_shape`. Pass include_normalization=False, "
+            "and images as the blocks are to see them."
         )
     mean, std = np.array(_MEAN), np.array(_STD)
     return keras.layers.Rescaling(
-        (1 / (255 * std)).tolist(),
-        (-mean / std).tolist(),
-        dtype=dtype,
-        name="rescaling",
+        (1 / std).tolist(), (-mean / std).tolist(), dtype=dtype, name="normalization"
     )

@@ -47,6 +47,11 @@ def test_rescaling():
     x = TestViTDetBackbone.inputs()
     mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
     assert_close(scaled(x), plain((x / 255 - mean) / std))
+    normalized = ViTDetBackbone(
+        **{**SIZES, "include_rescaling": False, "include_normalization": True}
+    )
+    normalized.set_weights(scaled.get_weights())
+    assert_close(scaled(x), normalized(x / 255))
     with pytest.raises(ValueError, match="3 channels"):
         ViTDetBackbone(**{**SIZES, "input_shape": (32, 48, 1)})
 

@@ -114,6 +114,7 @@ def read_encoder(folder, files, shape):
     ("options", "message"),
     [
         ({"include_rescaling": True}, "include_rescaling=True comes back as False"),
+        ({"include_normalization": True}, "include_normalization=True"),
         ({"input_shape": (64, 32, 3)}, "images are square there"),
         ({"activation": "tanh"}, "activation"),
     ],
