@@ -50,6 +50,7 @@ from keras_cv.models.object_detector_preprocessor import (
 from keras_cv.models.resnet import ResNetBackbone as ResNetBackbone
 from keras_cv.models.resnet import ResNetV2Backbone as ResNetV2Backbone
 from keras_cv.models.retinanet import RetinaNet as RetinaNet
+from keras_cv.models.vit import ViTBackbone as ViTBackbone
 from keras_cv.models.vit_det import ViTDetBackbone as ViTDetBackbone
 from keras_cv.models.yolov8 import YOLOV8Backbone as YOLOV8Backbone
 from keras_cv.models.yolov8 import YOLOV8Detector as YOLOV8Detector

@@ -114,6 +114,22 @@ def from_keras_cv(
     )
 
 
+def layer_weights(
+    theirs: str, ours: str, names: str = "kernel bias"
+) -> dict[str, Target]:
+    """Returns the entries of a layer.
+
+    Args:
+        theirs: their path of it.
+        ours: ours.
+        names: our names of its weights, in the order of theirs.
+    """
+    return {
+        f"{theirs}/vars/{index}": f"{ours}.{name}"
+        for index, name in enumerate(names.split())
+    }
+
+
 def numbered_weights(
     convs: Iterable[str], norms: Iterable[str], *, use_bias: bool = False
 ) -> WeightMap:

@@ -22,7 +22,7 @@ from domain_core.arguments import as_positive_int, as_size
 from keras_cv.layers.add_positional_embedding import AddPositionalEmbedding
 from keras_cv.layers.vit_det_patching_and_embedding import ViTDetPatchingAndEmbedding
 from keras_cv.layers.windowed_transformer_encoder import WindowedTransformerEncoder
-from keras_cv.models.image_backbone import ImageBackbone, image_input
+from keras_cv.models.image_backbone import ImageBackbone, check_patches, image_input
 from keras_cv.models.vit_det.neck import ViTDetNeck
 
 # Of ImageNet's channels, for pixels in [0, 1].
@@ -167,13 +167,7 @@ class ViTDetBackbone(ImageBackbone):
         self.global_attention_indices = list(global_attention_indices)
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
-        for length in tuple(inputs.shape)[1:3]:
-            if isinstance(length, int) and length % self.patch_size:
-                raise ValueError(
-                    "Expected images whose height and width are multiples of "
-                    f"patch_size={self.patch_size}, received shape "
-                    f"{tuple(inputs.shape)}. Resize or pad them."
-                )
+        check_patches(inputs.shape, (self.patch_size, self.patch_size))
         return super().call(inputs, training=training, mask=mask)
 
 

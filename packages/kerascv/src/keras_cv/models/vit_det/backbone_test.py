@@ -105,7 +105,7 @@ def test_wrong_arguments(change, message):
 
 def test_images_that_patches_do_not_fill():
     backbone = ViTDetBackbone(**{**SIZES, "input_shape": (None, None, 3)})
-    with pytest.raises(ValueError, match="multiples of patch_size=8"):
+    with pytest.raises(ValueError, match="multiples of `patch_size`, 8 x 8"):
         backbone(np.zeros((1, 32, 44, 3), "float32"))
 
 

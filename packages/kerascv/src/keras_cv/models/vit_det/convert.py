@@ -11,8 +11,9 @@ from domain_core.presets.config_map import Argument, Config, ConfigMap
 from domain_core.presets.keras.converter import DTYPE, KerasClass, KerasConverter
 from domain_core.presets.transformers.config_keys import HARMLESS, ONLY
 from domain_core.presets.transformers.reader import activation_name, foreign_activation
-from domain_core.weights.weight_map import UNBATCHED, Fused, Target
+from domain_core.weights.weight_map import UNBATCHED, Fused
 from keras_cv.models import keras_classes
+from keras_cv.models.keras_classes import layer_weights
 from keras_cv.models.vit_det.backbone import ViTDetBackbone
 from keras_cv.models.vit_det_weights import encoder_weights
 
@@ -116,13 +117,6 @@ FROM_TRANSFORMERS = Converter(
 # KerasHub and KerasCV.
 
 
-def _layer(theirs: str, ours: str, names: str = "kernel bias") -> dict[str, Target]:
-    return {
-        f"{theirs}/vars/{index}": f"{ours}.{name}"
-        for index, name in enumerate(names.split())
-    }
-
-
 def _keras_weights(distances: str) -> WeightMap:
     """Returns the map of weights, given the name of the layer of relative positions."""
     theirs, ours = "layers/windowed_transformer_encoder_{i}", "blocks.{i}"
@@ -130,7 +124,7 @@ def _keras_weights(distances: str) -> WeightMap:
     parts = [f"{ours}.attention.{name}" for name in ("query", "key", "value")]
     return WeightMap(
         {
-            **_layer(
+            **layer_weights(
                 "layers/vi_t_det_patching_and_embedding_0/projection",
                 "patch_embedding.projection",
             ),
@@ -138,31 +132,39 @@ def _keras_weights(distances: str) -> WeightMap:
                 "position_embedding.positions",
                 UNBATCHED,
             ),
-            **_layer(f"{theirs}/layer_norm1", f"{ours}.attention_norm", "gamma beta"),
+            **layer_weights(
+                f"{theirs}/layer_norm1", f"{ours}.attention_norm", "gamma beta"
+            ),
             f"{theirs}/attention/qkv/vars/0": Fused(
                 tuple(f"{part}.kernel" for part in parts), axis=1
             ),
             f"{theirs}/attention/qkv/vars/1": Fused(
                 tuple(f"{part}.bias" for part in parts)
             ),
-            **_layer(
+            **layer_weights(
                 f"{theirs}/attention/{distances}",
                 f"{ours}.attention",
                 "row_positions column_positions",
             ),
-            **_layer(f"{theirs}/attention/projection", f"{ours}.attention.out"),
-            **_layer(f"{theirs}/layer_norm2", f"{ours}.feedforward_norm", "gamma beta"),
-            **_layer(
+            **layer_weights(f"{theirs}/attention/projection", f"{ours}.attention.out"),
+            **layer_weights(
+                f"{theirs}/layer_norm2", f"{ours}.feedforward_norm", "gamma beta"
+            ),
+            **layer_weights(
                 f"{theirs}/mlp_block/dense_net/layers/dense_0", f"{ours}.feedforward.up"
             ),
-            **_layer(
+            **layer_weights(
                 f"{theirs}/mlp_block/dense_net/layers/dense_1",
                 f"{ours}.feedforward.down",
             ),
-            **_layer(f"{neck}/conv2d_0", "neck.conv_1", "kernel"),
-            **_layer(f"{neck}/layer_normalization_0", "neck.norm_1", "gamma beta"),
-            **_layer(f"{neck}/conv2d_1", "neck.conv_2", "kernel"),
-            **_layer(f"{neck}/layer_normalization_1", "neck.norm_2", "gamma beta"),
+            **layer_weights(f"{neck}/conv2d_0", "neck.conv_1", "kernel"),
+            **layer_weights(
+                f"{neck}/layer_normalization_0", "neck.norm_1", "gamma beta"
+            ),
+            **layer_weights(f"{neck}/conv2d_1", "neck.conv_2", "kernel"),
+            **layer_weights(
+                f"{neck}/layer_normalization_1", "neck.norm_2", "gamma beta"
+            ),
         }
     )
 
