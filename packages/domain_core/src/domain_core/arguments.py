@@ -37,6 +37,22 @@ def as_positive_int(name: str, value: Any, at_most: int | None = None) -> int:
     return int(value)
 
 
+def as_size(name: str, value: Any) -> tuple[int, int]:
+    """Returns height and width, of one number for both or of two.
+
+    Raises:
+        ValueError: if it is neither, or a number is no integer above zero.
+    """
+    if is_positive_int(value):
+        return (int(value), int(value))
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        raise ValueError(
+            f"Expected `{name}` to be a positive integer, or a height and a width, "
+            f"received {value!r:.200}."
+        )
+    return as_positive_int(name, value[0]), as_positive_int(name, value[1])
+
+
 def is_finite(value: Any) -> TypeGuard[float]:
     """Whether a value is a finite number, of Python or NumPy, and no bool."""
     is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)

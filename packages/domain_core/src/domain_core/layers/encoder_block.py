@@ -10,6 +10,8 @@ from domain_core.layers.residual import enter, leave
 from domain_core.remembered_arguments import RemembersArguments
 from domain_core.serialization import serializable
 
+_NO_BIAS: dict[str, Any] = {"attention_bias": None}
+
 
 @serializable("domain_core")
 class EncoderBlock(RemembersArguments, keras.layers.Layer):
@@ -28,7 +30,8 @@ class EncoderBlock(RemembersArguments, keras.layers.Layer):
 
     Call arguments:
         x: tensor `(B, T, D)`.
-        context: what the attention needs; see `AttentionContext`.
+        context: what the attention needs, see `AttentionContext`; None where all
+            positions see each other.
 
     Returns:
         Tensor `(B, T, D)`.
@@ -66,7 +69,10 @@ class EncoderBlock(RemembersArguments, keras.layers.Layer):
         self.attention_norm.build(x_shape)
         self.feedforward_norm.build(x_shape)
 
-    def call(self, x: Any, context: dict[str, Any], training: bool = False) -> Any:
+    def call(
+        self, x: Any, context: dict[str, Any] | None = None, training: bool = False
+    ) -> Any:
+        context = _NO_BIAS if context is None else context
         y = enter(self, x, self.attention_norm)
         y = self.attention.call(y, context, training)
         x = leave(self, x, y, self.attention_norm, training)
@@ -74,6 +80,6 @@ class EncoderBlock(RemembersArguments, keras.layers.Layer):
         return leave(self, x, y, self.feedforward_norm, training)
 
     def compute_output_spec(
-        self, x: Any, context: dict[str, Any], training: bool = False
+        self, x: Any, context: dict[str, Any] | None = None, training: bool = False
     ) -> Any:
         return keras.KerasTensor(x.shape, dtype=self.compute_dtype)

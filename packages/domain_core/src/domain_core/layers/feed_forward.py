@@ -20,6 +20,7 @@ class FeedForward(RemembersArguments, keras.layers.Layer):
     Args:
         intermediate_dim: width `F` between the two projections.
         activation: a name that `domain_core.ops.activation` knows.
+        use_bias: whether the projections have biases.
         kernel_initializer: a Keras initializer.
         bias_initializer: a Keras initializer.
 
@@ -35,6 +36,7 @@ class FeedForward(RemembersArguments, keras.layers.Layer):
         intermediate_dim: int,
         activation: Any,
         *,
+        use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform",
         bias_initializer: Any = "zeros",
         name: str | None = None,
@@ -44,13 +46,14 @@ class FeedForward(RemembersArguments, keras.layers.Layer):
         super().__init__(name=name, trainable=trainable, dtype=dtype)
         self.intermediate_dim = intermediate_dim
         self.activation = activation
+        self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
         self._activate = ops.activation(activation)
 
     def build(self, x_shape: Any) -> None:
-        self.up = dense(self.intermediate_dim, "up", self)
-        self.down = dense(x_shape[-1], "down", self)
+        self.up = dense(self.intermediate_dim, "up", self, use_bias=self.use_bias)
+        self.down = dense(x_shape[-1], "down", self, use_bias=self.use_bias)
         self.up.build(x_shape)
         self.down.build((*x_shape[:-1], self.intermediate_dim))
 
@@ -104,13 +107,13 @@ class GatedFeedForward(FeedForward):
         super().__init__(
             intermediate_dim,
             activation,
+            use_bias=use_bias,
             kernel_initializer=kernel_initializer,
             bias_initializer=bias_initializer,
             name=name,
             trainable=trainable,
             dtype=dtype,
         )
-        self.use_bias = use_bias
 
     def build(self, x_shape: Any) -> None:
         self.gate = dense(self.intermediate_dim, "gate", self, use_bias=self.use_bias)

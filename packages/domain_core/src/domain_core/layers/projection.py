@@ -53,6 +53,29 @@ def bound_norm(norm: keras.Layer, policy: Any) -> Callable[[Any], Any]:
     return lambda x: ops.layer_norm(x, gamma, beta, epsilon)
 
 
+def bound_conv(conv: keras.layers.Conv2D, policy: Any) -> Callable[[Any], Any]:
+    """Binds a convolution of images inside a block, as `bound_dense` does a dense.
+
+    Args:
+        conv: a built convolution, channels last, without activation or groups.
+        policy: the block's dtype policy.
+
+    Returns:
+        A function of a tensor `(B, H, W, C)` that gives `(B, h, w, D)`.
+    """
+    if not _plain(conv, policy) or conv.activity_regularizer is not None:
+        return conv
+    kernel, bias = tensor(conv.kernel, policy), tensor(conv.bias, policy)
+    return lambda x: ops.conv2d(
+        x,
+        kernel,
+        bias,
+        strides=conv.strides,
+        padding=conv.padding,
+        dilation=conv.dilation_rate,
+    )
+
+
 def project(dense: keras.layers.Dense, x: Any, policy: Any) -> Any:
     """Applies a dense sublayer of a block once; see `bound_dense`."""
     return bound_dense(dense, policy)(x)

@@ -40,7 +40,7 @@ _SHORT_WAYS = tuple(
         *("attention.bound_dense", "attention.bound_norm", "attention.project"),
         *("decoder_block.bound_norm", "feed_forward.bound_dense"),
         *("first_token_pooler.project", "residual.normalize"),
-        "text_embedding.normalize",
+        *("text_embedding.normalize", "patch_embedding.bound_conv"),
     )
 )
 
@@ -146,10 +146,13 @@ class BlockContract(BackboneContract):
     """Inherited by the test of one backbone for each kind of block.
 
     Attributes:
-        short_ways: functions that say whether a sublayer takes its short way.
+        short_ways: functions of the family that take the short way through a sublayer
+            (`bound_dense`, `normalize`), or say whether to (`takes_short_way`).
+        rounding: by how much outputs of both ways may differ.
     """
 
     short_ways: ClassVar[tuple[str, ...]] = ()
+    rounding: ClassVar[float] = 1e-6
 
     @pytest.mark.backends
     def test_bfloat16(self) -> None:
@@ -165,7 +168,9 @@ class BlockContract(BackboneContract):
     @pytest.mark.backends
     def test_short_way_equals_layer_calls(self, backbone: Any, outputs: Any) -> None:
         with _layer_calls(self.short_ways):
-            assert_close(self._run(backbone), outputs, rtol=1e-6, atol=1e-6)
+            assert_close(
+                self._run(backbone), outputs, rtol=self.rounding, atol=self.rounding
+            )
 
     @pytest.mark.backends
     @pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize` method")
@@ -176,7 +181,7 @@ class BlockContract(BackboneContract):
         received = _named(self._run(model))
         with _layer_calls(self.short_ways):
             again = _named(self._run(model))
-            assert_close(received, again, rtol=1e-6, atol=1e-6)
+            assert_close(received, again, rtol=self.rounding, atol=self.rounding)
         for name, x in before.items():
             # 127 steps per row in each of a few layers: a few percent of the range.
             assert np.abs(received[name] - x).max() < 0.1 * np.ptp(x)
@@ -194,7 +199,9 @@ class BlockContract(BackboneContract):
             )
         received = self._run(model)
         with _layer_calls(self.short_ways):
-            assert_close(received, self._run(model), rtol=1e-6, atol=1e-6)
+            assert_close(
+                received, self._run(model), rtol=self.rounding, atol=self.rounding
+            )
         assert len(model.weights) == weights + 2 * len(adapted)
 
     def _run(self, model: Any) -> Any:
@@ -229,11 +236,11 @@ def _is_kernel(variable: Any) -> bool:
 def _layer_calls(short_ways: tuple[str, ...]) -> contextlib.ExitStack:
     """Makes blocks call their sublayers the ordinary way."""
     stack = contextlib.ExitStack()
-    for name in _SHORT_WAYS:
+    for name in (*_SHORT_WAYS, *short_ways):
         ordinary: Any = lambda layer, x, policy: layer(x)  # noqa: E731
         if ".bound_" in name:
             ordinary = lambda layer, policy: layer  # noqa: E731
+        elif name.endswith(".takes_short_way"):
+            ordinary = lambda *arguments: False  # noqa: E731
         stack.enter_context(mock.patch(name, ordinary))
-    for name in short_ways:
-        stack.enter_context(mock.patch(name, lambda *arguments: False))
     return stack

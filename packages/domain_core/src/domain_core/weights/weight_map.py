@@ -86,11 +86,21 @@ def _with_pixel(array: Array) -> Array:
     return array[None, None]
 
 
+def _without_batch(array: Array) -> Array:
+    return array.reshape(array.shape[1:])  # which fails for more rows
+
+
+def _with_batch(array: Array) -> Array:
+    return array[None]
+
+
 IDENTITY = Transform("identity", _same, _same)
 TRANSPOSE = Transform("transpose", _transposed, _transposed)
 CONV = Transform("convolution", _channels_last, _channels_first)  # OIHW to HWIO
 # The kernel of a convolution of 1 pixel to that of a dense layer: 11IO to IO.
 POINTWISE = Transform("convolution of 1 pixel", _without_pixel, _with_pixel)
+# Positions and tokens that are kept as a batch of one.
+UNBATCHED = Transform("batch of one", _without_batch, _with_batch)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,6 +2,9 @@
 
 from domain_core.images import ImageConverter as ImageConverter
 from keras_cv.layers import preprocessing as preprocessing
+from keras_cv.layers.add_positional_embedding import (
+    AddPositionalEmbedding as AddPositionalEmbedding,
+)
 from keras_cv.layers.anchor_generator import AnchorGenerator as AnchorGenerator
 from keras_cv.layers.box_matcher import BoxMatcher as BoxMatcher
 from keras_cv.layers.drop_block_2d import DropBlock2D as DropBlock2D
@@ -91,4 +94,10 @@ from keras_cv.layers.squeeze_and_excite_2d import (
 from keras_cv.layers.stochastic_depth import StochasticDepth as StochasticDepth
 from keras_cv.layers.two_way_multi_head_attention import (
     TwoWayMultiHeadAttention as TwoWayMultiHeadAttention,
+)
+from keras_cv.layers.vit_det_patching_and_embedding import (
+    ViTDetPatchingAndEmbedding as ViTDetPatchingAndEmbedding,
+)
+from keras_cv.layers.windowed_transformer_encoder import (
+    WindowedTransformerEncoder as WindowedTransformerEncoder,
 )

@@ -29,6 +29,9 @@ from keras_cv.models.aliases import ResNet101Backbone as ResNet101Backbone
 from keras_cv.models.aliases import ResNet101V2Backbone as ResNet101V2Backbone
 from keras_cv.models.aliases import ResNet152Backbone as ResNet152Backbone
 from keras_cv.models.aliases import ResNet152V2Backbone as ResNet152V2Backbone
+from keras_cv.models.aliases import ViTDetBBackbone as ViTDetBBackbone
+from keras_cv.models.aliases import ViTDetHBackbone as ViTDetHBackbone
+from keras_cv.models.aliases import ViTDetLBackbone as ViTDetLBackbone
 from keras_cv.models.csp_darknet import CSPDarkNetBackbone as CSPDarkNetBackbone
 from keras_cv.models.detection_recipe import DetectionRecipe as DetectionRecipe
 from keras_cv.models.efficientnet_v2 import (
@@ -53,5 +56,7 @@ from keras_cv.models.segment_anything import (
     SegmentAnythingModel as SegmentAnythingModel,
 )
 from keras_cv.models.segment_anything import TwoWayTransformer as TwoWayTransformer
+from keras_cv.models.vit import ViTBackbone as ViTBackbone
+from keras_cv.models.vit_det import ViTDetBackbone as ViTDetBackbone
 from keras_cv.models.yolov8 import YOLOV8Backbone as YOLOV8Backbone
 from keras_cv.models.yolov8 import YOLOV8Detector as YOLOV8Detector

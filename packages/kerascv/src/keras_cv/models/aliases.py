@@ -9,15 +9,21 @@ from keras_cv.models.csp_darknet import CSPDarkNetBackbone
 from keras_cv.models.efficientnet_v2 import EfficientNetV2Backbone
 from keras_cv.models.mobilenet_v3 import MobileNetV3Backbone
 from keras_cv.models.resnet import ResNetBackbone, ResNetV2Backbone
+from keras_cv.models.vit_det import ViTDetBackbone
 
 
-def _alias(cls: Any, name: str, preset: str) -> Any:
+def _alias(
+    cls: Any,
+    name: str,
+    preset: str,
+    usual_shape: Sequence[int | None] = (None, None, 3),
+) -> Any:
     """Makes a class whose call gives a `cls` of an architecture preset."""
 
     def new(
         alias: type,
         include_rescaling: bool = True,
-        input_shape: Sequence[int | None] = (None, None, 3),
+        input_shape: Sequence[int | None] = usual_shape,
         input_tensor: Any = None,
     ) -> Any:
         return cls.from_preset(
@@ -84,3 +90,12 @@ ResNet34V2Backbone = _alias(ResNetV2Backbone, "ResNet34V2Backbone", "resnet34_v2
 ResNet50V2Backbone = _alias(ResNetV2Backbone, "ResNet50V2Backbone", "resnet50_v2")
 ResNet101V2Backbone = _alias(ResNetV2Backbone, "ResNet101V2Backbone", "resnet101_v2")
 ResNet152V2Backbone = _alias(ResNetV2Backbone, "ResNet152V2Backbone", "resnet152_v2")
+ViTDetBBackbone = _alias(
+    ViTDetBackbone, "ViTDetBBackbone", "vitdet_base", (1024, 1024, 3)
+)
+ViTDetLBackbone = _alias(
+    ViTDetBackbone, "ViTDetLBackbone", "vitdet_large", (1024, 1024, 3)
+)
+ViTDetHBackbone = _alias(
+    ViTDetBackbone, "ViTDetHBackbone", "vitdet_huge", (1024, 1024, 3)
+)

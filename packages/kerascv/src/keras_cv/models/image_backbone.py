@@ -161,6 +161,22 @@ def pyramid_by_stride(layers: Sequence[Any]) -> dict[str, str]:
     return levels
 
 
+def check_patches(shape: Sequence[int | None], patch: tuple[int, int]) -> None:
+    """Raises ValueError if images are known not to be filled by patches.
+
+    Args:
+        shape: of images, `(B, H, W, C)`.
+        patch: height and width of a patch.
+    """
+    for length, size in zip(tuple(shape)[1:3], patch, strict=False):
+        if isinstance(length, int) and length % size:
+            raise ValueError(
+                "Expected images whose height and width are multiples of "
+                f"`patch_size`, {patch[0]} x {patch[1]}, received shape "
+                f"{tuple(shape)}. Resize or pad them."
+            )
+
+
 def check_stackwise(
     checks: Mapping[str, Callable[[str, Any], Any]] | None = None,
     /,

@@ -16,22 +16,27 @@ from keras_cv.models import keras_applications
 from keras_cv.models.image_classifier_preprocessor import ImageClassifierPreprocessor
 from keras_cv.models.image_inputs import check_batch
 
-_POOLINGS = {
-    "avg": keras.layers.GlobalAveragePooling2D,
-    "max": keras.layers.GlobalMaxPooling2D,
+# What pools features, and what pools a sequence.
+_POOLINGS: dict[str, Any] = {
+    "avg": (keras.layers.GlobalAveragePooling2D, keras.layers.GlobalAveragePooling1D),
+    "max": (keras.layers.GlobalMaxPooling2D, keras.layers.GlobalMaxPooling1D),
+    "token": None,
 }
+_SEQUENCE = "sequence_output"
 
 
 class ImageClassifier(Classifier):
     """Gives each image one of `num_classes` labels.
 
     Works with every backbone that gives image features `(B, H, W, C)`, as its one
-    output or as "features"; one of the user's own too.
+    output or as "features", or a sequence `(B, T, D)` of an image, as a vision
+    transformer does; one of the user's own too.
 
     Args:
         backbone: a `Backbone`.
         num_classes: number of labels.
-        pooling: "avg" for the mean over all positions, "max" for the largest value.
+        pooling: "avg" for the mean over all positions, "max" for the largest value,
+            "token" for the first of a sequence, the class token of vision transformers.
         activation: activation of the output; None gives logits.
         preprocessor: turns raw images into the backbone's input; None if images come
             in the size and scale that the backbone expects.
@@ -73,13 +78,17 @@ class ImageClassifier(Classifier):
         compile: bool = True,
     ) -> None:
         # layers
-        require_outputs("ImageClassifier", backbone, "features")
         _check_arguments(num_classes, pooling, hidden_units)
-        pool = _POOLINGS[pooling](
-            data_format="channels_last",
-            dtype=backbone.dtype_policy,
-            name=f"{pooling}_pool",
-        )
+        source = _source(backbone, pooling)
+        require_outputs("ImageClassifier", backbone, source)
+        if pooling == "token":
+            pool: Any = lambda sequence: sequence[:, 0]  # noqa: E731
+        else:
+            pool = _POOLINGS[pooling][source == _SEQUENCE](
+                data_format="channels_last",
+                dtype=backbone.dtype_policy,
+                name=f"{pooling}_pool",
+            )
         hidden = None
         if hidden_units is not None:
             hidden = keras.layers.Dense(
@@ -93,7 +102,7 @@ class ImageClassifier(Classifier):
         # functional model
         features = backbone(backbone.input)
         if isinstance(features, dict):
-            features = features["features"]
+            features = features[source]
         x = pool(features)
         x = x if hidden is None else hidden(x)
         super().__init__(
@@ -104,7 +113,7 @@ class ImageClassifier(Classifier):
             preprocessor=preprocessor,
             activation=activation,
             class_names=class_names,
-            features=("features",) if len(outputs_of(backbone)) > 1 else None,
+            features=(source,) if len(outputs_of(backbone)) > 1 else None,
             name=name,
             compile=compile,
         )
@@ -153,4 +162,22 @@ def _check_arguments(num_classes: Any, pooling: str, hidden_units: Any) -> None:
     check_choices(pooling=(pooling, _POOLINGS))
 
 
-register_task(ImageClassifier, accepts=gives("features"), package="kerascv")
+def _source(backbone: keras.Model, pooling: str) -> str:
+    """Returns the output that is pooled."""
+    if pooling == "token" or (
+        "features" not in outputs_of(backbone) and _is_of_images(backbone)
+    ):
+        return _SEQUENCE
+    return "features"
+
+
+def _is_of_images(backbone: keras.Model) -> bool:
+    """Whether a backbone takes images, so that a sequence it gives is of an image."""
+    return len(getattr(backbone.input, "shape", ())) == 4
+
+
+def _lacks(backbone: keras.Model) -> str | None:
+    return gives(_source(backbone, "avg"))(backbone)
+
+
+register_task(ImageClassifier, accepts=_lacks, package="kerascv")

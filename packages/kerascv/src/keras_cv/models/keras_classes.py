@@ -7,7 +7,7 @@ from typing import Any
 
 from domain_core import WeightMap
 from domain_core.images import ImageConverter
-from domain_core.presets.config_map import Argument, ConfigMap, Entry
+from domain_core.presets.config_map import Argument, Config, ConfigMap, Entry
 from domain_core.presets.keras.converter import (
     ACTIVATION,
     DTYPE,
@@ -84,6 +84,7 @@ def from_keras_cv(
     weights: Callable[[Mapping[str, Any]], WeightMap],
     *arguments: str,
     tasks: tuple[KerasTask, ...] = (),
+    after_reading: Callable[[Config], Config] = lambda config: config,
     **renamed: Entry,
 ) -> KerasConverter:
     """Returns what reads KerasCV's presets of a backbone of the same name.
@@ -93,6 +94,7 @@ def from_keras_cv(
         weights: see `KerasConverter`.
         *arguments: those that both have, besides those that all backbones have.
         tasks: those of this family alone.
+        after_reading: see `ConfigMap`.
         **renamed: see `ConfigMap`.
     """
     # Our arguments are theirs; what only we have means theirs by default.
@@ -104,6 +106,7 @@ def from_keras_cv(
             **renamed,
         },
         theirs={"input_tensor": None},
+        after_reading=after_reading,
     )
     return KerasConverter(
         package="keras_cv",
@@ -111,6 +114,22 @@ def from_keras_cv(
         weights=weights,
         tasks=(classifier("ImageClassifier"), *tasks),
     )
+
+
+def layer_weights(
+    theirs: str, ours: str, names: str = "kernel bias"
+) -> dict[str, Target]:
+    """Returns the entries of a layer.
+
+    Args:
+        theirs: their path of it.
+        ours: ours.
+        names: our names of its weights, in the order of theirs.
+    """
+    return {
+        f"{theirs}/vars/{index}": f"{ours}.{name}"
+        for index, name in enumerate(names.split())
+    }
 
 
 def numbered_weights(

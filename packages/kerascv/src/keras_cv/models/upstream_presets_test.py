@@ -45,6 +45,16 @@ MOBILENET = {
     "stackwise_activation": ["relu", "relu", "relu", "hard_swish"],
     "alpha": 0.75,
 }
+VITDET = {
+    "input_shape": (64, 64, 3),
+    "embed_dim": 8,
+    "depth": 3,
+    "mlp_dim": 12,
+    "num_heads": 2,
+    "out_chans": 6,
+    "window_size": 3,
+    "global_attention_indices": [1],
+}
 # Class, arguments, height and width of images. CSPDarkNet's have to be even there, and
 # MobileNet's stay so down to the last map.
 BACKBONES = [
@@ -59,6 +69,8 @@ BACKBONES = [
     ("CSPDarkNetBackbone", {**STAGES, "use_depthwise": True}, 34, 50),
     ("YOLOV8Backbone", STAGES, 33, 50),
     ("YOLOV8Backbone", {**STAGES, "activation": "relu"}, 33, 50),
+    ("ViTDetBackbone", VITDET, 64, 64),
+    ("ViTDetBackbone", {**VITDET, "use_abs_pos": False, "use_bias": False}, 64, 64),
 ]
 FOUR = {"stackwise_channels": [8, 12, 16, 20], "stackwise_depth": [1, 2, 1, 1]}
 FOUR_OF_RESNET = {

@@ -36,10 +36,10 @@ from domain_core.tokenizers.bert_word_piece_tokenizer import BertWordPieceTokeni
 from domain_core.tokenizers.byte_pair_tokenizer import BytePairTokenizer
 from domain_core.tokenizers.sentence_piece_tokenizer import SentencePieceTokenizer
 from domain_core.tokenizers.tokenizer import Tokenizer
+from domain_core.weights.joined_heads import joined_heads
 from domain_core.weights.weight_map import IDENTITY, TRANSPOSE, Target
 from keras_nlp.models.keras_hub_classes import (
     dense,
-    joined_heads,
     norm,
     of_base,
     preprocessor_class,

@@ -23,10 +23,9 @@ from domain_core.presets.transformers.tokenizer_files import (
 )
 from domain_core.registry import Sharding
 from domain_core.tokenizers.byte_pair_tokenizer import BytePairTokenizer
+from domain_core.weights.joined_heads import joined_first_heads, joined_heads
 from domain_core.weights.weight_map import TRANSPOSE, Fused, Target
 from keras_nlp.models.keras_hub_classes import (
-    joined_first_heads,
-    joined_heads,
     preprocessor_class,
     task_class,
     tokenizer_class,

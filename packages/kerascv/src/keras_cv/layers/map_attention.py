@@ -1,0 +1,156 @@
+"""Self-attention over feature maps, with relative positions, in windows or global."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from domain_core import initializer, ops
+from domain_core.layers.attention import Attention
+from domain_core.layers.position_indices import position_indices
+from domain_core.layers.projection import bound_dense, tensor
+from domain_core.layers.resized_positions import resize_line
+from domain_core.serialization import serializable
+from keras_cv.layers.windows import join_windows, split_windows
+
+
+@serializable("kerascv")
+class MapAttention(Attention):
+    """Multi-head self-attention among the positions of a map, or of each window of it.
+
+    A query adds to its score of a key what it gives, as a dot product, with a learned
+    vector for the distance in rows between the two, and another one for that in
+    columns. Where a map is of another size than the tables are made for, these are
+    interpolated.
+
+    Windows that reach over the edge of the map are filled up with positions of zeros,
+    which are attended to, as in the original code. Their keys and values are nothing
+    but the biases, so only real positions are projected.
+
+    Args:
+        num_heads: number of heads `H`; divides the width `D` of the input.
+        window_size: height and width of the windows; 0 for one of the whole map.
+        use_bias: whether queries, keys and values have biases; the output always has.
+        use_rel_pos: whether there are relative positions.
+        input_size: height and width of the maps that the tables are made for, which
+            counts where there are no windows; None for those of the input.
+        kernel_initializer: a Keras initializer.
+
+    Call arguments:
+        x: tensor `(B, h, w, D)`.
+        context: nothing is read from it.
+
+    Returns:
+        Tensor `(B, h, w, D)`.
+
+    Reference:
+        Li et al., "Exploring Plain Vision Transformer Backbones for Object Detection",
+        2022, https://arxiv.org/abs/2203.16527.
+    """
+
+    def __init__(
+        self,
+        num_heads: int,
+        *,
+        window_size: int = 0,
+        use_bias: bool = True,
+        use_rel_pos: bool = False,
+        input_size: Sequence[int] | None = None,
+        kernel_initializer: Any = "glorot_uniform",
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(
+            num_heads,
+            kernel_initializer=kernel_initializer,
+            name=name,
+            trainable=trainable,
+            dtype=dtype,
+        )
+        self.window_size = window_size
+        self.use_bias = use_bias
+        self.use_rel_pos = use_rel_pos
+        self.input_size = input_size
+
+    def build(self, x_shape: Any, context_shape: Any = None) -> None:
+        self.build_projections(x_shape, x_shape)
+        if not self.use_rel_pos:
+            return
+        sizes = self.input_size or x_shape[1:3]
+        if self.window_size:
+            sizes = (self.window_size, self.window_size)
+        if None in sizes:
+            raise ValueError(
+                "Expected `input_size`, the height and width of the maps that relative "
+                f"positions are made for, where maps are of any size: {x_shape}. Pass "
+                "it, or use_rel_pos=False."
+            )
+        self.row_positions, self.column_positions = (
+            self.add_weight(
+                name=name,
+                shape=(2 * size - 1, x_shape[-1] // self.num_heads),
+                initializer=initializer(keras.initializers.TruncatedNormal(0.02)),
+            )
+            for name, size in zip(
+                ("row_positions", "column_positions"), sizes, strict=True
+            )
+        )
+
+    def call(self, x: Any, context: Any = None, training: bool = False) -> Any:
+        policy = self.dtype_policy
+        height, width = keras.ops.shape(x)[1:3]
+        parts = []
+        for layer in (self.query, self.key, self.value):
+            part = bound_dense(layer, policy)(x)
+            if self.window_size:
+                bias = tensor(layer.bias, policy) if self.use_bias else None
+                part = split_windows(part, self.window_size, bias)  # (B * N, s, s, D)
+            parts.append(part)
+        rows, columns = keras.ops.shape(parts[0])[1:3]
+        query, key, value = (
+            ops.split_heads(_as_sequence(part), self.num_heads) for part in parts
+        )  # (B * N, T, H, d), and T is s * s
+        bias = self._position_bias(query, rows, columns) if self.use_rel_pos else None
+        mixed = ops.join_heads(ops.attention(query, key, value, bias))
+        y = keras.ops.reshape(mixed, (-1, rows, columns, x.shape[-1]))
+        if self.window_size:
+            y = join_windows(y, height, width)
+        return bound_dense(self.out, policy)(y)
+
+    def _position_bias(self, query: Any, rows: Any, columns: Any) -> Any:
+        """Returns what positions add to scores, `(B * N, H, T, T)`."""
+        heads, size = query.shape[2:]
+        query = keras.ops.reshape(
+            ops.heads_first(query), (-1, heads, rows, columns, size)
+        )
+        by_row = keras.ops.matmul(query, self._distances(self.row_positions, rows))
+        query = keras.ops.transpose(query, (0, 1, 3, 2, 4))
+        by_column = keras.ops.matmul(
+            query, self._distances(self.column_positions, columns)
+        )
+        by_column = keras.ops.transpose(by_column, (0, 1, 3, 2, 4))
+        # For a query in row i, column j: of (B * N, H, i, j, row) and (..., column).
+        bias = keras.ops.expand_dims(by_row, -1) + keras.ops.expand_dims(by_column, -2)
+        return keras.ops.reshape(bias, (-1, heads, rows * columns, rows * columns))
+
+    def _distances(self, positions: Any, size: Any) -> Any:
+        """Returns the vector for each place of a query and of a key, `(s, d, s)`."""
+        table = tensor(positions, self.dtype_policy)
+        table = resize_line(table, 2 * size - 1)
+        places = position_indices(size)
+        distances = places[:, None] - places[None, :] + (size - 1)  # from 0 on
+        vectors = ops.take_rows(table, distances)  # (query, key, d)
+        return keras.ops.transpose(vectors, (0, 2, 1))
+
+    def compute_output_spec(
+        self, x: Any, context: Any = None, training: bool = False
+    ) -> Any:
+        return keras.KerasTensor(x.shape, dtype=self.compute_dtype)
+
+
+def _as_sequence(x: Any) -> Any:
+    _, rows, columns, width = keras.ops.shape(x)
+    return keras.ops.reshape(x, (-1, rows * columns, width))
