@@ -83,3 +83,6 @@ class EncoderBlock(RemembersArguments, keras.layers.Layer):
         self, x: Any, context: dict[str, Any] | None = None, training: bool = False
     ) -> Any:
         return keras.KerasTensor(x.shape, dtype=self.compute_dtype)
+
+    def compute_output_shape(self, x_shape: Any, context_shape: Any = None) -> Any:
+        return x_shape

@@ -10,6 +10,9 @@ from keras_cv import layers
 
 BACKEND = keras.config.backend()
 MAKE = {
+    "AddPositionalEmbedding": lambda **kw: layers.AddPositionalEmbedding(
+        (18, 14), 2, 4, **kw
+    ),
     "DropBlock2D": lambda **kw: layers.DropBlock2D(0.2, (2, 3), 0, **kw),
     "DropPath": lambda **kw: layers.DropPath(0.2, 0, **kw),
     "FeaturePyramid": lambda **kw: layers.FeaturePyramid(2, 3, 5, **kw),
@@ -26,6 +29,12 @@ MAKE = {
         4, 2, "tanh", "tanh", **kw
     ),
     "StochasticDepth": lambda **kw: layers.StochasticDepth(0.2, seed=0, **kw),
+    "ViTDetPatchingAndEmbedding": lambda **kw: layers.ViTDetPatchingAndEmbedding(
+        (3, 3), (2, 2), 5, **kw
+    ),
+    "WindowedTransformerEncoder": lambda **kw: layers.WindowedTransformerEncoder(
+        4, 8, 2, use_rel_pos=True, window_size=4, **kw
+    ),
 }
 # Of boxes, not of maps: each has a test of its own that asks all of this.
 OF_BOXES = ["AnchorGenerator", "BoxMatcher", "MultiClassNonMaxSuppression"]
@@ -39,6 +48,7 @@ INPUT_SHAPES = {"FeaturePyramid": {2: FULL, 3: HALF}, "StochasticDepth": [FULL, 
 OUTPUT_SHAPES = {
     "FeaturePyramid": {2: (3, 9, 7, 5), 3: (3, 5, 4, 5)},
     "SpatialPyramidPooling": (3, 9, 7, 5),
+    "ViTDetPatchingAndEmbedding": (3, 4, 3, 5),
 }
 
 

@@ -229,7 +229,7 @@ def test_half_precision_predicts_float32():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"pooling": "mean"}, r"\['avg', 'max'\], received 'mean'"),
+        ({"pooling": "mean"}, r"\['avg', 'max', 'token'\], received 'mean'"),
         ({"num_classes": 0}, "`num_classes` to be a positive integer, received 0"),
         ({"class_names": ["a", "b"]}, "num_classes=3 labels, received 2"),
     ],
