@@ -97,10 +97,13 @@ class ViTEmbedding(RemembersArguments, keras.layers.Layer):
         return x
 
     def compute_output_spec(self, images: Any, training: bool = False) -> Any:
-        lengths = zip(images.shape[1:3], self.patch_size, strict=True)
-        sizes = [None if length is None else length // size for length, size in lengths]
+        lengths = images.shape[1:3]
         count = None
-        if None not in sizes:
-            count = self.use_class_token + sizes[0] * sizes[1]
+        if None not in lengths:
+            height, width = (
+                length // size
+                for length, size in zip(lengths, self.patch_size, strict=True)
+            )
+            count = self.use_class_token + height * width
         shape = (images.shape[0], count, self.hidden_dim)
         return keras.KerasTensor(shape, dtype=self.compute_dtype)
