@@ -232,6 +232,7 @@ class DecoderFamilyContract(BackboneContract):
             with pytest.raises(ValueError, match=f"Expected `{name}` to be a positive"):
                 self.cls(**{**self.arguments, name: None})
 
+    @pytest.mark.backends("torch")  # the device "meta"
     def test_declared_sizes(self) -> None:
         """On a device that holds no numbers; all blocks are of one size."""
         built: dict[str, int] = {}

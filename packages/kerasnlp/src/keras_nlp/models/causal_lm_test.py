@@ -356,6 +356,7 @@ def as_2d(output):
     return {key: np.atleast_2d(value) for key, value in output.items()}
 
 
+@pytest.mark.backends("torch")  # others fill up to buckets
 def test_bytes_of_caches(model):
     """Two tensors for each block; the window holds four tokens alone."""
     head, kept, size = 4, 2, 4
@@ -429,6 +430,7 @@ class SecondBest(samplers.Sampler):
     [SecondBest(), samplers.BeamSampler(3), samplers.ContrastiveSampler(3, 0.5)],
     ids=lambda sampler: type(sampler).__name__,
 )
+@pytest.mark.backends("torch")  # `next` is NumPy
 def test_samplers_that_choose_in_their_own_way(sampler):
     """As when they are asked with full forward passes, each row alone."""
     model = make_model(num_layers=1, is_local=[True])

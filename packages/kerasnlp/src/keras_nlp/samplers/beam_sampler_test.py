@@ -87,6 +87,7 @@ def follow(table):
     return next, calls
 
 
+@pytest.mark.backends("torch")  # `next` is NumPy
 def test_the_search_ends_when_all_beams_have():
     """After 0 comes 1 or 2, and both end it; what was in the room is gone."""
     next, calls = follow(np.array([[0.002, 0.6, 0.398]] * 3))
@@ -96,6 +97,7 @@ def test_the_search_ends_when_all_beams_have():
     assert calls == [2]
 
 
+@pytest.mark.backends("torch")  # `next` is NumPy
 def test_what_can_not_be_is_not_waited_for():
     """Only 1 can follow, and it ends all there is."""
     next, calls = follow(np.array([[1e-300, 1.0, 1e-300]] * 3))
@@ -111,6 +113,7 @@ def test_what_can_not_be_is_not_waited_for():
     assert calls == [2]
 
 
+@pytest.mark.backends("torch")  # `next` is NumPy
 def test_a_short_text_is_not_better_for_being_short():
     """0.5 for one token loses against 0.4 * 0.9 * 0.9 for three."""
     table = np.array([[0.1, 0.4, 0.5], [0.1, 0.9, 0.0], [0.1, 0.9, 0.0]]) + 1e-9
