@@ -16,7 +16,7 @@ import itertools
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 
@@ -35,6 +35,9 @@ _MAKING = threading.Lock()
 class FaultSafeModel(keras.Model):
     """A Keras model that stays whole if a loop over it raises."""
 
+    # What `torch.compile` is told of sizes, where `jit_compile` asks for it: None for
+    # its own choice, False for a program for each size.
+    dynamic_shapes: ClassVar[bool | None] = None
     # Made on demand, because a model may be built in many ways.
     _guard: StateGuard | None = None
 
@@ -78,19 +81,41 @@ class FaultSafeModel(keras.Model):
                 self.optimizer = optimizer
 
     def make_train_function(self, force: bool = False) -> Any:
-        super().make_train_function(force=force)
+        with self._compiling("train_function", force):
+            super().make_train_function(force=force)
         self.train_function: Any = self._guarded(self.train_function, TRAIN_STATE)
         return self.train_function
 
     def make_test_function(self, force: bool = False) -> Any:
-        super().make_test_function(force=force)
+        with self._compiling("test_function", force):
+            super().make_test_function(force=force)
         self.test_function: Any = self._guarded(self.test_function, TEST_STATE)
         return self.test_function
 
     def make_predict_function(self, force: bool = False) -> Any:
-        super().make_predict_function(force=force)
+        with self._compiling("predict_function", force):
+            super().make_predict_function(force=force)
         self.predict_function: Any = self._guarded(self.predict_function, PREDICT_STATE)
         return self.predict_function
+
+    @contextlib.contextmanager
+    def _compiling(self, name: str, force: bool) -> Iterator[None]:
+        """Compiles the step that Keras makes, where torch is not to choose how."""
+        is_made = getattr(self, name, None) is not None and not force
+        choice = self.dynamic_shapes
+        if choice is None or is_made or keras.backend.backend() != "torch":
+            yield
+            return
+        jit_compile = self.jit_compile  # type: ignore[has-type]
+        self.jit_compile = False
+        try:
+            yield
+        finally:
+            self.jit_compile = jit_compile
+        if jit_compile:
+            import torch
+
+            setattr(self, name, torch.compile(getattr(self, name), dynamic=choice))
 
     def _guarded(self, step: Callable, groups: tuple[str, ...]) -> Callable:
         if keras.backend.backend() != "jax" or isinstance(step, GuardedStep):

@@ -300,6 +300,29 @@ class WeightMap:
                 "that its config was not overridden."
             )
 
+    def assign_arrays(
+        self, variables: Mapping[str, keras.Variable], tensors: Mapping[str, Any]
+    ) -> None:
+        """Writes all variables, from tensors that are in memory.
+
+        Args:
+            variables: by our paths.
+            tensors: NumPy arrays, or torch tensors on the CPU, by foreign names.
+
+        Raises:
+            PresetCorruptError: as of `assign`.
+        """
+        arrays = {name: np.asarray(tensor) for name, tensor in tensors.items()}
+        shapes = {name: array.shape for name, array in arrays.items()}
+        self.assign(variables, shapes, arrays.__getitem__)
+
+    def to_arrays(
+        self, variables: Mapping[str, keras.Variable]
+    ) -> dict[str, np.ndarray]:
+        """Returns the values of variables by foreign names; see `to_foreign`."""
+        tensors = self.to_foreign(variables)
+        return {name: tensor.read() for name, tensor in tensors.items()}
+
     def to_foreign(
         self, variables: Mapping[str, keras.Variable], *, with_prefix: bool = False
     ) -> dict[str, Tensor]:

@@ -8,13 +8,26 @@ contract of saved weights.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
 
 # Private attributes in which Keras, torch and TensorFlow keep layers a second time.
 _INTERNAL = re.compile(r"__.*|_layers|_metrics|_modules|_tracked|_self_.*")
+
+
+def paths_of_parts(parts: Mapping[str, Any]) -> dict[str, keras.Variable]:
+    """Maps the attribute paths of all weights of some layers to the variables.
+
+    Args:
+        parts: built layers or models, by what their paths begin with.
+    """
+    return {
+        f"{name}.{path}": variable
+        for name, part in parts.items()
+        for path, variable in weight_paths(part).items()
+    }
 
 
 def weight_paths(

@@ -116,7 +116,7 @@ def fitting(sizes: Any, size: tuple[int, int], scale: Any, ops: Operations) -> A
     return ops.maximum(ops.floor(sizes * factor[:, None] + (0.5 + 1e-3)), 1.0)
 
 
-def as_size(name: str, value: Any) -> tuple[int, int]:
+def as_pair(name: str, value: Any) -> tuple[int, int]:
     """Returns a height and a width.
 
     Raises:

@@ -26,6 +26,12 @@ def check_feature_map(shape: Any, channels: int | None = None) -> None:
         )
 
 
+def as_sequence(x: Any) -> Any:
+    """Lists the places of maps row by row, from `(B, H, W, C)` to `(B, H * W, C)`."""
+    _, height, width, channels = keras.ops.shape(x)
+    return keras.ops.reshape(x, (-1, height * width, channels))
+
+
 def enlarge(x: Any, finer: Any) -> Any:
     """Makes a map twice as large by repeating rows and columns.
 

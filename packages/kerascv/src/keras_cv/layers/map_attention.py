@@ -13,6 +13,7 @@ from domain_core.layers.position_indices import position_indices
 from domain_core.layers.projection import bound_dense, tensor
 from domain_core.layers.resized_positions import resize_line
 from domain_core.serialization import serializable
+from keras_cv.layers.feature_maps import as_sequence
 from keras_cv.layers.windows import join_windows, split_windows
 
 
@@ -111,7 +112,7 @@ class MapAttention(Attention):
             parts.append(part)
         rows, columns = keras.ops.shape(parts[0])[1:3]
         query, key, value = (
-            ops.split_heads(_as_sequence(part), self.num_heads) for part in parts
+            ops.split_heads(as_sequence(part), self.num_heads) for part in parts
         )  # (B * N, T, H, d), and T is s * s
         bias = self._position_bias(query, rows, columns) if self.use_rel_pos else None
         mixed = ops.join_heads(ops.attention(query, key, value, bias))
@@ -149,8 +150,3 @@ class MapAttention(Attention):
         self, x: Any, context: Any = None, training: bool = False
     ) -> Any:
         return keras.KerasTensor(x.shape, dtype=self.compute_dtype)
-
-
-def _as_sequence(x: Any) -> Any:
-    _, rows, columns, width = keras.ops.shape(x)
-    return keras.ops.reshape(x, (-1, rows * columns, width))

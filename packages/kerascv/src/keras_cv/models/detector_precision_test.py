@@ -47,9 +47,9 @@ def test_half_precision(factory, dtype):
     check_types(check(factory(dtype=dtype)), dtype)
 
 
-# torch 2.13 cannot: its compiler sorts strides whose sizes it does not know.
 @pytest.mark.large
-@pytest.mark.backends("jax", "tensorflow")
+@pytest.mark.backends
+@pytest.mark.filterwarnings("ignore:Dynamo detected a call:UserWarning")
 @pytest.mark.parametrize(
     ("factory", "dtype"),
     [

@@ -54,19 +54,20 @@ def image_classification(family: str) -> dict[str, Any]:
     }
 
 
-def classifier(name: str, **options: Any) -> KerasTask:
+def classifier(name: str, pooling: Entry = "pooling", **options: Any) -> KerasTask:
     """Returns the map of a classifier.
 
     Args:
         name: theirs.
+        pooling: entry of that argument, where its values differ.
         **options: more of its `ConfigMap`.
     """
     return KerasTask(
         ImageClassifier,
         (name,),
         ConfigMap(
-            *("num_classes", "pooling"),
-            renamed={"activation": ACTIVATION},
+            "num_classes",
+            renamed={"pooling": pooling, "activation": ACTIVATION},
             ignored=_IGNORED,
             **options,
         ),
@@ -83,7 +84,6 @@ def from_keras_cv(
     cls: type,
     weights: Callable[[Mapping[str, Any]], WeightMap],
     *arguments: str,
-    tasks: tuple[KerasTask, ...] = (),
     after_reading: Callable[[Config], Config] = lambda config: config,
     **renamed: Entry,
 ) -> KerasConverter:
@@ -93,7 +93,6 @@ def from_keras_cv(
         cls: our backbone.
         weights: see `KerasConverter`.
         *arguments: those that both have, besides those that all backbones have.
-        tasks: those of this family alone.
         after_reading: see `ConfigMap`.
         **renamed: see `ConfigMap`.
     """
@@ -112,7 +111,7 @@ def from_keras_cv(
         package="keras_cv",
         backbone=KerasClass(cls, (cls.__name__,), backbone),
         weights=weights,
-        tasks=(classifier("ImageClassifier"), *tasks),
+        tasks=(classifier("ImageClassifier"),),
     )
 
 

@@ -11,12 +11,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from domain_core.arguments import as_positive_int
+from domain_core.arguments import as_positive_int, as_size
 from domain_core.classifier import as_class_names
 from domain_core.pipeline.batches import BatchDataset
 from domain_core.preprocessor import Preprocessor
 from domain_core.task import Task
-from keras_cv.augmentation.crop_windows import as_size
 from keras_cv.bounding_box.convert_format import convert_format
 from keras_cv.bounding_box.formats import parse
 from keras_cv.metrics.box_coco_metrics import BoxCOCOMetrics
@@ -66,6 +65,8 @@ class ObjectDetector(Task):
     """
 
     preprocessor_cls = ObjectDetectorPreprocessor
+    # torch's compiler can't sort strides of sizes that it does not know.
+    dynamic_shapes = False
     # Losses by the names that `compile` takes.
     box_losses: ClassVar[Mapping[str, Callable[[], Any]]] = {}
     classification_losses: ClassVar[Mapping[str, Callable[[], Any]]] = {}

@@ -1,5 +1,7 @@
 """What all detectors do, whatever they are made of."""
 
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -271,3 +273,18 @@ def test_arguments_that_do_not_fit():
         tiny_yolov8(2, "xyxyz")
     with pytest.raises(ValueError, match="class names"):
         tiny_yolov8().name_predictions({})
+
+
+def test_one_number_for_height_and_width(monkeypatch):
+    sizes = []
+    monkeypatch.setattr(
+        sys.modules[ObjectDetector.__module__],
+        "export_detection",
+        lambda model, path, format, size, verbose: sizes.append(size),
+    )
+    task = tiny_yolov8()
+    task.export("never", image_size=64)
+    task.export("never", image_size=(64, 96))
+    assert sizes == [(64, 64), (64, 96)]
+    with pytest.raises(ValueError, match="`image_size`"):
+        task.export("never", image_size=0.5)

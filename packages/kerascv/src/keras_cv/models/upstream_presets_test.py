@@ -86,6 +86,7 @@ DETECTORS = [
     ("RetinaNet", {}, "CSPDarkNetBackbone", FOUR, 64, 96),
     ("YOLOV8Detector", {}, "YOLOV8Backbone", FOUR, 96, 160),
     ("YOLOV8Detector", {"fpn_depth": 1}, "YOLOV8Backbone", FOUR, 64, 96),
+    ("YOLOV8Detector", {"fpn_depth": 3}, "ResNetBackbone", FOUR_OF_RESNET, 64, 96),
 ]
 WRITE = """
     import json

@@ -57,10 +57,10 @@ class JitteredResize(GeometricAugmentation):
         **kwargs: Any,
     ) -> None:
         super().__init__(bounding_box_format, seed, **kwargs)
-        self.target_size = crop_windows.as_size("target_size", target_size)
+        self.target_size = crop_windows.as_pair("target_size", target_size)
         self.scale_factor = as_interval("scale_factor", scale_factor, math.inf)
         if crop_size is not None:
-            crop_size = crop_windows.as_size("crop_size", crop_size)
+            crop_size = crop_windows.as_pair("crop_size", crop_size)
             if crop_size[0] > self.target_size[0] or crop_size[1] > self.target_size[1]:
                 raise ValueError(
                     f"Expected `crop_size` to be at most `target_size`, received "

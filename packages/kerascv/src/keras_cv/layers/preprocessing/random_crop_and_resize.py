@@ -57,7 +57,7 @@ class RandomCropAndResize(GeometricAugmentation):
         **kwargs: Any,
     ) -> None:
         super().__init__(bounding_box_format, seed, **kwargs)
-        self.target_size = crop_windows.as_size("target_size", target_size)
+        self.target_size = crop_windows.as_pair("target_size", target_size)
         self.crop_area_factor = as_interval("crop_area_factor", crop_area_factor, 1.0)
         self.aspect_ratio_factor = as_interval(
             "aspect_ratio_factor", aspect_ratio_factor, math.inf

@@ -11,6 +11,7 @@ from domain_core.presets.keras.converter import KerasTask
 from domain_core.weights.weight_map import Target
 from keras_cv.layers.anchor_generator import AnchorGenerator
 from keras_cv.models import keras_detectors
+from keras_cv.models.keras_classes import layer_weights
 from keras_cv.models.retinanet.label_encoder import LabelEncoder
 from keras_cv.models.retinanet.prediction_head import PredictionHead
 from keras_cv.models.retinanet.retinanet import RetinaNet, anchor_arguments
@@ -70,26 +71,23 @@ def _with_parts(config: Config) -> Config:
     return keras_detectors.choose_decoder(config)
 
 
-def _conv(theirs: str, ours: str) -> dict[str, Target]:
-    return {f"{theirs}/vars/0": f"{ours}.kernel", f"{theirs}/vars/1": f"{ours}.bias"}
-
-
 def _weights() -> WeightMap:
     table: dict[str, Target] = {}
     for level in (3, 4, 5):
         theirs = f"layers/feature_pyramid_0/conv_c{level}"
         ours = "feature_pyramid.pyramid"
-        table |= _conv(f"{theirs}_1x1", f"{ours}.lateral_layers.{level}")
-        table |= _conv(f"{theirs}_3x3", f"{ours}.output_layers.{level}")
+        table |= layer_weights(f"{theirs}_1x1", f"{ours}.lateral_layers.{level}")
+        table |= layer_weights(f"{theirs}_3x3", f"{ours}.output_layers.{level}")
     for level in (6, 7):
         theirs = f"layers/feature_pyramid_0/conv_c{level}_3x3"
-        table |= _conv(theirs, f"feature_pyramid.coarser_{level}")
+        table |= layer_weights(theirs, f"feature_pyramid.coarser_{level}")
     # The graph's outputs are in the order of their names: boxes come first.
     for number, ours in enumerate(("box_head", "classification_head")):
         theirs = f"layers/prediction_head_{number}"
-        table |= _conv(f"{theirs}/conv_layers/conv2d", f"{ours}.convs.0")
-        table |= _conv(f"{theirs}/conv_layers/conv2d_{{i}}", f"{ours}.convs.{{i}}")
-        table |= _conv(f"{theirs}/prediction_layer", f"{ours}.last")
+        conv = f"{theirs}/conv_layers/conv2d"
+        table |= layer_weights(conv, f"{ours}.convs.0")
+        table |= layer_weights(f"{conv}_{{i}}", f"{ours}.convs.{{i}}")
+        table |= layer_weights(f"{theirs}/prediction_layer", f"{ours}.last")
     return WeightMap(table)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from domain_core import WeightMap, conv_weights, dense_weights, norm_weights
 from domain_core.weights.weight_map import Target
-from domain_core.weights.weight_paths import weight_paths
+from domain_core.weights.weight_paths import paths_of_parts
 
 PARTS = ("prompt_encoder", "mask_decoder")
 
@@ -126,9 +126,7 @@ def load_transformers_weights(
         PresetCorruptError: if a weight would be left out, or a tensor, or a shape
             differs; nothing is written then.
     """
-    arrays = {name: np.asarray(tensor) for name, tensor in tensors.items()}
-    shapes = {name: array.shape for name, array in arrays.items()}
-    _WEIGHTS.assign(_paths(parts), shapes, arrays.__getitem__)
+    _WEIGHTS.assign_arrays(paths_of_parts(parts), tensors)
 
 
 def transformers_weights(parts: Mapping[str, keras.Layer]) -> dict[str, np.ndarray]:
@@ -137,13 +135,4 @@ def transformers_weights(parts: Mapping[str, keras.Layer]) -> dict[str, np.ndarr
     Args:
         parts: see `load_transformers_weights`.
     """
-    tensors = _WEIGHTS.to_foreign(_paths(parts))
-    return {name: tensor.read() for name, tensor in tensors.items()}
-
-
-def _paths(parts: Mapping[str, keras.Layer]) -> dict[str, keras.Variable]:
-    return {
-        f"{name}.{path}": variable
-        for name in PARTS
-        for path, variable in weight_paths(parts[name]).items()
-    }
+    return _WEIGHTS.to_arrays(paths_of_parts(parts))

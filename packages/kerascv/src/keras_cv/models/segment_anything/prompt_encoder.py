@@ -14,11 +14,10 @@ import keras
 from keras import ops
 
 from domain_core import initializer
-from domain_core.arguments import as_positive_int
+from domain_core.arguments import as_positive_int, as_size
 from domain_core.layers.projection import tensor
 from domain_core.remembered_arguments import RemembersArguments
 from domain_core.serialization import serializable
-from keras_cv.augmentation.crop_windows import as_size
 from keras_cv.layers.random_frequency_positional_embeddings import (
     RandomFrequencyPositionalEmbeddings,
 )

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-from keras import ops
 
 from domain_core.arguments import as_positive_int
 from domain_core.layers.attention_mask import attention_bias
 from domain_core.layers.projection import normalize
 from domain_core.remembered_arguments import RemembersArguments
 from domain_core.serialization import serializable
+from keras_cv.layers.feature_maps import as_sequence
 from keras_cv.layers.multi_head_attention_with_downsampling import (
     MultiHeadAttentionWithDownsampling,
 )
@@ -134,7 +134,7 @@ class TwoWayTransformer(RemembersArguments, keras.layers.Layer):
         point_embedding: Any,
         point_mask: Any = None,
     ) -> tuple[Any, Any]:
-        keys, key_pe = _as_sequence(image_embedding), _as_sequence(image_pe)
+        keys, key_pe = as_sequence(image_embedding), as_sequence(image_pe)
         bias = None
         if point_mask is not None:
             bias = attention_bias(point_mask, self.compute_dtype)[:, None, None, :]
@@ -160,9 +160,3 @@ class TwoWayTransformer(RemembersArguments, keras.layers.Layer):
             keras.KerasTensor(shape, dtype=self.compute_dtype)
             for shape in (point_embedding.shape, (batch, places, dim))
         )
-
-
-def _as_sequence(x: Any) -> Any:
-    """Returns a map `(B, h, w, D)` as a sequence of places `(B, h * w, D)`."""
-    _, height, width, dim = ops.shape(x)
-    return ops.reshape(x, (-1, height * width, dim))

@@ -9,11 +9,9 @@ from domain_core import Converter, Head, WeightMap, dense_weights
 from domain_core.arguments import as_size
 from domain_core.presets.config_map import Argument, Config, ConfigMap
 from domain_core.presets.keras.converter import (
-    ACTIVATION,
     DTYPE,
     KerasClass,
     KerasConverter,
-    KerasTask,
 )
 from domain_core.presets.transformers.config_keys import HARMLESS, ONLY
 from domain_core.presets.transformers.reader import (
@@ -30,7 +28,6 @@ from domain_core.weights.weight_map import (
     norm_weights,
 )
 from keras_cv.models import keras_classes
-from keras_cv.models.image_classifier import ImageClassifier
 from keras_cv.models.keras_classes import layer_weights
 from keras_cv.models.vit.backbone import ViTBackbone
 
@@ -235,33 +232,15 @@ def _pooling(value: Any) -> str:
     return _POOLINGS[value]
 
 
-_CLASSIFIER = KerasTask(
-    ImageClassifier,
-    ("ViTImageClassifier",),
-    ConfigMap(
-        "num_classes",
-        renamed={
-            "pooling": Argument(
-                "pooling",
-                _pooling,
-                {ours: theirs for theirs, ours in _POOLINGS.items()}.__getitem__,
-            ),
-            "activation": ACTIVATION,
-        },
-        ignored=("trainable", "dtype"),
-        theirs={"intermediate_dim": None, "dropout": 0.0, "head_dtype": None},
-        ours={
-            "class_names": None,
-            "hidden_units": None,
-            "hidden_activation": "relu",
-        },
+_CLASSIFIER = keras_classes.classifier(
+    "ViTImageClassifier",
+    Argument(
+        "pooling",
+        _pooling,
+        {ours: theirs for theirs, ours in _POOLINGS.items()}.__getitem__,
     ),
-    weights=WeightMap(
-        {
-            "layers/dense_0/vars/0": "predictions.kernel",
-            "layers/dense_0/vars/1": "predictions.bias",
-        }
-    ),
+    theirs={"intermediate_dim": None, "dropout": 0.0, "head_dtype": None},
+    ours={"class_names": None, "hidden_units": None, "hidden_activation": "relu"},
 )
 FROM_KERAS_HUB = KerasConverter(
     package="keras_hub",

@@ -1,6 +1,7 @@
 """YOLOv8: what it is made of and what it can load."""
 
 from domain_core import register_family
+from domain_core.presets.keras.converter import register_keras_task
 from keras_cv.models.yolov8 import convert, convert_keras, presets
 from keras_cv.models.yolov8.anchor_points import get_anchors as get_anchors
 from keras_cv.models.yolov8.backbone import YOLOV8Backbone as YOLOV8Backbone
@@ -26,3 +27,4 @@ register_family(
     sharding=convert.SHARDING,
     package="kerascv",
 )
+register_keras_task(convert_keras.DETECTOR, package="keras_cv")

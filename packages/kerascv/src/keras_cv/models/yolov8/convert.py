@@ -13,13 +13,14 @@ from typing import Any
 import keras
 import numpy as np
 
-from domain_core import WeightMap, weight_paths
+from domain_core import WeightMap
 from domain_core.weights.weight_map import (
     Target,
     batch_counters,
     batch_norm_weights,
     conv_weights,
 )
+from domain_core.weights.weight_paths import paths_of_parts
 from keras_cv.models.yolov8.distribution import BINS
 from keras_cv.models.yolov8.path_aggregation import LEVELS
 
@@ -103,9 +104,7 @@ def load_reference_weights(
         PresetCorruptError: if a weight would be left out, or a tensor, or a shape
             differs; nothing is written then.
     """
-    arrays = {name: np.asarray(tensor) for name, tensor in tensors.items()}
-    shapes = {name: array.shape for name, array in arrays.items()}
-    _REFERENCE_WEIGHTS.assign(_paths(parts), shapes, arrays.__getitem__)
+    _REFERENCE_WEIGHTS.assign_arrays(paths_of_parts(parts), tensors)
 
 
 def reference_weights(parts: Mapping[str, keras.Layer]) -> dict[str, np.ndarray]:
@@ -114,13 +113,4 @@ def reference_weights(parts: Mapping[str, keras.Layer]) -> dict[str, np.ndarray]
     Args:
         parts: see `load_reference_weights`.
     """
-    tensors = _REFERENCE_WEIGHTS.to_foreign(_paths(parts))
-    return {name: tensor.read() for name, tensor in tensors.items()}
-
-
-def _paths(parts: Mapping[str, keras.Layer]) -> dict[str, keras.Variable]:
-    return {
-        f"{name}.{path}": variable
-        for name, part in parts.items()
-        for path, variable in weight_paths(part).items()
-    }
+    return _REFERENCE_WEIGHTS.to_arrays(paths_of_parts(parts))

@@ -89,7 +89,7 @@ def _with_parts(config: Config) -> Config:
     )
 
 
-_DETECTOR = KerasTask(
+DETECTOR = KerasTask(
     YOLOV8Detector,
     ("YOLOV8Detector",),
     ConfigMap(
@@ -110,6 +110,5 @@ FROM_KERAS = keras_classes.from_keras_cv(
     YOLOV8Backbone,
     _backbone_weights,
     *("stackwise_channels", "stackwise_depth"),
-    tasks=(_DETECTOR,),
     activation=ACTIVATION,
 )
