@@ -54,6 +54,12 @@ class PipelineModel(FaultSafeModel):
     `check_targets`.
     """
 
+    @property
+    def fills_batches(self) -> bool:
+        """Whether small batches cost a compilation, and are better filled up."""
+        is_compiled = keras.backend.backend() != "torch" or self.jit_compile
+        return bool(is_compiled and not self.run_eagerly)
+
     def preprocess_samples(
         self, x: Any, y: Any = None, sample_weight: Any = None
     ) -> tuple[Any, Any, Any]:
@@ -224,8 +230,7 @@ class PipelineModel(FaultSafeModel):
         padding = RowPadding(
             getattr(source, "num_samples", None),
             source.batch_size,
-            enabled=not self.run_eagerly
-            and (keras.backend.backend() != "torch" or self.jit_compile),
+            enabled=self.fills_batches,
         )
 
         def prepare(x: Samples, y: Samples, sample_weight: Samples) -> tuple:

@@ -13,6 +13,9 @@ from keras_cv.models.segment_anything.multi_layer_perceptron import (
 from keras_cv.models.segment_anything.prompt_encoder import (
     SAMPromptEncoder as SAMPromptEncoder,
 )
+from keras_cv.models.segment_anything.segment_anything import (
+    SegmentAnything as SegmentAnything,
+)
 from keras_cv.models.segment_anything.segment_anything_model import (
     SegmentAnythingModel as SegmentAnythingModel,
 )
@@ -21,4 +24,5 @@ from keras_cv.models.segment_anything.two_way_transformer import (
     TwoWayTransformer as TwoWayTransformer,
 )
 
+register_task(SegmentAnything, accepts=lacks_feature_map, package="kerascv")
 register_task(SegmentAnythingModel, accepts=lacks_feature_map, package="kerascv")

@@ -1,0 +1,339 @@
+"""Segment Anything on raw images: any size, any prompts, many at once.
+
+Shapes: `B` images, `P` sets of prompts of an image, which is objects; `H` and `W` size
+of an image as it came; `h` and `w` size of its embedding; `K` masks of a prompt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from domain_core.arguments import as_positive_int, check_choices
+from domain_core.images import image_inputs
+from domain_core.images.converter import ImageConverter
+from domain_core.pipeline import PipelineModel
+from keras_cv.models.segment_anything.image_embeddings import (
+    ImageEmbeddings,
+    encoder_number,
+)
+from keras_cv.models.segment_anything.original_masks import original_masks
+from keras_cv.models.segment_anything.preprocessor import SegmentAnythingPreprocessor
+from keras_cv.models.segment_anything.prompted_model import PromptedModel
+from keras_cv.models.segment_anything.prompts import (
+    Prompts,
+    joined_prompts,
+    read_prompts,
+)
+from keras_cv.models.segment_anything.segment_anything_model import (
+    SegmentAnythingModel,
+)
+
+OUTPUTS = ("best", "all", "single")
+# Made on demand and not part of the model: Keras must not track them.
+_ENCODER = "__encoding_model__"
+_PROMPTED = "__prompted_model__"
+
+
+class SegmentAnything(SegmentAnythingModel):
+    """Segments what prompts point out, in images of any size.
+
+    Images come as arrays, Pillow images or paths, one or a list; prompts in the pixels
+    of these images, a different number for each; masks come back at the images' sizes.
+    A backbone sees an image once, however many prompts there are, and `embed` keeps
+    what it saw.
+
+    Args:
+        backbone: a `Backbone` from images to a map `(B, h, w, D)`.
+        prompt_encoder: a `SAMPromptEncoder` for the size of images that it takes.
+        mask_decoder: a `SAMMaskDecoder` of `D` channels.
+        preprocessor: a `SegmentAnythingPreprocessor`; None for one that resizes images
+            in [0, 255] until they just fit, and fills them up.
+        name: name of the model.
+
+    Raises:
+        ValueError: if the parts do not fit each other.
+
+    Reference:
+        Kirillov et al., "Segment Anything", 2023, https://arxiv.org/abs/2304.02643.
+
+    Example:
+        >>> backbone = keras_cv.models.ViTDetBackbone(
+        ...     include_rescaling=True, input_shape=(64, 64, 3), embed_dim=8, depth=1,
+        ...     mlp_dim=16, num_heads=2, out_chans=32,
+        ... )
+        >>> segmenter = keras_cv.models.SegmentAnything(
+        ...     backbone=backbone, mask_decoder=keras_cv.models.SAMMaskDecoder(
+        ...         transformer_dim=32),
+        ...     prompt_encoder=keras_cv.models.SAMPromptEncoder(
+        ...         embed_dim=32, image_embedding_size=(4, 4),
+        ...         input_image_size=(64, 64)))
+        >>> image = np.zeros((30, 50, 3), "uint8")
+        >>> found = segmenter.predict(image, boxes=[[5, 5, 20, 25], [0, 0, 9, 9]])
+        >>> found["masks"].shape, found["scores"].shape
+        ((2, 30, 50), (2,))
+    """
+
+    preprocessor_cls = SegmentAnythingPreprocessor
+
+    def __init__(
+        self,
+        *,
+        backbone: keras.Model,
+        prompt_encoder: Any,
+        mask_decoder: Any,
+        preprocessor: SegmentAnythingPreprocessor | None = None,
+        name: str | None = None,
+    ) -> None:
+        if preprocessor is None:
+            converter = ImageConverter(
+                prompt_encoder.input_image_size,
+                crop_to_aspect_ratio=False,
+                pad_to_aspect_ratio=True,
+                pad_position="top_left",
+            )
+            preprocessor = SegmentAnythingPreprocessor(converter)
+        super().__init__(
+            backbone=backbone,
+            prompt_encoder=prompt_encoder,
+            mask_decoder=mask_decoder,
+            preprocessor=preprocessor,
+            name=name,
+        )
+
+    def predict(  # type: ignore[override]
+        self,
+        images: Any,
+        points: Any = None,
+        labels: Any = None,
+        boxes: Any = None,
+        masks: Any = None,
+        *,
+        output: str = "best",
+        return_logits: bool = False,
+        batch_size: int = 1,
+        prompts_per_batch: int = 64,
+    ) -> Any:
+        """Segments what prompts point out.
+
+        Args:
+            images: one image or a list of images, in any form that `ImageConverter`
+                takes; or what `embed` gave for them.
+            points: of one image `(P, N, 2)`, x and y in its pixels: `N` points on each
+                of `P` objects; or `(N, 2)` for one object, or `(2,)` for one point. Of
+                a list of images a list of such, with None where there are none.
+            labels: of the points, `(P, N)` or `(N,)`: 1 for the object, 0 for what does
+                not belong to it, -1 for a point that does not count. None for 1.
+            boxes: around the objects, `(P, 4)` or `(4,)`: left, top, right, bottom.
+            masks: logits `(P, 4 * h, 4 * w)`, the "low_res_masks" of a prediction
+                before, to be refined.
+            output: "best" for the one of three masks with the highest score, "all" for
+                the three, or "single" for the one that is meant for prompts that leave
+                no doubt, such as many points.
+            return_logits: whether masks are logits instead of whether these are above
+                0.
+            batch_size: images that the backbone sees at once.
+            prompts_per_batch: sets of prompts that the decoder sees at once.
+
+        Returns:
+            For each image a dict, for one image that dict. "masks", bool `(P, H, W)`;
+            "scores" `(P,)`, the overlap with the true mask that the model expects;
+            "low_res_masks" `(P, 4 * h, 4 * w)`, logits. An axis of three follows `P` if
+            `output` is "all"; for prompts without the axis `P` it is missing.
+
+        Raises:
+            ValueError: if a prompt does not fit to its image, an image is broken, or
+                embeddings are those of other weights.
+        """
+        check_choices(output=(output, OUTPUTS))
+        as_positive_int("prompts_per_batch", prompts_per_batch)
+        embeddings = self._embeddings(images, batch_size)
+        raw = {"points": points, "labels": labels, "boxes": boxes, "masks": masks}
+        prompts = self._prompts(embeddings, raw)
+        results = self._segment(embeddings, prompts, output, prompts_per_batch)
+        found = [
+            self._result(
+                *result,
+                placement,
+                output=output,
+                is_single=one.is_single,
+                return_logits=return_logits,
+            )
+            for result, placement, one in zip(
+                results, embeddings.placements, prompts, strict=True
+            )
+        ]
+        return found[0] if embeddings.is_single else found
+
+    def embed(self, images: Any, *, batch_size: int = 1) -> ImageEmbeddings:
+        """Runs the backbone on raw images, to put prompts to them later.
+
+        Args:
+            images: one image or a list of images; see `predict`.
+            batch_size: images that the backbone sees at once.
+
+        Returns:
+            Embeddings that `predict`, `generate_masks` and `fit` take for images.
+
+        Raises:
+            ValueError: if an image is broken.
+        """
+        as_positive_int("batch_size", batch_size)
+        items, is_single = image_inputs.as_items(images)
+        encoder = self._made(_ENCODER, self._encoding_model)
+        features, placements = [], []
+        for start in range(0, len(items), batch_size):
+            pixels, places = self.preprocessor.convert(items[start : start + batch_size])
+            found = encoder.predict_preprocessed(pixels, batch_size=batch_size)
+            features.append(np.asarray(found, "float32"))
+            placements.append(places)
+        return ImageEmbeddings(
+            np.concatenate(features),
+            np.concatenate(placements),
+            encoder_number(self.backbone),
+            is_single,
+        )
+
+    def _embeddings(self, images: Any, batch_size: int) -> ImageEmbeddings:
+        """Returns embeddings of images, or those that came in their place."""
+        if not isinstance(images, ImageEmbeddings):
+            if isinstance(images, Mapping):
+                raise ValueError(
+                    "Expected images and prompts as arguments, `predict(images, "
+                    f"points=...)`, received a dict of {sorted(map(str, images))}. "
+                    "Arrays in a dict are for a SegmentAnythingModel."
+                )
+            return self.embed(images, batch_size=batch_size)
+        number = encoder_number(self.backbone)
+        size = self.prompt_encoder.image_embedding_size
+        expected = (*size, self.prompt_encoder.embed_dim)
+        if images.encoder != number or images.features.shape[1:] != expected:
+            raise ValueError(
+                "Expected embeddings that this model made, received those of another "
+                "backbone, or made before it was trained or loaded. Call `embed` again."
+            )
+        return images
+
+    def _prompts(
+        self, embeddings: ImageEmbeddings, raw: Mapping[str, Any]
+    ) -> list[Prompts]:
+        number = len(embeddings)
+        by_image: list[dict[str, Any]] = [{} for _ in range(number)]
+        for key, values in raw.items():
+            if values is None:
+                continue
+            each = [values] if embeddings.is_single else values
+            if not isinstance(each, Sequence | np.ndarray) or len(each) != number:
+                raise ValueError(
+                    f"Expected `{key}` for each of {number} images, None where there "
+                    "are none, received "
+                    f"{len(each) if hasattr(each, '__len__') else values!r:.200}."
+                )
+            for target, value in zip(by_image, each, strict=True):
+                target[key] = value
+        height, width = self.prompt_encoder.image_embedding_size
+        return [
+            read_prompts(
+                placement,
+                (4 * height, 4 * width),
+                **prompts,
+                name="" if embeddings.is_single else f" of image {i}",
+            )
+            for i, (placement, prompts) in enumerate(
+                zip(embeddings.placements, by_image, strict=True)
+            )
+        ]
+
+    def _segment(
+        self,
+        embeddings: ImageEmbeddings,
+        prompts: Sequence[Prompts],
+        output: str,
+        prompts_per_batch: int,
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Returns logits `(P, K, 4 * h, 4 * w)` and scores `(P, K)` of each image."""
+        numbers = [len(one) for one in prompts]
+        rows = np.repeat(np.arange(len(prompts)), numbers)
+        found: list[Any] = [None] * len(rows)
+        # What has no mask can't be filled up with one that says nothing.
+        for with_masks in (False, True):
+            chosen = [
+                i for i, one in enumerate(prompts) if one.masks.shape[1] == with_masks
+            ]
+            if not chosen:
+                continue
+            joined = joined_prompts([prompts[i] for i in chosen])
+            places = np.flatnonzero(np.isin(rows, chosen))
+            for start in range(0, len(places), prompts_per_batch):
+                part = slice(start, start + prompts_per_batch)
+                masks, scores = self._segment_rows(
+                    embeddings, rows[places[part]], joined[part], output
+                )
+                for place, *row in zip(places[part], masks, scores, strict=True):
+                    found[place] = row
+        masks, scores = (np.stack(x) for x in zip(*found, strict=True))
+        ends = np.cumsum(numbers)[:-1]
+        return list(zip(np.split(masks, ends), np.split(scores, ends), strict=True))
+
+    def _segment_rows(
+        self, embeddings: ImageEmbeddings, rows: np.ndarray, prompts: Prompts, output: str
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Returns logits `(R, K, 4 * h, 4 * w)` and scores `(R, K)`, 1 or 3 masks."""
+        images, rows = np.unique(rows, return_inverse=True)
+        model = self._made(_PROMPTED, self._prompted_model)
+        found = model.segment(
+            {
+                "image_embeddings": embeddings.features[images],
+                "rows": rows.astype("int32"),
+                **prompts.as_inputs(),
+            }
+        )
+        masks, scores = found["masks"], found["iou_pred"]
+        if output == "single":
+            return masks[:, :1], scores[:, :1]
+        masks, scores = masks[:, 1:], scores[:, 1:]
+        if output == "best":
+            best = scores.argmax(axis=1)[:, None]
+            scores = np.take_along_axis(scores, best, 1)
+            masks = np.take_along_axis(masks, best[..., None, None], 1)
+        return masks, scores
+
+    def _result(
+        self,
+        low: np.ndarray,
+        scores: np.ndarray,
+        placement: np.ndarray,
+        *,
+        output: str,
+        is_single: bool,
+        return_logits: bool,
+    ) -> dict[str, np.ndarray]:
+        """Returns what `predict` gives for an image."""
+        size = self.prompt_encoder.input_image_size
+        masks = original_masks(low.reshape(-1, *low.shape[2:]), size, placement)
+        found = {
+            "masks": masks if return_logits else masks > 0,
+            "scores": scores,
+            "low_res_masks": low,
+        }
+        found["masks"] = found["masks"].reshape(*low.shape[:2], *masks.shape[1:])
+        if output != "all":
+            found = {key: x[:, 0] for key, x in found.items()}
+        return {key: x[0] for key, x in found.items()} if is_single else found
+
+    def _made(self, name: str, make: Callable[[], Any]) -> Any:
+        """Returns what is kept under a name, made where it is missing."""
+        if name not in self.__dict__:
+            self.__dict__[name] = make()
+        return self.__dict__[name]
+
+    def _encoding_model(self) -> PipelineModel:
+        backbone = self.backbone
+        return PipelineModel(backbone.input, backbone.output, name="encoding")
+
+    def _prompted_model(self) -> PromptedModel:
+        parts = (self.prompt_encoder, self.mask_decoder)
+        return PromptedModel(self.segment, parts, name="prompted")
