@@ -71,7 +71,8 @@ class ImageConverter(RemembersArguments):
         std: divided by at last; None for 1.
         channels: 1 (grey), 3 (RGB) or 4 (RGBA) for files, which are converted; any
             number for arrays, which must have it. Opacity is dropped, not blended.
-        pad_value: of the pixels filled up, in [0, 255].
+        pad_value: of the pixels filled up, in [0, 255], a number or one per channel;
+            `mean / scale` makes them 0 in the result.
         pad_position: where the image goes in a padded one, "center" or "top_left".
         draft: let the decoder of JPEG files halve large images, as long as both edges
             stay twice as long as needed: faster, and up to some levels different.
@@ -107,7 +108,7 @@ class ImageConverter(RemembersArguments):
         mean: Values = None,
         std: Values = None,
         channels: int = 3,
-        pad_value: float = 0,
+        pad_value: float | Sequence[float] = 0,
         pad_position: str = "center",
         draft: bool = False,
         max_pixels: int = 178_000_000,
@@ -156,7 +157,7 @@ class ImageConverter(RemembersArguments):
         if self.std is not None and not np.all(self.std):
             raise ValueError(f"Expected `std` without a 0, received {std!r}.")
         self.channels = channels
-        self.pad_value = pad_value
+        self.pad_value = _checked_values("pad_value", pad_value, channels)
         self.pad_position = pad_position
         self.draft = draft
         self.max_pixels = max_pixels
@@ -219,6 +220,25 @@ class ImageConverter(RemembersArguments):
 
         for_each(load, len(items))
         return loaded
+
+    def convert_and_place(self, images: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Converts a batch on the host, and says where the pixels of each image went.
+
+        Args:
+            images: as of `load`.
+
+        Returns:
+            Floats `(B, height, width, channels)`, and float32 `(B, 6)`: what to
+            multiply x and y of the image by and what to add then for those of the
+            output (x, y, x, y), in pixels, and the image's height and width.
+
+        Raises:
+            ValueError: as of `load`.
+        """
+        arrays = self.load(images)
+        sizes = [array.shape[:2] for array in arrays]
+        placements = [[*self.placement(*size), *size] for size in sizes]
+        return self._convert_on_host(arrays), np.array(placements, "float32")
 
     def placement(self, height: int, width: int) -> np.ndarray:
         """Returns where in the output the pixels of an image go.
@@ -298,9 +318,10 @@ class ImageConverter(RemembersArguments):
                     window.offset, self.image_size, window.size, strict=True
                 )
             ]
-            x = keras.ops.pad(
-                x, ((0, 0), *around, (0, 0)), constant_values=float(self.pad_value)
-            )
+            # `pad` knows one value for all channels.
+            inside = np.pad(np.ones((*window.size, 1), "bool"), (*around, (0, 0)))
+            x = keras.ops.pad(x, ((0, 0), *around, (0, 0)))
+            x = keras.ops.where(inside, x, np.asarray(self.pad_value, "float32"))
         factor, shift = self._affine()
         if factor is not None:
             x = keras.ops.multiply(x, factor)

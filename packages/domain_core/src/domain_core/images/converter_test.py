@@ -121,6 +121,34 @@ def test_crops_pads_or_stretches():
     assert (padded[20:] == 7).all()
 
 
+def test_padding_of_the_mean_is_zero():
+    """A value for each channel: what was filled up is 0 once normalized."""
+    converter = ImageConverter(
+        (30, 20),
+        crop_to_aspect_ratio=False,
+        pad_to_aspect_ratio=True,
+        pad_value=[25.5, 51, 102],
+        scale=1 / 255,
+        mean=[0.1, 0.2, 0.4],
+    )
+    again = ImageConverter.from_config(converter.get_config())
+    white = np.full((4, 4, 3), 255, "uint8")
+    for given in (again(white), again(keras.ops.convert_to_tensor(white[None]))[0]):
+        given = keras.ops.convert_to_numpy(given)
+        np.testing.assert_allclose(given[5:25, :] - [[[0.9, 0.8, 0.6]]], 0, atol=1e-6)
+        np.testing.assert_allclose(np.delete(given, slice(5, 25), axis=0), 0, atol=1e-7)
+
+
+def test_says_where_the_pixels_went():
+    fit = {"crop_to_aspect_ratio": False, "pad_to_aspect_ratio": True}
+    pixels, placements = ImageConverter(40, **fit).convert_and_place(
+        [np.ones((20, 10, 3), "uint8"), np.ones((10, 40, 3), "uint8")]
+    )
+    assert placements.tolist() == [[2, 2, 10, 0, 20, 10], [1, 1, 0, 15, 10, 40]]
+    assert pixels[0, :, 10:30].all() and not pixels[0, :, :10].any()
+    assert pixels[1, 15:25].all() and not pixels[1, :15].any()
+
+
 @pytest.mark.parametrize("size", [(20, 24), (33, 10), (1, 50)])
 def test_crops_first_as_keras_does(size):
     converter = ImageConverter(size, antialias=False, crop_first=True)
@@ -169,6 +197,12 @@ FITS = [
     {"crop_first": True},
     {"crop_to_aspect_ratio": False},
     {"crop_to_aspect_ratio": False, "pad_to_aspect_ratio": True, "pad_value": 9},
+    {
+        "crop_to_aspect_ratio": False,
+        "pad_to_aspect_ratio": True,
+        "pad_value": [9, 99.5, 200],
+        "pad_position": "top_left",
+    },
 ]
 
 
@@ -378,6 +412,7 @@ def test_is_serialized(converter):
         ({"scale": float("nan")}, "`scale`"),
         ({"std": [1, 0, 1]}, "`std` without a 0"),
         ({"channels": 0}, "`channels` to be a positive integer"),
+        ({"pad_value": [1, 2]}, "`pad_value` to be a number or 3 numbers"),
         ({"pad_position": "left"}, "`pad_position`"),
         ({"max_pixels": -1}, "`max_pixels`"),
     ],

@@ -55,6 +55,9 @@ from keras_cv.models.segment_anything import SAMPromptEncoder as SAMPromptEncode
 from keras_cv.models.segment_anything import (
     SegmentAnythingModel as SegmentAnythingModel,
 )
+from keras_cv.models.segment_anything import (
+    SegmentAnythingPreprocessor as SegmentAnythingPreprocessor,
+)
 from keras_cv.models.segment_anything import TwoWayTransformer as TwoWayTransformer
 from keras_cv.models.vit import ViTBackbone as ViTBackbone
 from keras_cv.models.vit_det import ViTDetBackbone as ViTDetBackbone

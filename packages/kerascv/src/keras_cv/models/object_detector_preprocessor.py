@@ -147,15 +147,12 @@ class ObjectDetectorPreprocessor(Preprocessor):
 
     def resize(self, images: Any) -> tuple[np.ndarray, np.ndarray]:
         """Does what `convert` does, but for scale, mean and standard deviation."""
+        if not self._keeps_size:
+            return self._resizer.convert_and_place(images)
         arrays = self._resizer.load(images)
-        sizes = np.array([image.shape[:2] for image in arrays], "float32")
-        moves = np.tile(np.array([1, 1, 0, 0], "float32"), (len(arrays), 1))
-        if self._keeps_size:
-            pixels = _on_one_canvas(arrays, self._resizer.pad_value)
-        else:
-            pixels = self._resizer(arrays)
-            moves = np.stack([self._resizer.placement(*a.shape[:2]) for a in arrays])
-        return pixels, np.concatenate([moves, sizes], axis=1)
+        placements = [[1, 1, 0, 0, *array.shape[:2]] for array in arrays]
+        pixels = _on_one_canvas(arrays, self._resizer.pad_value)
+        return pixels, np.array(placements, "float32")
 
     def normalize(self, pixels: np.ndarray) -> np.ndarray:
         """Returns pixels in the values that the model takes."""
@@ -252,14 +249,15 @@ def _padded(count: int) -> int:
     return max(_FEWEST_BOXES, 1 << (count - 1).bit_length() if count else 0)
 
 
-def _on_one_canvas(arrays: Sequence[np.ndarray], pad_value: float) -> np.ndarray:
+def _on_one_canvas(arrays: Sequence[np.ndarray], pad_value: Any) -> np.ndarray:
     """Stacks images at the top left of the smallest common multiple of the stride."""
     sizes = np.array([image.shape[:2] for image in arrays])
     height, width = (-(-sizes.max(axis=0) // _STRIDE) * _STRIDE).tolist()
     if (sizes == (height, width)).all():
         return np.stack(arrays)
     shape = (len(arrays), height, width, arrays[0].shape[-1])
-    dtype = np.result_type(*arrays) if pad_value == int(pad_value) else "float32"
+    is_whole = np.array_equal(pad_value, np.trunc(pad_value))
+    dtype = np.result_type(*arrays) if is_whole else "float32"
     canvas = np.full(shape, pad_value, dtype)
     for target, image in zip(canvas, arrays, strict=True):
         target[: image.shape[0], : image.shape[1]] = image

@@ -10,6 +10,9 @@ from keras_cv.models.segment_anything.mask_embedding import (
 from keras_cv.models.segment_anything.multi_layer_perceptron import (
     MultiLayerPerceptron as MultiLayerPerceptron,
 )
+from keras_cv.models.segment_anything.preprocessor import (
+    SegmentAnythingPreprocessor as SegmentAnythingPreprocessor,
+)
 from keras_cv.models.segment_anything.prompt_encoder import (
     SAMPromptEncoder as SAMPromptEncoder,
 )

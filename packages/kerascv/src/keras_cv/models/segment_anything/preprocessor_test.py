@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+
+from domain_core.images import ImageConverter
+from keras_cv.models import SegmentAnythingPreprocessor
+
+DRAW = np.random.default_rng(0)
+FIT = {"crop_to_aspect_ratio": False, "pad_to_aspect_ratio": True}
+
+
+def image(height, width):
+    return DRAW.integers(0, 256, (height, width, 3)).astype("uint8")
+
+
+@pytest.fixture
+def preprocessor():
+    return SegmentAnythingPreprocessor(
+        ImageConverter((32, 64), pad_position="top_left", pad_value=[7, 8, 9], **FIT)
+    )
+
+
+def test_images_keep_their_shape(preprocessor):
+    images = [image(32, 16), image(16, 64)]
+    pixels, placements = preprocessor.convert(images)
+    np.testing.assert_array_equal(pixels[0, :, :16], images[0])
+    np.testing.assert_array_equal(pixels[1, :16], images[1])
+    np.testing.assert_array_equal(pixels[0, :, 16:], np.full((32, 48, 3), [7, 8, 9]))
+    np.testing.assert_array_equal(placements[:, :4], [[1, 1, 0, 0]] * 2)
+    np.testing.assert_array_equal(placements[:, 4:], [[32, 16], [16, 64]])
+    np.testing.assert_array_equal(preprocessor(images), pixels)
+
+
+def test_prompts_stay_on_what_they_point_at(preprocessor):
+    """A white rectangle is found at the box again; points are the box's corners."""
+    images, boxes = [], [[4, 8, 12, 60], [10, 4, 30, 12]]
+    for (height, width), (left, top, right, bottom) in zip(
+        ((64, 16), (16, 32)), boxes, strict=True
+    ):
+        array = np.zeros((height, width, 3), "uint8")
+        array[top:bottom, left:right] = 255
+        images.append(array)
+    points = np.array(boxes, "float32").reshape(2, 2, 2)
+    padded = np.concatenate([points[:, None], np.full((2, 1, 2, 2), -1)], axis=1)
+    labels = np.ones((2, 2))
+    inputs, y = preprocessor(
+        {"images": images, "points": points, "boxes": padded, "labels": labels}, "y"
+    )
+    for pixels, moved in zip(inputs["images"], inputs["points"], strict=True):
+        rows, columns = np.nonzero(pixels[..., 0] > 127)
+        found = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+        np.testing.assert_allclose(moved.reshape(4), found, atol=1)
+    np.testing.assert_array_equal(inputs["boxes"][:, 0], inputs["points"])
+    np.testing.assert_array_equal(inputs["boxes"][:, 1], padded[:, 1])
+    assert inputs["labels"] is labels and y == "y"
+    sets = preprocessor({"images": images, "points": points[:, None]})
+    np.testing.assert_array_equal(sets["points"][:, 0], inputs["points"])
+
+
+def test_the_size_of_published_models():
+    pixels = SegmentAnythingPreprocessor()([image(10, 20)])
+    assert pixels.shape == (1, 1024, 1024, 3)
+    mean = np.array([0.485, 0.456, 0.406])
+    np.testing.assert_allclose(pixels[0, 512:] / 255 - mean, 0, atol=1e-6)
+
+
+def test_config(preprocessor):
+    again = SegmentAnythingPreprocessor.from_config(preprocessor.get_config())
+    assert again.get_config() == preprocessor.get_config()
+    given = [image(9, 9)]
+    np.testing.assert_array_equal(again(given), preprocessor(given))
+
+
+@pytest.mark.parametrize(
+    ("converter", "x", "message"),
+    [
+        (5, None, "loses nothing of an image, or None, received 5"),
+        (ImageConverter(8), None, "crop_to_aspect_ratio=False"),
+        (ImageConverter(8, **FIT), {"images": []}, "empty"),
+        (
+            ImageConverter(8, **FIT),
+            {"images": [image(8, 8)], "points": [[1, 2], [3, 4]]},
+            r"'points' of 1 images, .* \(2, 2\)",
+        ),
+    ],
+)
+def test_bad_input(converter, x, message):
+    with pytest.raises(ValueError, match=message):
+        SegmentAnythingPreprocessor(converter)(x)
