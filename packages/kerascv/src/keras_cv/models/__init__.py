@@ -52,6 +52,7 @@ from keras_cv.models.resnet import ResNetV2Backbone as ResNetV2Backbone
 from keras_cv.models.retinanet import RetinaNet as RetinaNet
 from keras_cv.models.segment_anything import SAMMaskDecoder as SAMMaskDecoder
 from keras_cv.models.segment_anything import SAMPromptEncoder as SAMPromptEncoder
+from keras_cv.models.segment_anything import SegmentAnything as SegmentAnything
 from keras_cv.models.segment_anything import (
     SegmentAnythingModel as SegmentAnythingModel,
 )

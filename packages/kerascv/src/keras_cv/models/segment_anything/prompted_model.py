@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -19,24 +20,29 @@ class PromptedModel(PipelineModel):
     of as many rows.
 
     Args:
-        segment: from embeddings and prompts of as many rows to a dict.
-        parts: layers with the weights.
-        name: name of the model.
+        model: a `SegmentAnythingModel`, whose weights these are.
     """
 
-    def __init__(
-        self, segment: Callable[..., Any], parts: tuple[Any, ...], name: str
-    ) -> None:
-        super().__init__(name=name)
-        self.parts = list(parts)
-        self.__dict__["_segment"] = segment
+    def __init__(self, model: Any) -> None:
+        shape = model.backbone.output.shape[1:]
+        embeddings = keras.Input(shape, name="image_embeddings")
+        rows = keras.Input((), dtype="int32", name="rows")
+        prompts = {key: x for key, x in model.input.items() if key != "images"}
+        super().__init__(
+            {"image_embeddings": embeddings, "rows": rows, **prompts},
+            model.segment(ops.take(embeddings, rows, axis=0), prompts),
+            name="prompted",
+        )
+        self.input_spec = None  # prompts may be missing
+        # Of which this is a part, to Keras.
+        self.__dict__["_whole"] = model
 
     def call(
         self, inputs: Mapping[str, Any], training: Any = None, mask: Any = None
     ) -> dict[str, Any]:
         prompts = dict(inputs)
         embeddings, rows = prompts.pop("image_embeddings"), prompts.pop("rows")
-        found: dict[str, Any] = self.__dict__["_segment"](
+        found: dict[str, Any] = self.__dict__["_whole"].segment(
             ops.take(embeddings, rows, axis=0), prompts
         )
         return found

@@ -125,10 +125,9 @@ def joined_prompts(prompts: Sequence[Prompts]) -> Prompts:
     Args:
         prompts: all with masks, or all without.
     """
-    number = max(p.points.shape[1] for p in prompts)
-    # Few sizes to compile for.
-    number = 1 << (number - 1).bit_length() if number else 0
-    has_boxes = any(p.boxes.shape[1] for p in prompts)
+    # Few sizes to compile for: padding changes nothing.
+    number = max(1, *(p.points.shape[1] for p in prompts))
+    number = 1 << (number - 1).bit_length()
 
     def fill(array: np.ndarray, length: int) -> np.ndarray:
         around = [(0, 0)] * array.ndim
@@ -138,7 +137,7 @@ def joined_prompts(prompts: Sequence[Prompts]) -> Prompts:
     return Prompts(
         np.concatenate([fill(p.points, number) for p in prompts]),
         np.concatenate([fill(p.labels, number) for p in prompts]),
-        np.concatenate([fill(p.boxes, int(has_boxes)) for p in prompts]),
+        np.concatenate([fill(p.boxes, 1) for p in prompts]),
         np.concatenate([p.masks for p in prompts]),
     )
 

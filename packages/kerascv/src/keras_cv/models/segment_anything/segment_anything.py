@@ -186,7 +186,9 @@ class SegmentAnything(SegmentAnythingModel):
         encoder = self._made(_ENCODER, self._encoding_model)
         features, placements = [], []
         for start in range(0, len(items), batch_size):
-            pixels, places = self.preprocessor.convert(items[start : start + batch_size])
+            pixels, places = self.preprocessor.convert(
+                items[start : start + batch_size]
+            )
             found = encoder.predict_preprocessed(pixels, batch_size=batch_size)
             features.append(np.asarray(found, "float32"))
             placements.append(places)
@@ -279,11 +281,15 @@ class SegmentAnything(SegmentAnythingModel):
         return list(zip(np.split(masks, ends), np.split(scores, ends), strict=True))
 
     def _segment_rows(
-        self, embeddings: ImageEmbeddings, rows: np.ndarray, prompts: Prompts, output: str
+        self,
+        embeddings: ImageEmbeddings,
+        rows: np.ndarray,
+        prompts: Prompts,
+        output: str,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Returns logits `(R, K, 4 * h, 4 * w)` and scores `(R, K)`, 1 or 3 masks."""
         images, rows = np.unique(rows, return_inverse=True)
-        model = self._made(_PROMPTED, self._prompted_model)
+        model = self._made(_PROMPTED, lambda: PromptedModel(self))
         found = model.segment(
             {
                 "image_embeddings": embeddings.features[images],
@@ -333,7 +339,3 @@ class SegmentAnything(SegmentAnythingModel):
     def _encoding_model(self) -> PipelineModel:
         backbone = self.backbone
         return PipelineModel(backbone.input, backbone.output, name="encoding")
-
-    def _prompted_model(self) -> PromptedModel:
-        parts = (self.prompt_encoder, self.mask_decoder)
-        return PromptedModel(self.segment, parts, name="prompted")
