@@ -18,8 +18,10 @@ from domain_core.images.converter import ImageConverter
 from domain_core.pipeline import PipelineModel
 from keras_cv.models.segment_anything.image_embeddings import (
     ImageEmbeddings,
+    check_embeddings,
     encoder_number,
 )
+from keras_cv.models.segment_anything.mask_learner import MaskLearner
 from keras_cv.models.segment_anything.original_masks import original_masks
 from keras_cv.models.segment_anything.preprocessor import SegmentAnythingPreprocessor
 from keras_cv.models.segment_anything.prompted_model import PromptedModel
@@ -28,9 +30,6 @@ from keras_cv.models.segment_anything.prompts import (
     joined_prompts,
     read_prompts,
 )
-from keras_cv.models.segment_anything.segment_anything_model import (
-    SegmentAnythingModel,
-)
 
 OUTPUTS = ("best", "all", "single")
 # Made on demand and not part of the model: Keras must not track them.
@@ -38,7 +37,7 @@ _ENCODER = "__encoding_model__"
 _PROMPTED = "__prompted_model__"
 
 
-class SegmentAnything(SegmentAnythingModel):
+class SegmentAnything(MaskLearner):
     """Segments what prompts point out, in images of any size.
 
     Images come as arrays, Pillow images or paths, one or a list; prompts in the pixels
@@ -209,14 +208,7 @@ class SegmentAnything(SegmentAnythingModel):
                     "Arrays in a dict are for a SegmentAnythingModel."
                 )
             return self.embed(images, batch_size=batch_size)
-        number = encoder_number(self.backbone)
-        size = self.prompt_encoder.image_embedding_size
-        expected = (*size, self.prompt_encoder.embed_dim)
-        if images.encoder != number or images.features.shape[1:] != expected:
-            raise ValueError(
-                "Expected embeddings that this model made, received those of another "
-                "backbone, or made before it was trained or loaded. Call `embed` again."
-            )
+        check_embeddings(images, self.backbone)
         return images
 
     def _prompts(
