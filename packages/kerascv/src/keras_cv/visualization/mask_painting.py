@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 _FOREGROUND, _BACKGROUND = (0, 200, 60), (230, 30, 40)
@@ -31,6 +30,8 @@ def paint_masks(
         opacity: of the tint, 0 to 1.
         thickness: of edges, in pixels.
     """
+    import cv2
+
     painted = image.astype("float32")
     for number in np.argsort(-masks.sum((1, 2)), kind="stable"):
         mask, color = masks[number].astype("uint8"), colors[number].astype("float32")
@@ -54,6 +55,8 @@ def paint_points(
         labels: `(N,)`, 1 for a star, 0 for a disc, other numbers for nothing.
         thickness: of lines, in pixels.
     """
+    import cv2
+
     painted = np.ascontiguousarray(image).copy()
     for point, label in zip(points, labels, strict=True):
         if label not in (0, 1):
@@ -68,6 +71,8 @@ def paint_points(
 
 
 def _disc(radius: int) -> np.ndarray:
+    import cv2
+
     size = 2 * radius + 1
     return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
 
