@@ -6,6 +6,7 @@ of an image as it came; `h` and `w` size of its embedding; `K` masks of a prompt
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from domain_core.arguments import as_positive_int, check_choices
 from domain_core.images import image_inputs
 from domain_core.images.converter import ImageConverter
 from domain_core.pipeline import PipelineModel
+from keras_cv.models.segment_anything.export import export_segment_anything
 from keras_cv.models.segment_anything.image_embeddings import (
     ImageEmbeddings,
     check_embeddings,
@@ -197,6 +199,43 @@ class SegmentAnything(MaskLearner):
             encoder_number(self.backbone),
             is_single,
         )
+
+    def export(
+        self,
+        filepath: str | os.PathLike[str],
+        format: str = "tf_saved_model",
+        verbose: bool = False,
+    ) -> None:
+        """Writes encoder and decoder for programs that know no Keras.
+
+        "encoder" takes "images" as `preprocessor.convert` gives them, `(B, H, W, 3)`,
+        and gives "image_embeddings" `(B, h, w, D)`. "decoder" takes these and `R` sets
+        of prompts in the pixels of the encoder's images, all of them:
+
+        - "rows" `(R,)`, int32: which of the images a set is about;
+        - "points" `(R, N, 2)`, "labels" `(R, N)`, int32: 1, 0 or -1 for padding;
+        - "boxes" `(R, M, 2, 2)`: two corners, or -1 for padding;
+        - "masks" `(R, 1, 4 * h, 4 * w, 1)`, "has_masks" `(R,)`, bool: logits, and which
+          of them count.
+
+        `B`, `R`, `N` and `M` are free, and 1 at least: what there is none of is filled
+        with padding, which changes nothing. It gives "low_res_masks"
+        `(R, 4, 4 * h, 4 * w)`, logits, and "scores" `(R, 4)`: the mask for prompts that
+        leave no doubt, then three of which the one with the highest score counts.
+
+        Args:
+            filepath: of the folder: "encoder" and "decoder" go into it, folders or
+                files, ".onnx" or ".pt2".
+            format: "tf_saved_model", on TensorFlow and JAX; "onnx" or "torch" on torch.
+            verbose: whether to say what is done.
+
+        Raises:
+            ValueError: if this backend can't write such files.
+
+        Example:
+            >>> segmenter.export("segmenter", "onnx")  # doctest: +SKIP
+        """
+        export_segment_anything(self, filepath, format, verbose)
 
     def _embeddings(self, images: Any, batch_size: int) -> ImageEmbeddings:
         """Returns embeddings of images, or those that came in their place."""
