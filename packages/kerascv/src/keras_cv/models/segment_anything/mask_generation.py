@@ -121,9 +121,7 @@ class MaskGenerator:
         """Returns masks of a crop that are good enough, of all points of its grid."""
         left, top, right, bottom = crop
         width, height = right - left, bottom - top
-        number = int(
-            self.points_per_side / self.crop_n_points_downscale_factor**layer
-        )
+        number = int(self.points_per_side / self.crop_n_points_downscale_factor**layer)
         grid = point_grid(max(number, 1)) * (width, height)
         found = []
         for start in range(0, len(grid), self.points_per_batch):

@@ -98,7 +98,9 @@ def hugging_face(folder, *, files=None, size, dim, options, crops):
     # of features over places, and of what they are multiplied by over points.
     decoder, seen = model.mask_decoder, []
     parts = [decoder.upscale_conv2, *decoder.output_hypernetworks_mlps]
-    hooks = [part.register_forward_hook(lambda *c: seen.append(c[-1])) for part in parts]
+    hooks = [
+        part.register_forward_hook(lambda *c: seen.append(c[-1])) for part in parts
+    ]
     model(
         pixel_values=torch.tensor(draw.normal(size=(4, 3, size, size))).float(),
         input_points=torch.tensor(draw.uniform(0, size, (4, 16, 1, 2))).float(),
@@ -298,7 +300,11 @@ def test_masks_of_crops(theirs, model):
     steps = ("points", "good", "whole", "kept", "different", "crops_kept")
     left = [int(theirs[f"counts/{step}"]) for step in steps]
     assert left[-1] >= 8 and all(np.diff(left) < 0), dict(zip(steps, left, strict=True))
-    print(dict(zip(steps, left, strict=True)), len(theirs["masks"]), theirs["counts/found"])
+    print(
+        dict(zip(steps, left, strict=True)),
+        len(theirs["masks"]),
+        theirs["counts/found"],
+    )
     found = model.generate_masks(theirs["image"], **OPTIONS, **CROPS)
     compare(found, theirs, "crops/")
     np.testing.assert_array_equal(found["areas"], found["masks"].sum(axis=(1, 2)))
