@@ -1,6 +1,7 @@
 """The Segment Anything Model: what it is made of."""
 
-from domain_core import register_task
+from domain_core import extend_family, register_task
+from keras_cv.models.segment_anything import convert, presets
 from keras_cv.models.segment_anything.mask_decoder import (
     SAMMaskDecoder as SAMMaskDecoder,
 )
@@ -29,3 +30,9 @@ from keras_cv.models.segment_anything.two_way_transformer import (
 
 register_task(SegmentAnything, accepts=lacks_feature_map, package="kerascv")
 register_task(SegmentAnythingModel, accepts=lacks_feature_map, package="kerascv")
+extend_family(
+    "kerascv>ViTDetBackbone",
+    SegmentAnythingModel,
+    presets=presets.PRESETS,
+    converters=(convert.FROM_TRANSFORMERS,),
+)
