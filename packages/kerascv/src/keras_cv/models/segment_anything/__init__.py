@@ -1,7 +1,8 @@
 """The Segment Anything Model: what it is made of."""
 
 from domain_core import extend_family, register_task
-from keras_cv.models.segment_anything import convert, presets
+from domain_core.presets.keras.converter import register_keras_task
+from keras_cv.models.segment_anything import convert, convert_keras, presets
 from keras_cv.models.segment_anything.mask_decoder import (
     SAMMaskDecoder as SAMMaskDecoder,
 )
@@ -36,3 +37,6 @@ extend_family(
     presets=presets.PRESETS,
     converters=(convert.FROM_TRANSFORMERS,),
 )
+for package, tasks in convert_keras.TASKS.items():
+    for task in tasks:
+        register_keras_task(task, package=package)

@@ -215,7 +215,7 @@ def change(theirs, tmp_path):
             "image_size",
             64,
             ValueError,
-            "prompt encoder is for",
+            "is incompatible with",
         ),
         ("mask_decoder_config", "attention_downsample_rate", 4, ValueError, "rate"),
         ("mask_decoder_config", "num_hidden_layers", 2, PresetCorruptError, "missing"),
