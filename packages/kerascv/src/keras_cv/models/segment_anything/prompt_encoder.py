@@ -51,6 +51,7 @@ class SAMPromptEncoder(RemembersArguments, keras.layers.Layer):
         input_image_size: height and width of the images in pixels.
         mask_in_chans: width within the convolutions over masks.
         activation: of these; a name that `domain_core.ops.activation` knows.
+        layer_norm_epsilon: added to variances there.
         name: name of the layer.
         trainable: whether its weights train.
         dtype: dtype policy. Places are computed in float32 under each.
@@ -94,6 +95,7 @@ class SAMPromptEncoder(RemembersArguments, keras.layers.Layer):
         input_image_size: Sequence[int] = (1024, 1024),
         mask_in_chans: int = 16,
         activation: Any = "gelu",
+        layer_norm_epsilon: float = 1e-6,
         name: str | None = None,
         trainable: bool = True,
         dtype: Any = None,
@@ -109,6 +111,7 @@ class SAMPromptEncoder(RemembersArguments, keras.layers.Layer):
         self.input_image_size = as_size("input_image_size", input_image_size)
         self.mask_in_chans = mask_in_chans
         self.activation = activation
+        self.layer_norm_epsilon = layer_norm_epsilon
         self.positions = RandomFrequencyPositionalEmbeddings(
             embed_dim // 2, 1.0, name="positions", dtype=self.dtype_policy
         )
@@ -116,6 +119,7 @@ class SAMPromptEncoder(RemembersArguments, keras.layers.Layer):
             embed_dim,
             mask_in_chans,
             activation,
+            layer_norm_epsilon=layer_norm_epsilon,
             name="mask_embedding",
             dtype=self.dtype_policy,
         )
