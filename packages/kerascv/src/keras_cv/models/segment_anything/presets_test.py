@@ -2,13 +2,17 @@ import dataclasses
 import gc
 import json
 
+import keras
+import numpy as np
 import pytest
 
+import domain_core
 from domain_core import PresetCorruptError, PresetUnsafeError, without_initialization
 from domain_core.presets.declared_preset import DeclaredLayout
 from domain_core.presets.folder import LocalFolder
 from domain_core.presets.native.reader import NativeLayout
 from domain_core.registry import find_preset
+from domain_core.testing import assert_close
 from keras_cv.models import (
     SAMMaskDecoder,
     SAMPromptEncoder,
@@ -42,8 +46,15 @@ def test_names():
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=[pytest.mark.large, pytest.mark.backends("torch")])
-        for name in PARAMETERS
+        pytest.param(name, marks=marks)
+        for marks, names in (
+            ((), ["sam_base_sa1b"]),
+            (
+                [pytest.mark.large, pytest.mark.backends("torch")],
+                ["sam_large_sa1b", "sam_huge_sa1b"],
+            ),
+        )
+        for name in names
     ],
 )
 def test_declared_sizes_are_right(name):
@@ -57,8 +68,8 @@ def test_declared_sizes_are_right(name):
     gc.collect()  # models are full of cycles
 
 
-def tiny(**decoder):
-    return SegmentAnythingModel(
+def tiny(cls=SegmentAnythingModel):
+    return cls(
         backbone=ViTDetBackbone(
             include_rescaling=True,
             input_shape=(32, 32, 3),
@@ -74,9 +85,33 @@ def tiny(**decoder):
         mask_decoder=SAMMaskDecoder(
             transformer_dim=16,
             transformer=TwoWayTransformer(embed_dim=16, num_heads=2, mlp_dim=8),
-            **{"iou_head_hidden_dim": 8, **decoder},
+            iou_head_hidden_dim=8,
         ),
     )
+
+
+@domain_core.serializable("testing")
+class Mine(SegmentAnything):
+    """A user's own."""
+
+
+@pytest.mark.parametrize("cls", [SegmentAnything, Mine])
+def test_subclasses_come_back(tmp_path, cls):
+    model = tiny(cls)
+    model.save_to_preset(tmp_path / "preset")
+    model.save(tmp_path / "model.keras")
+    image = np.random.default_rng(0).integers(0, 256, (20, 30, 3)).astype("uint8")
+    expected = model.predict(image, boxes=[[1, 2, 20, 15]], return_logits=True)
+    for again in (
+        SegmentAnythingModel.from_preset(tmp_path / "preset"),
+        domain_core.Task.from_preset(tmp_path / "preset"),
+        keras.saving.load_model(tmp_path / "model.keras"),
+    ):
+        assert type(again) is cls
+        for left, right in zip(again.weights, model.weights, strict=True):
+            assert_close(left, right, rtol=0, atol=0)
+        found = again.predict(image, boxes=[[1, 2, 20, 15]], return_logits=True)
+        assert_close(found["masks"], expected["masks"], rtol=1e-6, atol=1e-6)
 
 
 @pytest.fixture(scope="module")
