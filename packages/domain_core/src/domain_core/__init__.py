@@ -22,6 +22,7 @@ from domain_core.presets import list_presets as list_presets
 from domain_core.presets import register_source as register_source
 from domain_core.presets import upload_preset as upload_preset
 from domain_core.presets import verify as verify
+from domain_core.registry import extend_family as extend_family
 from domain_core.registry import register_backbone as register_backbone
 from domain_core.registry import register_family as register_family
 from domain_core.registry import register_task as register_task

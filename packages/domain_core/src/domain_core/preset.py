@@ -25,7 +25,9 @@ class Preset:
         image_converter: constructor arguments of the `ImageConverter` that makes this
             model's inputs; None for models without images.
         task: name of the task class, for a preset with a trained head.
-        task_config: constructor arguments of that task.
+        task_config: constructor arguments of that task; objects among them, such as
+            the parts of a composite model, as JSON: `{"class": "kerascv>X", "config":
+            {...}}`.
         unverified: names of fields, of this class or of the config, that were not
             checked against what is published.
     """

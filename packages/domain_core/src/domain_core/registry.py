@@ -68,6 +68,8 @@ class TaskEntry:
 
 _BACKBONES: dict[type, BackboneEntry] = {}
 _TASKS: dict[type, TaskEntry] = {}
+# What tasks declare for a backbone, with the registered name of its class.
+_EXTENSIONS: dict[type, tuple[str, BackboneEntry]] = {}
 
 
 def register_backbone(
@@ -96,21 +98,37 @@ def register_backbone(
     serializable(package)(cls)
     _forget_earlier_definition(cls, _BACKBONES)
     entry = BackboneEntry(cls, dict(presets or {}), tuple(converters), sharding)
-    for other in _BACKBONES.values():
-        taken = sorted(set(other.presets) & set(entry.presets)) + [
-            f"{mine.layout} model type {mine.model_type!r}"
-            for mine in entry.converters
-            for theirs in other.converters
-            if (mine.layout, mine.model_type, mine.variant)
-            == (theirs.layout, theirs.model_type, theirs.variant)
-        ]
-        if taken:
-            raise ValueError(
-                f"Expected presets and model types to belong to one backbone. "
-                f"{other.cls.__name__} and {cls.__name__} both claim {taken}."
-            )
+    _check_new(entry)
     _BACKBONES[cls] = entry
     return cls
+
+
+def extend_family(
+    backbone: str,
+    task: type,
+    *,
+    presets: Mapping[str, Preset] | None = None,
+    converters: Iterable[Converter | OtherConverter] = (),
+) -> None:
+    """Adds presets and converters of a task that is made around another's backbone.
+
+    Folders of families do not import each other: the one of the task names the class of
+    the backbone, before or after that is registered. Such presets name the task, whose
+    further parts stand in their `task_config`; such converters have heads.
+
+    Args:
+        backbone: registered name of the backbone's class, "kerascv>ViTDetBackbone".
+        task: class of the task.
+        presets: as in `register_backbone`.
+        converters: as in `register_backbone`.
+
+    Raises:
+        ValueError: if a preset name or a foreign model type is already taken.
+    """
+    _forget_earlier_definition(task, _EXTENSIONS)
+    extension = BackboneEntry(task, dict(presets or {}), tuple(converters), None)
+    _check_new(extension)
+    _EXTENSIONS[task] = (backbone, extension)
 
 
 def register_task(
@@ -184,7 +202,16 @@ def register_family(
 
 def backbones() -> Iterator[BackboneEntry]:
     """Yields the registered backbones in the order of registration."""
-    yield from _BACKBONES.values()
+    for entry in _BACKBONES.values():
+        name = registered_name(entry.cls) if _EXTENSIONS else None
+        for backbone, more in _EXTENSIONS.values():
+            if backbone == name:
+                entry = dataclasses.replace(
+                    entry,
+                    presets={**entry.presets, **more.presets},
+                    converters=entry.converters + more.converters,
+                )
+        yield entry
 
 
 def tasks() -> Iterator[TaskEntry]:
@@ -195,7 +222,7 @@ def tasks() -> Iterator[TaskEntry]:
 def presets_of(cls: type) -> dict[str, Preset]:
     """Returns the declared presets that a class can load."""
     found: dict[str, Preset] = {}
-    for entry in _BACKBONES.values():
+    for entry in backbones():
         for name, preset in entry.presets.items():
             if issubclass(entry.cls, cls) or _task_can_use(cls, entry.cls, preset):
                 found[name] = preset
@@ -210,7 +237,7 @@ def presets_of(cls: type) -> dict[str, Preset]:
     ]
     return {
         name: preset
-        for entry in _BACKBONES.values()
+        for entry in backbones()
         if entry.cls in fed
         for name, preset in entry.presets.items()
     }
@@ -234,7 +261,7 @@ def find_preset(name: str) -> tuple[BackboneEntry, Preset]:
     Raises:
         PresetNotFoundError: if no family declares it; the nearest names are listed.
     """
-    known = {p: entry for entry in _BACKBONES.values() for p in entry.presets}
+    known = {p: entry for entry in backbones() for p in entry.presets}
     if name in known:
         return known[name], known[name].presets[name]
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
@@ -293,7 +320,7 @@ def keras_converter_of(cls: type) -> KerasConverter:
 
 
 def _keras_converters() -> Iterator[tuple[BackboneEntry, KerasConverter]]:
-    for entry in _BACKBONES.values():
+    for entry in backbones():
         for converter in entry.converters:
             if converter.layout == "keras":
                 yield entry, cast("KerasConverter", converter)
@@ -317,7 +344,7 @@ def find_converter(
         ValueError: if nobody does; the nearest model types are listed.
     """
     known: dict[str, list[tuple[BackboneEntry, Converter]]] = {}
-    for entry in _BACKBONES.values():
+    for entry in backbones():
         for converter in entry.converters:
             if converter.layout == layout:
                 found = known.setdefault(converter.model_type, [])
@@ -430,12 +457,30 @@ def _task_can_use(cls: type, backbone_cls: type, preset: Preset) -> bool:
     entry = _TASKS.get(cls)
     if entry is None:
         return False
-    if preset.task is not None and preset.task.split(">")[-1] != cls.__name__:
+    names = [base.__name__ for base in cls.__mro__]  # a subclass loads it as well
+    if preset.task is not None and preset.task.split(">")[-1] not in names:
         return False
     if entry.backbone is not None:
         return issubclass(backbone_cls, entry.backbone)
     # Which of them fit is known once they are built; those of one package may.
     return _package(cls) in (_package(backbone_cls), "custom")
+
+
+def _check_new(entry: BackboneEntry) -> None:
+    """Raises ValueError if another entry has one of these names already."""
+    for other in (*_BACKBONES.values(), *(more for _, more in _EXTENSIONS.values())):
+        taken = sorted(set(other.presets) & set(entry.presets)) + [
+            f"{mine.layout} model type {mine.model_type!r}"
+            for mine in entry.converters
+            for theirs in other.converters
+            if (mine.layout, mine.model_type, mine.variant)
+            == (theirs.layout, theirs.model_type, theirs.variant)
+        ]
+        if taken:
+            raise ValueError(
+                f"Expected presets and model types to belong to one backbone. "
+                f"{other.cls.__name__} and {entry.cls.__name__} both claim {taken}."
+            )
 
 
 def _package(cls: type) -> str:

@@ -35,6 +35,7 @@ class OtherTask(domain_core.Task):
 def empty_registry(monkeypatch):
     monkeypatch.setattr(registry, "_BACKBONES", {})
     monkeypatch.setattr(registry, "_TASKS", {})
+    monkeypatch.setattr(registry, "_EXTENSIONS", {})
 
 
 def test_presets_are_found_and_the_nearest_are_named():
@@ -91,3 +92,42 @@ def test_a_preset_with_a_head_belongs_to_its_task():
     )
     assert sorted(OneTaskOfOne.presets) == ["body", "head"]
     assert sorted(OneTask.presets) == ["body"]
+
+
+def test_a_subclass_of_its_task_loads_it_too():
+    registry.register_task(OneTask, accepts=lambda backbone: None)
+    registry.register_task(OneTaskOfOne, accepts=lambda backbone: None)
+    registry.register_backbone(One, presets={"head": preset(task="custom>OneTask")})
+    assert list(OneTaskOfOne.presets) == ["head"]
+
+
+@pytest.mark.parametrize("extended_first", [True, False])
+def test_a_task_declares_what_is_made_around_a_backbone(extended_first):
+    whole = Converter("transformers", "whole", config=None, weights=None)
+    alone = Converter("transformers", "alone", config=None, weights=None)
+    calls = [
+        lambda: registry.extend_family(
+            "custom>One",
+            OneTask,
+            presets={"whole": preset(task="custom>OneTask")},
+            converters=(whole,),
+        ),
+        lambda: registry.register_backbone(
+            One, presets={"alone": preset()}, converters=(alone,)
+        ),
+    ]
+    for call in calls if extended_first else reversed(calls):
+        call()
+    registry.register_task(OneTask, accepts=lambda backbone: None)
+    registry.register_task(OtherTask, accepts=lambda backbone: None)
+    assert sorted(One.presets) == sorted(OneTask.presets) == ["alone", "whole"]
+    assert list(OtherTask.presets) == ["alone"]
+    assert registry.find_preset("whole")[0].cls is One
+    assert registry.find_converter("transformers", "whole")[0].cls is One
+    calls[0]()  # as a notebook cell that is run again
+    with pytest.raises(ValueError, match=r"OneTask and OtherTask both claim \['whole'"):
+        registry.extend_family("custom>One", OtherTask, presets={"whole": preset()})
+    with pytest.raises(ValueError, match="OneTask and Two both claim"):
+        registry.register_backbone(Two, converters=(whole,))
+    with pytest.raises(ValueError, match="One and OtherTask both claim"):
+        registry.extend_family("custom>One", OtherTask, presets={"alone": preset()})

@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import keras
@@ -233,6 +233,28 @@ def object_of(cls: Any, config: dict[str, Any]) -> Any:
             f"Expected the config of a {cls.__name__} to hold its arguments: "
             f"{str(error)[:1000]}"
         ) from error
+
+
+def flat_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns arguments, with those of objects among them under names with dots.
+
+    An object `a` with an argument `b` gives its registered name as "a", and "a.b".
+
+    Args:
+        arguments: by name; registered objects alive, as Keras serializes them, or as
+            JSON.
+    """
+    flat: dict[str, Any] = {}
+    for key, value in arguments.items():
+        stored = isinstance(value, dict) and value.get("registered_name") in _CLASSES
+        if stored or registered_name(type(value)) is not None:
+            value = to_json(value)
+        if isinstance(value, dict) and value.keys() == {"class", "config"}:
+            inner = flat_arguments(value["config"])
+            flat |= {key: value["class"], **{f"{key}.{k}": v for k, v in inner.items()}}
+        else:
+            flat[key] = value
+    return flat
 
 
 def classes_in(value: Any) -> Iterator[type]:

@@ -6,6 +6,7 @@ import pytest
 from domain_core.preset_errors import PresetUnsafeError
 from domain_core.serialization import (
     config_value,
+    flat_arguments,
     from_json,
     has_role,
     registered_class,
@@ -50,6 +51,20 @@ def test_nested_objects_come_back():
     again = from_json(data)
     assert (again.inner.size, again.inner.words) == (3, ["a", "b"])
     assert again.note == {"x": [1, None, True]}
+
+
+def test_flat_arguments_have_names_with_dots():
+    outer = Outer(Inner(3, ["a"]), note={"x": 1})
+    expected = {
+        "outer": "testing>Outer",
+        "outer.inner": "testing>Inner",
+        "outer.inner.size": 3,
+        "outer.inner.words": ["a"],
+        "outer.note": {"x": 1},
+        "plain": (1, None),
+    }
+    for stored in (outer, to_json(outer), keras.saving.serialize_keras_object(outer)):
+        assert flat_arguments({"outer": stored, "plain": (1, None)}) == expected
 
 
 def test_keras_serialization_uses_the_same_config():

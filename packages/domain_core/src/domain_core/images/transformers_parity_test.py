@@ -27,6 +27,10 @@ PROCESSORS = {
     "cropped": ("CLIP", {"size": {"shortest_edge": 263}, "crop_size": 241}),
     "bit": ("Bit", {"size": {"shortest_edge": 448}, "crop_size": 448}),
     "deit": ("DeiT", {}),
+    "sam": (
+        "Sam",
+        {"size": {"longest_edge": 300}, "pad_size": {"height": 300, "width": 300}},
+    ),
 }
 
 
@@ -121,6 +125,9 @@ def test_reads_the_files_of_feature_extractors():
         ("CLIP", {"crop_size": {"height": 200, "width": 100}}, "no size in common"),
         ("CLIP", {"crop_size": {"shortest_edge": 200}}, "'crop_size'"),
         ("DeiT", {"crop_size": {"height": 200, "width": 100}}, "the same part"),
+        ("Sam", {"pad_size": {"height": 1024, "width": 900}}, "'pad_size'"),
+        ("Sam", {"size": {"longest_edge": 512}}, "'pad_size'"),
+        ("Sam", {"do_pad": False}, "no size in common"),
     ],
 )
 def test_refuses_what_it_cannot_express(kind, options, message):

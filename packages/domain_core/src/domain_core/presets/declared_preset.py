@@ -10,7 +10,7 @@ from domain_core.preset import Preset
 from domain_core.preset_errors import PresetCorruptError, PresetNotFoundError
 from domain_core.presets.layout import IMAGE_CONVERTER, Layout
 from domain_core.registry import BackboneEntry
-from domain_core.serialization import registered_class
+from domain_core.serialization import flat_arguments, from_json, registered_class
 
 if TYPE_CHECKING:
     from domain_core.backbone import Backbone
@@ -70,7 +70,7 @@ class DeclaredLayout(Layout):
             return None
         declared: tuple[type, dict[str, Any]] = (
             registered_class(self._preset.task),
-            dict(self._preset.task_config),
+            {k: from_json(value) for k, value in self._preset.task_config.items()},
         )
         if not load_weights:
             return declared
@@ -80,7 +80,7 @@ class DeclaredLayout(Layout):
         # What nobody could check yet gives way to the files.
         checked = {
             key: value
-            for key, value in declared[1].items()
+            for key, value in self._preset.task_config.items()
             if key not in self._preset.unverified
         }
         self._check_equal((declared[0], checked), found)
@@ -119,6 +119,7 @@ class DeclaredLayout(Layout):
             PresetCorruptError: if they differ; it names both.
         """
         (cls, config), (found_cls, found_config) = declared, found
+        config, found_config = flat_arguments(config), flat_arguments(found_config)
         differences = [
             f"{key}: {value!r} declared, {found_config[key]!r} found"
             for key, value in config.items()

@@ -14,7 +14,7 @@ import pytest
 
 import keras_cv
 from domain_core.testing import assert_close, to_numpy
-from keras_cv.models import ImageClassifier, ObjectDetector
+from keras_cv.models import ImageClassifier, ObjectDetector, SegmentAnythingModel
 
 # KerasCV and what it imports but does not need here.
 KERAS_CV = ["--no-deps", "keras-cv==0.9.0", "dm-tree"]
@@ -88,6 +88,23 @@ DETECTORS = [
     ("YOLOV8Detector", {"fpn_depth": 1}, "YOLOV8Backbone", FOUR, 64, 96),
     ("YOLOV8Detector", {"fpn_depth": 3}, "ResNetBackbone", FOUR_OF_RESNET, 64, 96),
 ]
+# Arguments of the parts.
+SAM = {
+    "ViTDetBackbone": {**VITDET, "out_chans": 32, "include_rescaling": True},
+    "SAMPromptEncoder": {
+        "embed_dim": 32,
+        "image_embedding_size": (4, 4),
+        "input_image_size": (64, 64),
+        "mask_in_chans": 8,
+    },
+    "TwoWayTransformer": {"depth": 3, "embed_dim": 32, "num_heads": 4, "mlp_dim": 48},
+    "SAMMaskDecoder": {
+        "transformer_dim": 32,
+        "num_multimask_outputs": 2,
+        "iou_head_depth": 4,
+        "iou_head_hidden_dim": 24,
+    },
+}
 WRITE = """
     import json
     import sys
@@ -97,7 +114,7 @@ WRITE = """
     from keras_cv.src.utils.preset_utils import save_to_preset  # as they published
 
     rng = np.random.default_rng(0)
-    backbones, detectors = json.loads(sys.argv[2])
+    backbones, detectors, sam = json.loads(sys.argv[2])
 
     def draw(model):
         for weight in model.weights:
@@ -136,6 +153,30 @@ WRITE = """
         arrays = {**outputs, **{f"found_{key}": found[key] for key in found}}
         arrays = {key: np.asarray(value) for key, value in arrays.items()}
         np.savez(folder / "expected.npz", x=x, **arrays)
+    backbone, encoder, transformer, decoder = (
+        lambda cls=cls, **more: getattr(keras_cv.models, cls)(**sam[cls], **more)
+        for cls in sam
+    )
+    model = keras_cv.models.SegmentAnythingModel(
+        backbone=backbone(),
+        prompt_encoder=encoder(),
+        mask_decoder=decoder(transformer=transformer()),
+    )
+    draw(model)
+    folder = Path(sys.argv[1], "sam")
+    save_to_preset(model, str(folder / "task"))
+    inputs = {
+        "images": rng.uniform(0, 255, (2, 64, 64, 3)),
+        "points": rng.uniform(0, 64, (2, 3, 2)),
+        "labels": np.array([[1, 0, -1], [0, 1, -1]]),
+        "masks": rng.normal(size=(2, 1, 16, 16, 1)),
+    }
+    found = model.predict({**inputs, "boxes": np.zeros((2, 0, 2, 2))})
+    np.savez(
+        folder / "expected.npz",
+        **inputs,
+        **{f"found_{name}": array for name, array in found.items()},
+    )
 """
 
 
@@ -153,7 +194,7 @@ def test_presets_that_keras_cv_writes(tmp_path):
     (packages / "shared.pth").write_text("\n".join(site.getsitepackages()))
     (packages / "tensorflow_datasets.py").touch()  # imported, but not used
     (tmp_path / "write.py").write_text(textwrap.dedent(WRITE))
-    arguments = json.dumps([BACKBONES, DETECTORS])
+    arguments = json.dumps([BACKBONES, DETECTORS, SAM])
     subprocess.run(
         [python, tmp_path / "write.py", tmp_path / "presets", arguments],
         env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
@@ -192,3 +233,8 @@ def test_presets_that_keras_cv_writes(tmp_path):
         assert_close(
             to_numpy(found["boxes"]), expected["found_boxes"], atol=1e-5 * width
         )
+    expected = np.load(tmp_path / "presets" / "sam" / "expected.npz")
+    model = SegmentAnythingModel.from_preset(tmp_path / "presets" / "sam" / "task")
+    inputs = {key: expected[key] for key in ("images", "points", "labels", "masks")}
+    for name, array in model.predict(inputs, verbose=0).items():
+        assert_close(array, expected[f"found_{name}"])

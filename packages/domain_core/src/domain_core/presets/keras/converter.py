@@ -52,14 +52,28 @@ class KerasTask(KerasClass):
             arguments of our task to it; None if it has none.
         backbone_layer: name of the backbone in a file that holds all weights of the
             task; None for that of its class.
-        parts: upstream's names of objects among its arguments, which `config` reads.
+        parts: objects among its arguments, and among theirs: classes, or upstream's
+            names of what `config` reads.
+        backbone_argument: upstream's name of the argument that is the backbone.
+        own: what names of the weights outside the backbone begin with, in a file that
+            holds all weights and the layers of the backbone beside them: the task is a
+            single class there, with one config and one file of weights.
+        around: upstream's name of the task around such a class, which is written too.
+        image_converter: upstream's image converter for it, where the family's converter
+            has none.
+        preprocessor: upstream's preprocessor for it, likewise.
     """
 
     weights: WeightMap | Callable[[Mapping[str, Any]], WeightMap] | None = (
         dataclasses.field(kw_only=True)
     )
     backbone_layer: str | None = None
-    parts: tuple[str, ...] = ()
+    parts: tuple[str | KerasClass, ...] = ()
+    backbone_argument: str = "backbone"
+    own: tuple[str, ...] = ()
+    around: str | None = None
+    image_converter: KerasClass | None = None
+    preprocessor: KerasClass | None = None
 
     def head_map(self, arguments: Mapping[str, Any]) -> WeightMap | None:
         """Returns the map of the weights outside the backbone of a task of ours."""
@@ -108,14 +122,32 @@ class KerasConverter:
 
     def classes(self) -> Iterator[KerasClass]:
         """Yields all classes of the family."""
-        parts = (self.tokenizer, self.image_converter)
-        yield from (self.backbone, *(part for part in parts if part is not None))
-        yield from (*self.preprocessors, *self._all_tasks())
+        yield self.backbone
+        if self.tokenizer is not None:
+            yield self.tokenizer
+        yield from (*self.image_converters(), *self.all_preprocessors())
+        yield from (*self._all_tasks(), *self.parts())
+
+    def image_converters(self) -> tuple[KerasClass, ...]:
+        """Returns the classes of image converters, the family's own first."""
+        found = [self.image_converter, *(t.image_converter for t in self._all_tasks())]
+        return tuple(item for item in found if item is not None)
+
+    def all_preprocessors(self) -> tuple[KerasClass, ...]:
+        """Returns the classes of preprocessors, the family's own first."""
+        found = [task.preprocessor for task in self._all_tasks()]
+        return (*self.preprocessors, *(item for item in found if item is not None))
+
+    def parts(self) -> tuple[KerasClass, ...]:
+        """Returns the classes of objects among the arguments of tasks."""
+        found = [part for task in self._all_tasks() for part in task.parts]
+        return tuple(part for part in found if isinstance(part, KerasClass))
 
     def upstream_names(self) -> set[str]:
         """Returns all names that a file of the family may hold."""
         names = {name for item in self.classes() for name in item.names}
-        names |= {name for task in self._all_tasks() for name in task.parts}
+        parts = [part for task in self._all_tasks() for part in task.parts]
+        names |= {part for part in parts if isinstance(part, str)}
         return {f"{self.package}>{name}" for name in names | {*self.without_task}}
 
     def named(self, name: str) -> KerasClass | None:
@@ -145,6 +177,19 @@ def register_keras_task(task: KerasTask, *, package: str) -> None:
         package: upstream's, see `KerasConverter`.
     """
     _TASKS.setdefault(package, []).append(task)
+
+
+def backbone_argument(name: str) -> str:
+    """Returns the argument of one of upstream's tasks that is its backbone.
+
+    Args:
+        name: of the task's class, such as `keras_hub>X`.
+    """
+    for package, tasks in _TASKS.items():
+        for task in tasks:
+            if name in {f"{package}>{own}" for own in task.names}:
+                return task.backbone_argument
+    return "backbone"
 
 
 def _read_policy(value: Any) -> str | None:

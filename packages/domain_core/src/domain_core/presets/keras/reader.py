@@ -13,8 +13,8 @@ metadata.json            not read
 What `side_files` names may lie beside them; KerasHub does not look at it.
 
 KerasCV wrote a task as a single `config.json`, with the backbone inside, and one file
-of weights. Nothing in a file is imported or called: classes are names in a family's
-table.
+of weights; KerasHub has such, too, and calls the whole a backbone. Nothing in a file is
+imported or called: classes are names in a family's table.
 """
 
 from __future__ import annotations
@@ -32,13 +32,20 @@ from domain_core.presets.chat_and_generation import (
 )
 from domain_core.presets.folder import Folder
 from domain_core.presets.json_files import json_value, read_json
-from domain_core.presets.keras.converter import KerasClass, KerasTask, upstream_name
+from domain_core.presets.keras.converter import (
+    KerasClass,
+    KerasTask,
+    backbone_argument,
+    upstream_name,
+)
 from domain_core.presets.keras.hdf5_files import Hdf5Files, numbered
 from domain_core.presets.layout import Layout
 from domain_core.presets.tokenizer_assets import load_assets
 from domain_core.registry import find_keras_converter
+from domain_core.serialization import object_of
 from domain_core.strict_json import check_plain
 from domain_core.text.chat_template import chat_template_config
+from domain_core.weights.allocation_budget import allocation_budget
 from domain_core.weights.weight_map import WeightMap
 
 if TYPE_CHECKING:
@@ -84,9 +91,10 @@ class KerasLayout(Layout):
         data = _read(folder, file)
         name, config = _name(data, file, folder), data["config"]
         self._single: dict[str, Any] | None = None
-        if file == CONFIG and "backbone" in config:
+        inner = backbone_argument(name)
+        if file == CONFIG and inner in config:
             self._single = data
-            data = json_value(config, "backbone", dict, file, folder)
+            data = json_value(config, inner, dict, file, folder)
             name, config = _name(data, file, folder), data["config"]
         self._name, self._config = name, config
         self._entry, self._converter = find_keras_converter(name, config, folder.label)
@@ -115,7 +123,8 @@ class KerasLayout(Layout):
         return True
 
     def weight_shapes(self, head: bool) -> Collection[tuple[int, ...]] | None:
-        if head and self._head_map() is None:
+        task, _ = self._task()
+        if head and (task is None or task.weights is None):
             return ()
         with self._weights(head) as tensors:
             return self._own(tensors, head)[1].values()
@@ -133,10 +142,14 @@ class KerasLayout(Layout):
         item, config = self._task()
         if item is None:
             return None
-        return item.cls, self._arguments(item, config, self._task_file)
+        # Objects inside a config are small; what is large has a file of its own.
+        with allocation_budget([], self._folder.label):
+            return item.cls, self._arguments(item, config, self._task_file)
 
     def assign_head(self, task: Task) -> None:
-        weights = self._head_map()
+        item, config = self._task()
+        assert item is not None, "task() said that there is no head"
+        weights = item.head_map(self._arguments(item, config, self._task_file))
         if weights is not None:
             self._assign(weights, task.head_weight_paths(), head=True)
 
@@ -149,7 +162,7 @@ class KerasLayout(Layout):
                 f"Expected a preset for {cls.__name__}; {self._folder.label!r} is "
                 f"for {item.cls.__name__}. Call its `from_preset` instead."
             )
-        data = self._read(TOKENIZER, item)
+        _, data = self._read(TOKENIZER, item)
         if data["config"].get("vocabulary") is not None:
             raise PresetUnsafeError(
                 f"Expected no 'vocabulary' in {TOKENIZER!r} of the preset "
@@ -162,10 +175,10 @@ class KerasLayout(Layout):
         return tokenizer
 
     def image_converter(self) -> Any:
-        item = self._converter.image_converter
-        if item is None or IMAGE_CONVERTER not in self._folder:
+        items = self._converter.image_converters()
+        if not items or IMAGE_CONVERTER not in self._folder:
             return None
-        data = self._read(IMAGE_CONVERTER, item)
+        item, data = self._read(IMAGE_CONVERTER, *items)
         return item.cls(**self._arguments(item, data["config"], IMAGE_CONVERTER))
 
     def preprocessor(self) -> Any:
@@ -177,7 +190,7 @@ class KerasLayout(Layout):
         item = self._converter.named(name)
         if item is None:
             return None  # of a task that has no counterpart here
-        if item not in self._converter.preprocessors:
+        if item not in self._converter.all_preprocessors():
             raise self._misplaced(name, PREPROCESSOR, "preprocessor")
         arguments = self._arguments(item, data["config"], PREPROCESSOR)
         if data["config"].get("tokenizer") is not None:
@@ -190,11 +203,6 @@ class KerasLayout(Layout):
 
     def generation_config(self) -> dict[str, Any] | None:
         return read_generation_config(self._folder)
-
-    def _head_map(self) -> WeightMap | None:
-        item, config = self._task()
-        assert isinstance(item, KerasTask), "task() said that there is no head"
-        return item.head_map(self._arguments(item, config, self._task_file))
 
     def _task(self) -> tuple[KerasTask | None, Mapping[str, Any]]:
         data = self._single
@@ -220,15 +228,17 @@ class KerasLayout(Layout):
             f"received {name!r}. Save or download the preset again."
         )
 
-    def _read(self, file: str, item: KerasClass) -> dict[str, Any]:
+    def _read(self, file: str, *items: KerasClass) -> tuple[KerasClass, dict[str, Any]]:
+        """Reads an object of one of some classes."""
         data = _read(self._folder, file)
         self._check_classes(data, file)
-        if self._converter.named(_name(data, file, self._folder)) is not item:
+        item = self._converter.named(_name(data, file, self._folder))
+        if item is None or item not in items:
             raise PresetCorruptError(
-                f"Expected {item.names[0]!r} in {file!r} of the preset "
+                f"Expected {items[0].names[0]!r} in {file!r} of the preset "
                 f"{self._folder.label!r}, received {data['registered_name']!r}."
             )
-        return data
+        return item, data
 
     def _check_classes(self, value: Any, file: str) -> None:
         """Refuses a file that names a class which is none of the family's."""
@@ -247,12 +257,24 @@ class KerasLayout(Layout):
     def _arguments(
         self, item: KerasClass, config: Mapping[str, Any], file: str
     ) -> dict[str, Any]:
-        skipped = (*_OBJECTS, *_NAMES)
+        skipped = {*_OBJECTS, *_NAMES}
+        if isinstance(item, KerasTask):
+            skipped.add(item.backbone_argument)
         config = {key: value for key, value in config.items() if key not in skipped}
         where = f"{file!r} of the preset {self._folder.label!r}"
+        config = {key: self._part(value, file) for key, value in config.items()}
         arguments = item.config.read(config, item.cls, where)
         check_plain(arguments, where)
         return arguments
+
+    def _part(self, value: Any, file: str) -> Any:
+        """Returns an object for one that is part of a task; anything else as it is."""
+        name = value.get("registered_name") if isinstance(value, dict) else None
+        item = self._converter.named(str(upstream_name(name)))
+        if item is None or item not in self._converter.parts():
+            return value
+        config = json_value(value, "config", dict, file, self._folder)
+        return object_of(item.cls, self._arguments(item, config, file))
 
     def _assign(
         self, weights: WeightMap, variables: Mapping[str, keras.Variable], head: bool
@@ -275,6 +297,10 @@ class KerasLayout(Layout):
         shapes = tensors.shapes()
         if self._single is None:
             return {name: name for name in shapes}, dict(shapes)
+        task, _ = self._task()
+        if task is not None and task.own:
+            own = {name for name in shapes if name.startswith(task.own) is head}
+            return {name: name for name in own}, {name: shapes[name] for name in own}
         prefix = self._backbone_prefix()
         names = {
             name if head else name.removeprefix(prefix): name

@@ -68,25 +68,49 @@ def write_keras(
     if backbone is None:
         return
     # All configs first: they say what can't be expressed, before anything large.
-    _write_json(directory / CONFIG, _to_json(converter, backbone))
-    if task is not None:
-        _write_json(directory / TASK, _to_json(converter, task))
+    configs, item = _model_configs(converter, backbone, task)
+    for file, config in configs.items():
+        _write_json(directory / file, config)
+    is_single = item is not None and bool(item.own)
+    whole = task if task is not None and is_single else backbone
     metadata = {
         "keras_version": keras.__version__,
         "written_by": f"domain-core {__version__}",
-        "parameter_count": backbone.count_params(),
+        "parameter_count": whole.count_params(),
     }
     _write_json(directory / "metadata.json", metadata)
     weights = converter.weights(backbone.get_config())
-    tensors = weights.to_foreign(backbone.weight_paths())
-    write_hdf5(directory, WEIGHTS, tensors, max_shard_bytes=max_shard_bytes)
-    write_generation_config(directory, backbone)
-    if task is not None:
-        item = converter.of(type(task))
-        assert isinstance(item, KerasTask), "its config was written above"
+    tensors, head = weights.to_foreign(backbone.weight_paths()), {}
+    if task is not None and item is not None:
         if (head_map := item.head_map(task.get_config())) is not None:
             head = head_map.to_foreign(task.head_weight_paths())
-            write_hdf5(directory, HEAD, head)
+    if is_single:
+        tensors, head = {**tensors, **head}, {}
+    write_hdf5(directory, WEIGHTS, tensors, max_shard_bytes=max_shard_bytes)
+    write_generation_config(directory, backbone)
+    if head:
+        write_hdf5(directory, HEAD, head)
+
+
+def _model_configs(
+    converter: KerasConverter, backbone: Backbone, task: Task | None
+) -> tuple[dict[str, Any], KerasTask | None]:
+    """Returns what the files of a model hold, and its task's counterpart."""
+    if task is None:
+        return {CONFIG: _to_json(converter, backbone)}, None
+    data, item = _to_json(converter, task), converter.of(type(task))
+    assert isinstance(item, KerasTask), "its config is there"
+    if not item.own:
+        return {CONFIG: _to_json(converter, backbone), TASK: data}, item
+    # Theirs is a backbone, of which that of ours is a part.
+    config = data["config"]
+    preprocessor = config.pop("preprocessor", None)
+    config[item.backbone_argument] = config.pop("backbone")
+    configs = {CONFIG: data}
+    if item.around is not None:
+        parts = {"backbone": data, "preprocessor": preprocessor}
+        configs[TASK] = _object(converter, item.around, parts)
+    return configs, item
 
 
 def _write_preprocessor(
@@ -101,7 +125,7 @@ def _write_preprocessor(
     item = converter.of(type(preprocessor))
     if item is not None and item is converter.tokenizer:
         parts[TOKENIZER] = preprocessor
-    elif item is not None and item is converter.image_converter:
+    elif item is not None and item in converter.image_converters():
         parts[IMAGE_CONVERTER] = preprocessor
     else:
         _write_json(directory / PREPROCESSOR, _to_json(converter, preprocessor))
@@ -134,11 +158,18 @@ def _to_json(converter: KerasConverter, value: Any) -> dict[str, Any]:
         elif key not in (*_ASIDE, *getattr(value, "asset_config_keys", ())):
             own[key] = stored
     target = f"{_TARGET}'s {item.names[0]}"
+    config = {**objects, **item.config.write(own, target)}
+    return _object(converter, item.names[0], config)
+
+
+def _object(
+    converter: KerasConverter, name: str, config: dict[str, Any]
+) -> dict[str, Any]:
     return {
         "module": f"{converter.package}.models",
-        "class_name": item.names[0],
-        "config": {**objects, **item.config.write(own, target)},
-        "registered_name": f"{converter.package}>{item.names[0]}",
+        "class_name": name,
+        "config": config,
+        "registered_name": f"{converter.package}>{name}",
     }
 
 

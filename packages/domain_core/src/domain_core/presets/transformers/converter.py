@@ -24,6 +24,8 @@ class Head:
             export compares what comes back. None if this head is only read.
         mistaken_for: foreign architectures whose heads have tensors of the same names,
             and mean something else by them.
+        written_for: names of subclasses of the task that are the same model, with
+            another way to call it.
     """
 
     task: str
@@ -32,6 +34,7 @@ class Head:
     to_config: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
     untied: WeightMap | None = None
     mistaken_for: tuple[str, ...] = ()
+    written_for: tuple[str, ...] = ()
 
     def weights_of(self, is_tied: bool) -> WeightMap:
         """Returns the map, given whether the output repeats the token embedding."""

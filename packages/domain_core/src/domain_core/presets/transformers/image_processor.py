@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 _OPTIONS = {
     "do_resize": True,
     "do_rescale": True,
@@ -37,6 +39,14 @@ _PROCESSORS: dict[str, dict[str, Any]] = {
     },
     "CLIP": _CLIP_OPTIONS,
     "Bit": _CLIP_OPTIONS,
+    "Sam": {
+        "resample": 2,
+        "size": {"longest_edge": 1024},
+        "do_pad": True,
+        "pad_size": {"height": 1024, "width": 1024},
+        "image_mean": (0.485, 0.456, 0.406),
+        "image_std": (0.229, 0.224, 0.225),
+    },
 }
 _RESAMPLE = ("nearest", "lanczos", "bilinear", "bicubic", "box", "hamming")
 # From this size on, ConvNext's processor stretches the image and crops nothing.
@@ -47,8 +57,8 @@ def image_converter_arguments(config: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the arguments of an `ImageConverter` from a `preprocessor_config.json`.
 
     Args:
-        config: of a ConvNext (ResNet's too), ViT, DeiT, CLIP or BiT image processor, in
-            today's form or that of the feature extractors before.
+        config: of a ConvNext (ResNet's too), ViT, DeiT, CLIP, BiT or SAM image
+            processor, in today's form or that of the feature extractors before.
 
     Raises:
         ValueError: if it is another processor's, or asks for what the converter lacks.
@@ -83,11 +93,21 @@ def image_converter_arguments(config: Mapping[str, Any]) -> dict[str, Any]:
                 f"Expected 'crop_size' to be a height and a width, received {crop}."
             )
     rescale, normalize = options["do_rescale"], options["do_normalize"]
+    scale = options["rescale_factor"] if rescale else None
+    mean = options["image_mean"] if normalize else None
+    if set(size) == {"longest_edge"} and options.get("do_pad"):
+        shape = _padded_size(size["longest_edge"], options["pad_size"])
+        # Theirs fills up with 0 what is normalized.
+        if mean is not None:
+            means = np.asarray(mean, "float64")
+            shape["pad_value"] = (means / (1.0 if scale is None else scale)).tolist()
+    else:
+        shape = _image_size(size, crop, options.get("crop_pct"))
     return {
-        **_image_size(size, crop, options.get("crop_pct")),
+        **shape,
         "interpolation": _RESAMPLE[options["resample"]],
-        "scale": options["rescale_factor"] if rescale else None,
-        "mean": options["image_mean"] if normalize else None,
+        "scale": scale,
+        "mean": mean,
         "std": options["image_std"] if normalize else None,
     }
 
@@ -108,7 +128,9 @@ def image_processor_config(converter: Any) -> dict[str, Any]:
     }
     resized = {"height": int(height / ratio), "width": int(width / ratio)}
     shape: dict[str, Any]
-    if not keep_aspect and ratio == 1:
+    if converter.pad_to_aspect_ratio and height == width:
+        name, shape = "Sam", _padded(height)
+    elif not keep_aspect and ratio == 1:
         name, shape = "ViT", {"size": resized}
     elif not keep_aspect:
         name, shape = "DeiT", {"size": resized, **crop}
@@ -148,6 +170,33 @@ def _scaling(converter: Any) -> dict[str, Any]:
         config["image_mean"] = 0.0 if mean is None else mean
         config["image_std"] = 1.0 if std is None else std
     return config
+
+
+def _padded(edge: int) -> dict[str, Any]:
+    """Returns how SAM's processor resizes images, and masks to a quarter."""
+    return {
+        "size": {"longest_edge": edge},
+        "do_pad": True,
+        "pad_size": {"height": edge, "width": edge},
+        "mask_size": {"longest_edge": edge // 4},
+        "mask_pad_size": {"height": edge // 4, "width": edge // 4},
+        "processor_class": "SamProcessor",
+    }
+
+
+def _padded_size(edge: int, padded: Any) -> dict[str, Any]:
+    if padded != {"height": edge, "width": edge}:
+        raise ValueError(
+            "Expected 'pad_size' to be as high and as wide as the longest edge of "
+            f"'size', {edge}, received {padded!r:.200}: the converter fills up to what "
+            "it resizes for."
+        )
+    return {
+        "image_size": (edge, edge),
+        "crop_to_aspect_ratio": False,
+        "pad_to_aspect_ratio": True,
+        "pad_position": "top_left",
+    }
 
 
 def _edges(size: Any, default: Mapping[str, int]) -> dict[str, int]:

@@ -32,6 +32,7 @@ from domain_core.presets.transformers.tokenizer_options import raw_options
 from domain_core.registry import find_converter
 from domain_core.serialization import registered_class, registered_name
 from domain_core.text.chat_template import chat_template_config
+from domain_core.weights.allocation_budget import allocation_budget
 from domain_core.weights.weight_map import WeightMap
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 
 CONFIG = "config.json"
 IMAGES = "preprocessor_config.json"
+# Of several kinds of input, since version 5 of theirs.
+PROCESSOR = "processor_config.json"
 # Our names, and one of theirs for each.
 _ACTIVATIONS = {
     "gelu": "gelu",
@@ -211,7 +214,9 @@ class TransformersLayout(Layout):
         heads = self._heads(load_weights)
         fitting = [head for head in heads if issubclass(self._class_of(head), cls)]
         for head in fitting or heads:
-            return self._class_of(head), self._converted(head.config)
+            # Objects inside a config are small; what is large has a file of its own.
+            with allocation_budget([], self._folder.label):
+                return self._class_of(head), self._converted(head.config)
         return None
 
     def assign_head(self, task: Task) -> None:
@@ -249,9 +254,13 @@ class TransformersLayout(Layout):
         )
 
     def image_converter(self) -> Any:
-        if IMAGES not in self._folder:
+        config: Any = None
+        if IMAGES in self._folder:
+            config = read_json(self._folder, IMAGES)
+        elif PROCESSOR in self._folder:
+            config = read_json(self._folder, PROCESSOR).get("image_processor")
+        if not isinstance(config, dict):
             return None
-        config = read_json(self._folder, IMAGES)
         return registered_class(IMAGE_CONVERTER)(**image_converter_arguments(config))
 
     def preprocessor(self) -> Any:

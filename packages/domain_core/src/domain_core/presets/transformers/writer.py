@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from domain_core.presets.chat_and_generation import (
     read_chat_template,
     write_chat_template,
@@ -27,7 +29,11 @@ from domain_core.presets.transformers.image_processor import (
 from domain_core.presets.transformers.reader import CONFIG, IMAGES
 from domain_core.presets.transformers.tensors import WEIGHTS
 from domain_core.registry import backbones
-from domain_core.serialization import registered_class, registered_name
+from domain_core.serialization import (
+    flat_arguments,
+    registered_class,
+    registered_name,
+)
 from domain_core.text.chat_template import chat_template_config
 
 if TYPE_CHECKING:
@@ -63,7 +69,7 @@ def write_transformers(
         ValueError: if Hugging Face has no such model, or its config no place for an
             argument.
     """
-    converter, to_config = _converter_of(backbone)
+    converter, to_config = _converter_of(backbone, task)
     architecture, head = None, None
     if task is not None:
         architecture, head = _head_of(task, backbone, converter)
@@ -78,7 +84,7 @@ def write_transformers(
     back = converter.config(config, list(tensors))
     _check_came_back(backbone, ours, back, to_config)
     if task and head and head.to_config:
-        back = {**_defaults(_class_of(head, backbone)), **head.config(config)}
+        back = {**_defaults(_registered(head.task, backbone)), **head.config(config)}
         _check_came_back(task, _arguments(task), back, head.to_config)
         weights = head.weights_of(getattr(task, "tie_word_embeddings", True))
         tensors |= weights.to_foreign(task.head_weight_paths())
@@ -115,8 +121,8 @@ def _arguments(task: Task) -> dict[str, Any]:
     return {**task.get_config(), "backbone": task.backbone}
 
 
-def _converter_of(backbone: Backbone) -> tuple[Converter, _ToConfig]:
-    able = set()
+def _converter_of(backbone: Backbone, task: Task | None) -> tuple[Converter, _ToConfig]:
+    able, fitting = set(), []
     for entry in backbones():
         for converter in entry.converters:
             if not isinstance(converter, Converter) or converter.to_config is None:
@@ -125,18 +131,21 @@ def _converter_of(backbone: Backbone) -> tuple[Converter, _ToConfig]:
             if entry.cls is type(backbone) and (
                 converter.writes is None or converter.writes(backbone.get_config())
             ):
-                return converter, converter.to_config
-    raise ValueError(
-        "Expected a model that Hugging Face has too, received a "
-        f"{type(backbone).__name__}. These have a map: {sorted(able)}. Use "
-        "`save_to_preset` instead."
-    )
+                fitting.append((converter, converter.to_config))
+    if not fitting:
+        raise ValueError(
+            "Expected a model that Hugging Face has too, received a "
+            f"{type(backbone).__name__}. These have a map: {sorted(able)}. Use "
+            "`save_to_preset` instead."
+        )
+    # A whole model may be another one there than its backbone alone.
+    with_head = [f for f in fitting if task and _heads_of(task, backbone, f[0])]
+    return (with_head or fitting)[0]
 
 
 def _head_of(task: Task, backbone: Backbone, converter: Converter) -> tuple[str, Head]:
-    for architecture, head in converter.heads.items():
-        if head.to_config and issubclass(_class_of(head, backbone), type(task)):
-            return architecture, head
+    for architecture, head in _heads_of(task, backbone, converter):
+        return architecture, head
     raise ValueError(
         "Expected a task that Hugging Face has too, received a "
         f"{type(task).__name__}. On a {type(backbone).__name__} these have a map: "
@@ -145,9 +154,24 @@ def _head_of(task: Task, backbone: Backbone, converter: Converter) -> tuple[str,
     )
 
 
-def _class_of(head: Head, backbone: Backbone) -> type:
+def _heads_of(
+    task: Task, backbone: Backbone, converter: Converter
+) -> list[tuple[str, Head]]:
+    """Returns the heads that a task, or one that it stands for, is written as."""
+    return [
+        (architecture, head)
+        for architecture, head in converter.heads.items()
+        if head.to_config
+        and any(
+            issubclass(_registered(name, backbone), type(task))
+            for name in (head.task, *head.written_for)
+        )
+    ]
+
+
+def _registered(task: str, backbone: Backbone) -> type:
     package = str(registered_name(type(backbone))).split(">")[0]
-    return registered_class(f"{package}>{head.task}")
+    return registered_class(f"{package}>{task}")
 
 
 def _check_came_back(
@@ -164,13 +188,14 @@ def _check_came_back(
         back: the arguments that a reader makes of it.
         to_config: writes the arguments.
     """
-    back = {**_defaults(type(thing)), **back}
+    back = flat_arguments({**_defaults(type(thing)), **back})
+    flat = flat_arguments({k: v for k, v in ours.items() if k not in _ASIDE})
     lost = []
-    for key in sorted(set(ours) - set(_ASIDE)):
-        value, returned = ours[key], back.get(key)
+    for key in sorted(k for k in flat if k.split(".")[-1] not in _ASIDE):
+        value, returned = flat[key], back.get(key)
         if _plain(value) == _plain(returned):
             continue
-        if to_config and None in (value, returned):
+        if key in ours and to_config and None in (value, returned):
             if _is_written_alike(to_config, ours, key, returned):
                 continue
         lost.append(f"{key}={value!r:.80} comes back as {returned!r:.80}")
@@ -235,6 +260,8 @@ def _image_config(converter: Any) -> dict[str, Any]:
     back = {**_defaults(type(converter)), **image_converter_arguments(config)}
     if _resized(ours) == _resized(back):  # rounded to whole pixels
         back["crop_ratio"] = ours["crop_ratio"]
+    if np.allclose(ours["pad_value"], back["pad_value"], rtol=1e-6):  # of the mean
+        back["pad_value"] = ours["pad_value"]
     _check_came_back(converter, ours, back)
     return config
 

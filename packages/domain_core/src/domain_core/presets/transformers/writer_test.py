@@ -208,7 +208,18 @@ CONVERTERS = {
         "std": [0.4, 0.5, 0.6],
     },
     "one number": {"image_size": 64, "scale": 2.0, "mean": 0.5, "std": 0.25},
+    "fill up": {
+        "image_size": 64,
+        "crop_to_aspect_ratio": False,
+        "pad_to_aspect_ratio": True,
+        "pad_position": "top_left",
+        "pad_value": [123.675, 116.28, 103.53],
+        "scale": 1 / 255,
+        "mean": [0.485, 0.456, 0.406],
+        "std": [0.229, 0.224, 0.225],
+    },
 }
+PADDED = {"crop_to_aspect_ratio": False, "pad_to_aspect_ratio": True}
 
 
 @pytest.mark.parametrize("name", CONVERTERS)
@@ -222,6 +233,7 @@ def test_image_converters_come_back_and_equal_theirs(register, tmp_path, name):
     # Theirs keeps whole pixels: of 100, a pixel is a hundredth. That the images are the
     # same, bit for bit, is asserted below.
     assert config.pop("crop_ratio") == pytest.approx(ours.pop("crop_ratio"), rel=0.01)
+    assert config.pop("pad_value") == pytest.approx(ours.pop("pad_value"), rel=1e-12)
     assert config == ours
     photo = np.random.default_rng(0).integers(0, 256, (300, 210, 3), "uint8")
     assert np.array_equal(again(photo), images(photo))
@@ -238,7 +250,9 @@ def test_image_converters_come_back_and_equal_theirs(register, tmp_path, name):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"pad_to_aspect_ratio": True, "crop_to_aspect_ratio": False}, "pad_to_aspect"),
+        (PADDED, "pad_position='center' comes back as 'top_left'"),
+        ({**PADDED, "image_size": (64, 32)}, "pad_to_aspect_ratio=True comes back"),
+        ({**PADDED, "pad_position": "top_left", "pad_value": 9}, "pad_value=9.0 comes"),
         ({"antialias": False}, "antialias=False comes back as True"),
         ({"scale": [1.0, 2.0, 3.0]}, "one `scale` for all channels"),
         ({"channels": 1}, "channels=1 comes back as 3"),

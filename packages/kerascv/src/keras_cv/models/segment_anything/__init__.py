@@ -1,6 +1,8 @@
 """The Segment Anything Model: what it is made of."""
 
-from domain_core import register_task
+from domain_core import extend_family, register_task
+from domain_core.presets.keras.converter import register_keras_task
+from keras_cv.models.segment_anything import convert, convert_keras, presets
 from keras_cv.models.segment_anything.mask_decoder import (
     SAMMaskDecoder as SAMMaskDecoder,
 )
@@ -29,3 +31,12 @@ from keras_cv.models.segment_anything.two_way_transformer import (
 
 register_task(SegmentAnything, accepts=lacks_feature_map, package="kerascv")
 register_task(SegmentAnythingModel, accepts=lacks_feature_map, package="kerascv")
+extend_family(
+    "kerascv>ViTDetBackbone",
+    SegmentAnythingModel,
+    presets=presets.PRESETS,
+    converters=(convert.FROM_TRANSFORMERS,),
+)
+for package, tasks in convert_keras.TASKS.items():
+    for task in tasks:
+        register_keras_task(task, package=package)

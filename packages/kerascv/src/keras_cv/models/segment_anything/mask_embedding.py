@@ -7,13 +7,11 @@ from typing import Any
 import keras
 
 from domain_core import ops
-from domain_core.arguments import as_positive_int
+from domain_core.arguments import as_fraction, as_positive_int
 from domain_core.layers.projection import normalize
 from domain_core.remembered_arguments import RemembersArguments
 from domain_core.serialization import serializable
 from keras_cv.layers.conv_norm import build_conv, convolve, make_conv
-
-_EPSILON = 1e-6
 
 
 @serializable("kerascv")
@@ -25,6 +23,7 @@ class MaskEmbedding(RemembersArguments, keras.layers.Layer):
         mask_in_chans: channels of the second convolution, four times those of the
             first.
         activation: a name that `domain_core.ops.activation` knows.
+        layer_norm_epsilon: added to variances.
         name: name of the layer.
         trainable: whether its weights train.
         dtype: dtype policy.
@@ -45,6 +44,7 @@ class MaskEmbedding(RemembersArguments, keras.layers.Layer):
         mask_in_chans: int,
         activation: Any,
         *,
+        layer_norm_epsilon: float = 1e-6,
         name: str | None = None,
         trainable: bool = True,
         dtype: Any = None,
@@ -53,6 +53,7 @@ class MaskEmbedding(RemembersArguments, keras.layers.Layer):
         self.embed_dim = as_positive_int("embed_dim", embed_dim)
         self.mask_in_chans = as_positive_int("mask_in_chans", mask_in_chans)
         self.activation = activation
+        self.layer_norm_epsilon = as_fraction("layer_norm_epsilon", layer_norm_epsilon)
         if mask_in_chans % 4:
             raise ValueError(
                 f"Expected `mask_in_chans` that 4 divides, received {mask_in_chans}."
@@ -66,7 +67,9 @@ class MaskEmbedding(RemembersArguments, keras.layers.Layer):
             name = f"conv_{index}"
             conv = make_conv(filters, 2, name, self, strides=2, use_bias=True)
             norm = keras.layers.LayerNormalization(
-                epsilon=_EPSILON, name=f"norm_{index}", dtype=self.dtype_policy
+                epsilon=self.layer_norm_epsilon,
+                name=f"norm_{index}",
+                dtype=self.dtype_policy,
             )
             build_conv(conv, (None, None, None, channels))
             norm.build((None, None, None, filters))

@@ -41,14 +41,15 @@ class SegmentAnythingPreprocessor(Preprocessor):
         follow, 0 for sets of prompts that an image has fewer than others.
 
     Args:
-        image_converter: an `ImageConverter` that pads or stretches. None for that of
-            the published models: 1024 x 1024 pixels in [0, 255], filled up at the right
-            and at the bottom.
+        image_converter: an `ImageConverter` that pads or stretches; one that crops, as
+            image classifiers have, is replaced by one that pads. None for that of the
+            published models: 1024 x 1024 pixels in [0, 255], filled up at the right and
+            at the bottom.
         **kwargs: see `Preprocessor`.
 
     Raises:
-        ValueError: if the converter crops, an image is broken, or prompts are not of as
-            many images.
+        ValueError: if there is no converter, an image is broken, or prompts are not of
+            as many images.
 
     Example:
         >>> preprocessor = keras_cv.models.SegmentAnythingPreprocessor()
@@ -63,14 +64,15 @@ class SegmentAnythingPreprocessor(Preprocessor):
         converter = image_converter
         if converter is None:
             converter = ImageConverter(**IMAGE_CONVERTER)
-        if not isinstance(converter, ImageConverter) or converter.crop_to_aspect_ratio:
+        if not isinstance(converter, ImageConverter):
             raise ValueError(
-                "Expected an ImageConverter that loses nothing of an image, or None, "
-                f"received {image_converter!r:.200}. Pass crop_to_aspect_ratio=False "
-                "to it, and pad_to_aspect_ratio=True."
+                "Expected an ImageConverter or None, received "
+                f"{image_converter!r:.200}. Pass `ImageConverter(1024, "
+                "crop_to_aspect_ratio=False, pad_to_aspect_ratio=True)`."
             )
         super().__init__(**kwargs)
-        self.image_converter = converter
+        crops = converter.crop_to_aspect_ratio
+        self.image_converter = _padding(converter) if crops else converter
 
     def __call__(self, x: Any, y: Any = None, sample_weight: Any = None) -> Any:
         if isinstance(x, Mapping) and (y is not None or set(x) != {"images"}):
@@ -126,3 +128,16 @@ class SegmentAnythingPreprocessor(Preprocessor):
             ValueError: if an image is broken.
         """
         return self.image_converter.convert_and_place(images)
+
+
+def _padding(converter: ImageConverter) -> ImageConverter:
+    """Returns a converter that fills up what another one would crop."""
+    options = {**converter.current_arguments(), **IMAGE_CONVERTER}
+    for name in ("crop_ratio", "crop_first"):
+        del options[name]
+    if converter.mean is not None:
+        scale = 1.0 if converter.scale is None else converter.scale
+        options["pad_value"] = np.divide(converter.mean, scale).tolist()
+    elif converter.channels != len(options["pad_value"]):
+        del options["pad_value"]
+    return ImageConverter(**{**options, "image_size": converter.image_size})

@@ -59,6 +59,29 @@ def test_the_size_of_published_models():
     np.testing.assert_allclose(pixels[0, 512:] / 255 - mean, 0, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"scale": 1 / 255, "mean": [0.1, 0.2, 0.3], "std": 0.5, "crop_ratio": 0.8},
+        {"mean": 3, "channels": 1},
+        {"scale": 1 / 255, "crop_first": True},
+        {"channels": 4},
+    ],
+)
+def test_one_that_crops_fills_up_instead(options):
+    """With what is 0 once normalized, here or by a backbone that does it."""
+    preprocessor = SegmentAnythingPreprocessor(ImageConverter((16, 32), **options))
+    channels = options.get("channels", 3)
+    white = np.full((8, 32, channels), 255, "uint8")
+    pixels = preprocessor([white])
+    expected = ImageConverter((8, 32), **options)(white)
+    np.testing.assert_allclose(pixels[0, :8], expected, atol=1e-6)
+    mean = 0.0
+    if "mean" not in options and channels == 3:
+        mean = np.array([0.485, 0.456, 0.406])
+    np.testing.assert_allclose(pixels[0, 8:] - mean, 0, atol=1e-6)
+
+
 def test_config(preprocessor):
     again = SegmentAnythingPreprocessor.from_config(preprocessor.get_config())
     assert again.get_config() == preprocessor.get_config()
@@ -69,8 +92,7 @@ def test_config(preprocessor):
 @pytest.mark.parametrize(
     ("converter", "x", "message"),
     [
-        (5, None, "loses nothing of an image, or None, received 5"),
-        (ImageConverter(8), None, "crop_to_aspect_ratio=False"),
+        (5, None, "an ImageConverter or None, received 5"),
         (ImageConverter(8, **FIT), {"images": []}, "empty"),
         (
             ImageConverter(8, **FIT),

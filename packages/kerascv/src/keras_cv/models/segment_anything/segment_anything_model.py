@@ -16,7 +16,7 @@ from keras import ops
 
 from domain_core.preprocessor import Preprocessor
 from domain_core.task import Task
-from keras_cv.models.segment_anything.prompt_encoder import PROMPT_RANKS
+from keras_cv.models.segment_anything.prompt_encoder import HAS_MASKS, PROMPT_RANKS
 
 _NOT_A_POINT = -1
 
@@ -229,7 +229,8 @@ def _axes_of_prompts(x: Any) -> int | None:
 def _segment(
     prompt_encoder: Any, mask_decoder: Any, embeddings: Any, prompts: Mapping[str, Any]
 ) -> Any:
-    given = {k: prompts[k] for k in PROMPT_RANKS if prompts.get(k) is not None}
+    keys = (*PROMPT_RANKS, HAS_MASKS)
+    given = {k: prompts[k] for k in keys if prompts.get(k) is not None}
     if "points" in given and "labels" in given:
         # The token that sets of points without a box have. The encoder's mask drops it
         # where it is not needed.

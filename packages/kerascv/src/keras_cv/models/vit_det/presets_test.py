@@ -6,7 +6,12 @@ import keras_cv
 from domain_core import without_initialization
 from keras_cv.models import ViTDetBackbone
 
-PRESETS = ViTDetBackbone.presets
+# Segment Anything declares its own, of the whole model.
+PRESETS = {
+    name: preset
+    for name, preset in ViTDetBackbone.presets.items()
+    if preset.task is None
+}
 ALIASES = {"base": "ViTDetB", "large": "ViTDetL", "huge": "ViTDetH"}
 
 
