@@ -155,6 +155,7 @@ def test_torch_program(model, tmp_path):
     )
 
 
+@pytest.mark.backends("torch")
 def test_what_torch_cannot_export(model, tmp_path):
     with pytest.raises(ValueError, match=r"\['onnx', 'torch'\].*KERAS_BACKEND"):
         model.export(tmp_path / "model")
