@@ -141,8 +141,8 @@ class MaskGenerator:
 
     def _stability(self, logits: np.ndarray) -> float:
         """Returns the overlap of the masks of a higher and of a lower threshold."""
-        larger = np.count_nonzero(logits > -self.stability_score_offset)
-        smaller = np.count_nonzero(logits > self.stability_score_offset)
+        larger = int(np.count_nonzero(logits > -self.stability_score_offset))
+        smaller = int(np.count_nonzero(logits > self.stability_score_offset))
         return smaller / max(larger, 1)
 
     def _cleaned(
