@@ -8,6 +8,8 @@ from domain_core.testing.references import reference
 from keras_cv.models import SegmentAnything
 
 SIZE, DIM = 128, 64
+# Scores are no filter there unless the threshold is above 0, and a stability that is
+# just as high as its threshold is too low, which the original code takes.
 OPTIONS = {
     "points_per_side": 12,
     "points_per_batch": 50,
@@ -105,7 +107,7 @@ def hugging_face(folder, *, files=None, size, dim, options, crops):
     else:
         image = Image.open(files / "truck.jpg").convert("RGB").resize((300, 200))
     thresholds = options["pred_iou_thresh"], options["stability_score_thresh"]
-    counts = {"points": 0, "good": 0, "whole": 0, "kept": 0, "crops_kept": 0}
+    counts = dict.fromkeys(("points", "good", "whole", "kept"), 0)
 
     def kept(boxes, scores, threshold):
         """Returns rows by score, without those whose box is one before."""
@@ -224,23 +226,18 @@ def compare(found, theirs, prefix):
         theirs[f"{prefix}{name}"][order] for name in ("masks", "scores", "boxes")
     )
     np.testing.assert_allclose(found["scores"], scores, rtol=0, atol=1e-4)
-    # Logits are 0 within rounding in a pixel or two.
-    assert (found["masks"] != masks).sum(axis=(1, 2)).max() <= 2
-    assert (found["masks"] != masks).sum() <= 4
+    # A logit or two is 0 within rounding: 1 pixel of 52 masks, as measured.
+    assert (found["masks"] != masks).sum() <= 3
     # Theirs end with the last pixel inside.
-    np.testing.assert_allclose(found["boxes"] - [0, 0, 1, 1], boxes, rtol=0, atol=1)
+    np.testing.assert_array_equal(found["boxes"] - [0, 0, 1, 1], boxes)
 
 
 def test_masks_of_the_image(theirs, model):
     theirs = theirs.arrays
     asked = 3 * OPTIONS["points_per_side"] ** 2
     assert 5 < len(theirs["masks"]) < theirs["counts/found"] < asked
-    image = theirs["image"]
-    found = model.generate_masks(image, **OPTIONS)
-    compare(found, theirs, "")
-    again = model.generate_masks(model.embed(image), **OPTIONS)
-    for key, value in found.items():
-        np.testing.assert_array_equal(again[key], value)
+    embeddings = model.embed(theirs["image"])
+    compare(model.generate_masks(embeddings, **OPTIONS), theirs, "")
 
 
 def test_masks_of_crops(theirs, model):
