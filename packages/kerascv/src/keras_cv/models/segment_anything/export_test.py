@@ -127,11 +127,17 @@ def torch_program(path):
     return run
 
 
-@pytest.mark.backends("tensorflow", "jax")
+@pytest.mark.backends("tensorflow")
 def test_saved_model(model, tmp_path):
-    model.export(tmp_path / "model")
-    folder = tmp_path / "model"
-    check(model, saved_model(folder / "encoder"), saved_model(folder / "decoder"))
+    model.export(tmp_path)
+    check(model, saved_model(tmp_path / "encoder"), saved_model(tmp_path / "decoder"))
+
+
+@pytest.mark.large
+@pytest.mark.backends("jax")
+def test_saved_model_of_jax(model, tmp_path):
+    model.export(tmp_path)
+    check(model, saved_model(tmp_path / "encoder"), saved_model(tmp_path / "decoder"))
 
 
 @pytest.mark.backends("torch")

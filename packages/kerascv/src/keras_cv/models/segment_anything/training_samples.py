@@ -6,7 +6,7 @@ size of an image as it came; `m` and `n` size of the masks that the model gives.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
