@@ -2,22 +2,33 @@
 
     python benchmarks/generate.py --contenders 'ours-*,floor-*' --sizes small
     python benchmarks/generate.py --sizes small,50M,gemma --batches 1,8 --tokens 64,480
+    python benchmarks/generate.py --gpu --dtype bfloat16 --sizes gemma-2b,mistral-7b
 
-Every contender gets the same model, float32, random weights, a prompt of 32 random
-tokens, and writes so many more; no token ends it. Sizes:
+Every contender gets the same model, float32 unless `--dtype` says otherwise, random
+weights, a prompt of 32 random tokens, and writes so many more; no token ends it. Sizes:
 
   small   Mistral: 8 layers x 256, 8 heads (4 of keys), MLP 688, vocabulary 8192; 10 M
   50M     Mistral: 6 layers x 512, 8 heads (4 of keys), MLP 1376, vocabulary 32768
   gemma   Gemma: 8 layers x 256, 8 heads of 32 (1 of keys), MLP 688, vocabulary 8192
+  gemma-2b    Gemma 2B: 18 layers x 2048, 8 heads of 256 (1 of keys), MLP 16384,
+              vocabulary 256000
+  mistral-7b  Mistral 7B: 32 layers x 4096, 32 heads of 128 (8 of keys), MLP 14336,
+              vocabulary 32000
 
+memory              no model: a copy within the memory, reads and writes together of as
+                    many bytes as the tokens have to read, all weights once for each
+                    (one row of an embedding that is not the output's) and what the
+                    caches hold on average. No model is faster at a few rows.
 ours                `CausalLM.generate` on a dict of ids; `-compiled` with
                     `jit_compile=True` (on JAX and TensorFlow always).
 floor-torch         plain torch written for the purpose: packed projections, caches in
                     place over the filled prefix, rotary tables once, no modules;
-                    `-compiled`: its step through `torch.compile`.
+                    `-compiled`: its step through `torch.compile`, on a GPU replayed
+                    as a CUDA graph.
 floor-jax           plain JAX: packed projections, caches of each layer in the carry of
                     one loop per 64 tokens, which grow between; one program.
-transformers        `generate` with its dynamic cache; `-static` with its static one.
+transformers        `generate` with its dynamic cache; `-static` with its static one,
+                    which it compiles by itself on a GPU.
 keras-hub           `generate_step` of its causal language model, on the same ids.
 
 The time is that of one call, prompt included. "first call" holds compilation.
@@ -59,8 +70,45 @@ SIZES = {
         "inner": 688,
         "v": 8192,
     },
+    "gemma-2b": {
+        "layers": 18,
+        "width": 2048,
+        "heads": 8,
+        "kept": 1,
+        "inner": 16384,
+        "v": 256000,
+    },
+    "mistral-7b": {
+        "layers": 32,
+        "width": 4096,
+        "heads": 32,
+        "kept": 8,
+        "inner": 14336,
+        "v": 32000,
+    },
 }
 PROMPT = 32
+
+
+def is_gemma(size: str) -> bool:
+    """Returns whether a size is one of Gemma, else it is one of Mistral."""
+    return size.startswith("gemma")
+
+
+def numbers_read(size: str, batch: int, tokens: int) -> int:
+    """Returns how many numbers a step reads on average, of weights and caches."""
+    s = SIZES[size]
+    width, kept = s["width"], s["kept"] * s["width"] // s["heads"]
+    block = 2 * width * (width + kept) + 3 * width * s["inner"] + 2 * width
+    cache = 2 * kept * batch * (PROMPT + tokens // 2)
+    return s["layers"] * (block + cache) + width * s["v"] + width
+
+
+def device() -> str:
+    """Returns where torch computes; without `--gpu` there is none to be seen."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def cases(options: argparse.Namespace) -> list[tuple[str, int, int]]:
@@ -107,7 +155,7 @@ def measure(
 # --- Keras ----------------------------------------------------------------------------
 
 
-def arguments(size: str) -> dict[str, Any]:
+def arguments(size: str, dtype: str) -> dict[str, Any]:
     """Returns those of a backbone, the same here and in keras-hub."""
     s = SIZES[size]
     shared = {
@@ -116,8 +164,9 @@ def arguments(size: str) -> dict[str, Any]:
         "num_query_heads": s["heads"],
         "num_key_value_heads": s["kept"],
         "hidden_dim": s["width"],
+        "dtype": dtype,
     }
-    if size == "gemma":
+    if is_gemma(size):
         head = s["width"] // s["heads"]
         return {**shared, "intermediate_dim": 2 * s["inner"], "head_dim": head}
     return {**shared, "intermediate_dim": s["inner"], "sliding_window": 4096}
@@ -128,8 +177,10 @@ def build_ours(options: argparse.Namespace, compiled: bool = False) -> Measureme
     from keras_nlp import models
 
     def untrained(size: str) -> Any:
-        family = "Gemma" if size == "gemma" else "Mistral"
-        backbone = getattr(models, f"{family}Backbone")(**arguments(size))
+        family = "Gemma" if is_gemma(size) else "Mistral"
+        backbone = getattr(models, f"{family}Backbone")(
+            **arguments(size, options.dtype)
+        )
         return getattr(models, f"{family}CausalLM")(backbone)
 
     def trained(size: str) -> Any:
@@ -156,8 +207,10 @@ def build_keras_hub(options: argparse.Namespace) -> Measurements:
     import keras_hub
 
     def untrained(size: str) -> Any:
-        family = "Gemma" if size == "gemma" else "Mistral"
-        backbone = getattr(keras_hub.models, f"{family}Backbone")(**arguments(size))
+        family = "Gemma" if is_gemma(size) else "Mistral"
+        backbone = getattr(keras_hub.models, f"{family}Backbone")(
+            **arguments(size, options.dtype)
+        )
         return getattr(keras_hub.models, f"{family}CausalLM")(
             backbone=backbone, preprocessor=None
         )
@@ -192,6 +245,29 @@ def build_keras_hub(options: argparse.Namespace) -> Measurements:
 # --- torch ----------------------------------------------------------------------------
 
 
+def build_memory(options: argparse.Namespace) -> Measurements:
+    """Copies that move as many bytes as the tokens have to read."""
+    import torch
+
+    torch.set_num_threads(1)
+
+    def make(size: str) -> Any:
+        def move(ids: np.ndarray, tokens: int) -> Any:
+            half = numbers_read(size, len(ids), tokens) // 2
+            for _ in range(tokens):
+                target[:half].copy_(source[:half])
+            return target[:1].cpu()  # waits
+
+        largest = max(numbers_read(*case) for case in cases(options))
+        source, target = (
+            torch.ones(largest // 2, dtype=getattr(torch, options.dtype)).to(device())
+            for _ in range(2)
+        )
+        return move
+
+    return measure(options, make)
+
+
 def build_transformers(
     options: argparse.Namespace, static: bool = False
 ) -> Measurements:
@@ -212,30 +288,37 @@ def build_transformers(
             "intermediate_size": s["inner"],
             "attn_implementation": "sdpa",
         }
-        if size == "gemma":
+        if is_gemma(size):
             config = transformers.GemmaConfig(
                 **shared, head_dim=s["width"] // s["heads"]
             )
-            model = transformers.GemmaForCausalLM(config)
         else:
             config = transformers.MistralConfig(**shared, sliding_window=4096)
-            model = transformers.MistralForCausalLM(config)
+        with torch.device(device()):
+            model = transformers.AutoModelForCausalLM.from_config(
+                config, dtype=getattr(torch, options.dtype)
+            )
         model.eval()
-        cache = {"cache_implementation": "static"} if static else {}
+        model.generation_config.eos_token_id = None
+        cache: dict[str, Any] = {}
+        if static:
+            cache = {"cache_implementation": "static"}
+            if device() == "cpu":
+                cache["disable_compile"] = True
 
         def generate(ids: np.ndarray, tokens: int) -> Any:
-            tensor = torch.from_numpy(ids).long()
+            tensor = torch.from_numpy(ids).long().to(device())
             with torch.inference_mode():
-                return model.generate(
+                found = model.generate(
                     tensor,
                     attention_mask=torch.ones_like(tensor),
                     do_sample=False,
-                    min_new_tokens=tokens,
                     max_new_tokens=tokens,
                     pad_token_id=0,
-                    **({"disable_compile": True} if static else {}),
                     **cache,
-                ).numpy()
+                )
+            assert found.shape[1] == ids.shape[1] + tokens
+            return found.cpu().numpy()
 
         return generate
 
@@ -256,26 +339,29 @@ def build_floor_torch(
         width, heads, kept = s["width"], s["heads"], s["kept"]
         h = width // heads
         gated = functools.partial(F.gelu, approximate="tanh")
-        activate = gated if size == "gemma" else F.silu
+        activate = gated if is_gemma(size) else F.silu
+        dtype = getattr(torch, options.dtype)
+        on_gpu = device() == "cuda"
 
         def weight(*shape: int) -> Any:
-            return torch.randn(shape) * 0.02
+            return torch.randn(shape, dtype=dtype) * 0.02
 
-        layers = [
-            (
-                torch.ones(width),
-                weight((heads + 2 * kept) * h, width),
-                weight(width, heads * h),
-                torch.ones(width),
-                weight(2 * s["inner"], width),
-                weight(width, s["inner"]),
-            )
-            for _ in range(s["layers"])
-        ]
-        table, last = weight(s["v"], width), torch.ones(width)
-        head = table if size == "gemma" else weight(s["v"], width)
-        rates = 10000.0 ** (-torch.arange(0, h, 2) / h)
-        signs = torch.cat([-torch.ones(h // 2), torch.ones(h // 2)])
+        with torch.device(device()):
+            layers = [
+                (
+                    torch.ones(width, dtype=dtype),
+                    weight((heads + 2 * kept) * h, width),
+                    weight(width, heads * h),
+                    torch.ones(width, dtype=dtype),
+                    weight(2 * s["inner"], width),
+                    weight(width, s["inner"]),
+                )
+                for _ in range(s["layers"])
+            ]
+            table, last = weight(s["v"], width), torch.ones(width, dtype=dtype)
+            head = table if is_gemma(size) else weight(s["v"], width)
+            rates = 10000.0 ** (-torch.arange(0, h, 2) / h)
+            signs = torch.cat([-torch.ones(h // 2), torch.ones(h // 2)])
 
         def block(layer: Any, x: Any, cos: Any, sin: Any, cache: Any, at: Any) -> Any:
             norm, qkv, out, norm2, gate_up, down = layer
@@ -289,8 +375,8 @@ def build_floor_torch(
             if compiled and time == 1:
                 keys.index_copy_(2, at, key)
                 values.index_copy_(2, at, new)
-                mask = torch.arange(keys.shape[2]) <= at
-                mask = torch.where(mask, 0.0, -1e9)[None, None, None]
+                mask = torch.arange(keys.shape[2], device=at.device) <= at
+                mask = torch.where(mask, 0.0, -1e9)[None, None, None].to(dtype)
                 past = keys, values
             else:
                 keys[:, :, at : at + time] = key
@@ -313,7 +399,7 @@ def build_floor_torch(
 
         def step(ids: Any, cos: Any, sin: Any, caches: Any, at: Any) -> Any:
             x = F.embedding(ids, table)
-            if size == "gemma":
+            if is_gemma(size):
                 x = x * width**0.5
             for layer, cache in zip(layers, caches, strict=True):
                 x = block(layer, x, cos, sin, cache, at)
@@ -323,25 +409,53 @@ def build_floor_torch(
 
         fast = torch.compile(step, fullgraph=True) if compiled else step
 
+        def compiled_steps(
+            token: Any, cos: Any, sin: Any, caches: Any, places: range
+        ) -> list[Any]:
+            place = torch.tensor([places[0]])
+            found = []
+
+            def run() -> None:
+                token.copy_(fast(token, cos[place], sin[place], caches, place))
+                place.add_(1)
+
+            graph = None
+            for _ in places:
+                if graph is not None:
+                    graph.replay()
+                else:
+                    run()
+                    if on_gpu:
+                        graph = torch.cuda.CUDAGraph()
+                        with torch.cuda.graph(graph):
+                            run()
+                found.append(token.clone())
+            return found
+
         def generate(ids: np.ndarray, tokens: int) -> Any:
-            with torch.inference_mode():
+            with torch.inference_mode(), torch.device(device()):
                 batch, size = ids.shape
                 total = size + tokens
                 angles = torch.arange(total)[:, None] * torch.cat((rates, rates))
-                cos, sin = torch.cos(angles), torch.sin(angles) * signs
+                cos = torch.cos(angles).to(dtype)
+                sin = (torch.sin(angles) * signs).to(dtype)
                 shape = (batch, kept, total, h)
-                caches = [(torch.zeros(shape), torch.zeros(shape)) for _ in layers]
-                token = step(
-                    torch.from_numpy(ids).long(), cos[:size], sin[:size], caches, 0
-                )
-                found = [token]
-                for at in range(size, total - 1):
-                    place = torch.tensor([at]) if compiled else at
-                    token = fast(
-                        token, cos[at : at + 1], sin[at : at + 1], caches, place
-                    )
-                    found.append(token)
-                return torch.cat(found, 1).numpy()
+                caches = [
+                    (torch.zeros(shape, dtype=dtype), torch.zeros(shape, dtype=dtype))
+                    for _ in layers
+                ]
+                prompt = torch.from_numpy(ids).long().to(device())
+                token = step(prompt, cos[:size], sin[:size], caches, 0)
+                found = [token.clone()]
+                places = range(size, total - 1)
+                if compiled:
+                    found += compiled_steps(token, cos, sin, caches, places)
+                else:
+                    for at in places:
+                        here = slice(at, at + 1)
+                        token = step(token, cos[here], sin[here], caches, at)
+                        found.append(token)
+                return torch.cat(found, 1).cpu().numpy()
 
         return generate
 
@@ -360,42 +474,48 @@ def build_floor_jax(options: argparse.Namespace) -> Measurements:
         s = SIZES[size]
         width, heads, kept = s["width"], s["heads"], s["kept"]
         h, groups = width // heads, heads // kept
-        activate = jax.nn.gelu if size == "gemma" else jax.nn.silu
-        draw = np.random.default_rng(0)
+        activate = jax.nn.gelu if is_gemma(size) else jax.nn.silu
+        dtype = options.dtype
 
         def weight(*shape: int) -> Any:
-            return jnp.asarray(draw.normal(0, 0.02, shape).astype("float32"))
+            return jax.random.normal(jax.random.key(0), shape, dtype) * 0.02
+
+        def ones() -> Any:
+            return jnp.ones(width, dtype)
 
         weights = {
             "layers": [
                 (
-                    jnp.ones(width),
+                    ones(),
                     weight(width, (heads + 2 * kept) * h),
                     weight(heads * h, width),
-                    jnp.ones(width),
+                    ones(),
                     weight(width, 2 * s["inner"]),
                     weight(s["inner"], width),
                 )
                 for _ in range(s["layers"])
             ],
             "table": weight(s["v"], width),
-            "norm": jnp.ones(width),
+            "norm": ones(),
         }
-        if size != "gemma":
+        if not is_gemma(size):
             weights["head"] = weight(width, s["v"])
         rates = 10000.0 ** (-jnp.arange(0, h, 2) / h)
 
         def rms(x: Any, scale: Any) -> Any:
-            return x * jax.lax.rsqrt((x * x).mean(-1, keepdims=True) + 1e-6) * scale
+            y = x.astype("float32")
+            y = y * jax.lax.rsqrt((y * y).mean(-1, keepdims=True) + 1e-6)
+            return y.astype(dtype) * scale
 
         def forward(weights: Any, ids: Any, caches: Any, at: Any) -> Any:
             batch, time = ids.shape
             x = weights["table"][ids]
-            if size == "gemma":
+            if is_gemma(size):
                 x = x * width**0.5
             positions = at + jnp.arange(time)
             angles = positions[:, None] * rates
-            cos, sin = jnp.cos(angles)[:, None], jnp.sin(angles)[:, None]
+            cos = jnp.cos(angles)[:, None].astype(dtype)
+            sin = jnp.sin(angles)[:, None].astype(dtype)
             new = []
             for layer, (keys, values) in zip(weights["layers"], caches, strict=True):
                 norm, qkv, out, norm2, gate_up, down = layer
@@ -418,7 +538,7 @@ def build_floor_jax(options: argparse.Namespace) -> Measurements:
                 x = x + (activate(gate) * up) @ down
                 new.append((keys, values))
             x = rms(x[:, -1], weights["norm"])
-            head = weights["table"].T if size == "gemma" else weights["head"]
+            head = weights["table"].T if is_gemma(size) else weights["head"]
             return (x @ head).argmax(-1).astype("int32"), new
 
         @functools.partial(jax.jit, static_argnums=2)
@@ -427,7 +547,10 @@ def build_floor_jax(options: argparse.Namespace) -> Measurements:
             total = length + tokens
             room = -(-length // 64) * 64
             shape = (batch, room, kept, h)
-            caches = [(jnp.zeros(shape), jnp.zeros(shape)) for _ in weights["layers"]]
+            caches = [
+                (jnp.zeros(shape, dtype), jnp.zeros(shape, dtype))
+                for _ in weights["layers"]
+            ]
             token, caches = forward(weights, ids, caches, 0)
             found = jnp.zeros((batch, total), "int32").at[:, length].set(token)
             at = length
@@ -506,6 +629,7 @@ CONTENDERS = [
         )
         for backend in ("torch", "jax", "tensorflow")
     ),
+    Contender("memory", build_memory),
 ]
 
 
@@ -522,11 +646,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help=f"of {', '.join(SIZES)}; default: small",
     )
     parser.add_argument("--batches", type=numbers, default=[1], help="default: 1")
+    parser.add_argument(
+        "--dtype", default="float32", help="that models compute in; default: float32"
+    )
     parser.add_argument("--fit", action="store_true", help="training steps, too")
     parser.add_argument(
         "--tokens", type=numbers, default=[64], help="to write; default: 64"
     )
 
 
+def tokens_of(measurement: str) -> int | None:
+    """Returns how many tokens each row of a measurement gets; None in training."""
+    *_, number, unit = measurement.split()
+    return int(number) if unit == "tokens" else None
+
+
 if __name__ == "__main__":
-    harness.main(__doc__, CONTENDERS, configure)
+    harness.main(__doc__, CONTENDERS, configure, harness.Per("token", tokens_of))

@@ -37,7 +37,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 Measurements = dict[str, Callable[[], object]]
@@ -89,6 +89,19 @@ class Sample:
 
     cpu: float
     wall: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Per:
+    """Of what a call makes many.
+
+    Args:
+        one: what it is, such as "token".
+        count: returns how many a measurement of a name makes; None for no such thing.
+    """
+
+    one: str
+    count: Callable[[str], int | None]
 
 
 # --- in the contender's process -------------------------------------------------------
@@ -200,27 +213,20 @@ def run(
 ) -> list[Worker]:
     """Starts, warms and measures; a contender that breaks is reported and left out."""
     workers = []
-    for contender in contenders:
-        print(f"building {contender.name} ...", end=" ", file=sys.stderr, flush=True)
-        started = time.perf_counter()
-        python = sys.executable
-        if contender.python:
-            python = os.environ.get(contender.python, "")
-            if not python:
-                print(f"left out: {contender.python} is not set", file=sys.stderr)
-                continue
-        script = sys.argv[0]
-        command = [python, script, *arguments, "--serve", contender.name]
-        if options.core is not None and not options.gpu:
-            command += ["--core", str(options.core)]
-        worker = Worker(contender, command, options.gpu)
+    started: Iterable[Worker] = _start(contenders, options, arguments)
+    if options.at_once:
+        started = list(started)
+    for worker in started:
+        name = worker.contender.name
+        print(f"building {name} ...", end=" ", file=sys.stderr, flush=True)
+        began = time.perf_counter()
         try:
             worker.wait_until_ready()
         except RuntimeError as error:
             worker.stop()
             print(f"left out: {error}", file=sys.stderr)
             continue
-        print(f"{time.perf_counter() - started:.0f} s", file=sys.stderr)
+        print(f"{time.perf_counter() - began:.0f} s", file=sys.stderr)
         workers.append(worker)
     try:
         measurements = dict.fromkeys(name for w in workers for name in w.samples)
@@ -243,6 +249,26 @@ def run(
     return [worker for worker in workers if worker.samples]
 
 
+def _start(
+    contenders: Iterable[Contender], options: argparse.Namespace, arguments: list[str]
+) -> Iterator[Worker]:
+    """Starts one process after the other, whenever the next one is asked for."""
+    for contender in contenders:
+        python = sys.executable
+        if contender.python:
+            python = os.environ.get(contender.python, "")
+            if not python:
+                print(
+                    f"{contender.name} left out: {contender.python} is not set",
+                    file=sys.stderr,
+                )
+                continue
+        command = [python, sys.argv[0], *arguments, "--serve", contender.name]
+        if options.core is not None and not options.gpu:
+            command += ["--core", str(options.core)]
+        yield Worker(contender, command, options.gpu)
+
+
 def pool(workers: Sequence[Worker], others: Sequence[Worker]) -> None:
     """Adds the samples of another session to those of the same contenders."""
     by_name = {worker.contender.name: worker for worker in workers}
@@ -256,7 +282,11 @@ def pool(workers: Sequence[Worker], others: Sequence[Worker]) -> None:
 
 
 def report(
-    workers: Sequence[Worker], baseline: str, markdown: bool, clock: str = "cpu"
+    workers: Sequence[Worker],
+    baseline: str,
+    markdown: bool,
+    clock: str = "cpu",
+    per: Per | None = None,
 ) -> str:
     """One table per measurement: milliseconds and ratios of the minima.
 
@@ -265,10 +295,11 @@ def report(
         baseline: the contender that ratios refer to.
         markdown: whether to write tables of Markdown.
         clock: what ratios are of, "cpu" or "wall".
+        per: see `main`.
     """
     lines = []
     for measurement in dict.fromkeys(name for w in workers for name in w.samples):
-        rows = _rows(workers, measurement, baseline, clock)
+        rows = _rows(workers, measurement, baseline, clock, per)
         lines += [f"### {measurement}" if markdown else measurement, ""]
         lines += _markdown_table(rows) if markdown else _plain_table(rows)
         lines.append("")
@@ -276,8 +307,13 @@ def report(
 
 
 def _rows(
-    workers: Sequence[Worker], measurement: str, baseline: str, clock: str
+    workers: Sequence[Worker],
+    measurement: str,
+    baseline: str,
+    clock: str,
+    per: Per | None,
 ) -> list[list[str]]:
+    count = per.count(measurement) if per else None
     measured = [worker for worker in workers if worker.samples.get(measurement)]
     lowest = {
         worker.contender.name: min(
@@ -288,6 +324,7 @@ def _rows(
     rows = [
         [
             "contender",
+            *([f"ms per {per.one}"] if per and count else []),
             f"{'CPU' if clock == 'cpu' else clock} min ms",
             "CPU median ms",
             "wall median ms",
@@ -307,6 +344,7 @@ def _rows(
         rows.append(
             [
                 contender.name,
+                *([f"{lowest[contender.name] * 1e3 / count:.3f}"] if count else []),
                 f"{lowest[contender.name] * 1e3:.1f}",
                 f"{statistics.median(s.cpu for s in samples) * 1e3:.1f}",
                 f"{statistics.median(s.wall for s in samples) * 1e3:.1f}",
@@ -349,6 +387,7 @@ def main(
     description: str,
     contenders: Sequence[Contender],
     configure: Callable[[argparse.ArgumentParser], None] | None = None,
+    per: Per | None = None,
 ) -> None:
     """Parses the command line, measures, prints.
 
@@ -356,6 +395,7 @@ def main(
         description: the script's docstring, shown by `--help`.
         contenders: in the order of the table.
         configure: optional, called with the parser to add the script's own options.
+        per: of what a call makes many, to print milliseconds of one.
     """
     names = [contender.name for contender in contenders]
     parser = argparse.ArgumentParser(
@@ -414,6 +454,12 @@ def main(
         help="leave GPUs and threads to the contenders, and compare wall time",
     )
     parser.add_argument(
+        "--at-once",
+        action="store_true",
+        help="build all contenders at the same time, where time on a machine is short: "
+        "first calls then wait for each other",
+    )
+    parser.add_argument(
         "--markdown", action="store_true", help="tables to paste into RESULTS.md"
     )
     parser.add_argument("--serve", help=argparse.SUPPRESS)
@@ -436,7 +482,7 @@ def main(
         sys.exit("no contender could be measured")
     print(describe_environment(workers, options), end="\n\n")
     clock = "wall" if options.gpu else "cpu"
-    print(report(workers, options.baseline, options.markdown, clock))
+    print(report(workers, options.baseline, options.markdown, clock, per))
 
 
 def _last_core() -> int | None:

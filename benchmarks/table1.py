@@ -5,18 +5,21 @@
     python benchmarks/table1.py --models gemma --contenders 'ours-*,keras-hub-*'
 
 Milliseconds per step of one batch, of ours, KerasHub and `transformers`, with random
-weights. "train" is one optimizer step with Adam; "predict" of BERT a forward pass, of
-Gemma and Mistral the writing of so many tokens from a prompt, greedily. At the paper's
-sizes models compute in bfloat16, and Gemma and Mistral train low-rank factors of their
-queries and values alone.
+weights. "train" is one optimizer step with Adam; "predict" of SAM and BERT a forward
+pass, of Gemma and Mistral the writing of so many tokens from a prompt, greedily. At the
+paper's sizes models compute in bfloat16, and Gemma and Mistral train low-rank factors
+of their queries and values alone. SAM gets images and one box each; it trains all
+weights but those of the prompt encoder, see `segment_anything.py`.
 
-  paper   BERT base, batch 54 and 531 of 128 tokens; Gemma 7B and Mistral 7B: train
+  paper   SAM huge, train batch 1 and predict batch 7 of 1024 pixels, as in the paper;
+          BERT base, batch 54 and 531 of 128 tokens; Gemma 7B and Mistral 7B: train
           batch 8 of 128 tokens, predict batch 32 and 1, of a prompt of 128 and 128 new
-  small   BERT L2 H128, batch 8; Gemma and Mistral of 4 layers x 256, batch 2 and 4 and
+  small   SAM of 2 blocks x 32, train batch 1 and predict batch 7 of 64 pixels; BERT L2
+          H128, batch 8; Gemma and Mistral of 4 layers x 256, batch 2 and 4 and
           1, 32 tokens of prompt and 32 new
 
 The paper says neither how long texts are nor, for BERT, how large batches: those are
-ours. The model for images, SAM, comes with its own family.
+ours. `--sam base` takes a smaller SAM at the paper's sizes.
 """
 
 import argparse
@@ -25,6 +28,7 @@ from typing import Any
 
 import harness
 import numpy as np
+import segment_anything as sam
 from harness import Contender, Measurements
 
 SIZES: dict[str, dict[str, Any]] = {
@@ -45,7 +49,11 @@ SIZES: dict[str, dict[str, Any]] = {
             **{"vocabulary": 8192, "layers": 4, "heads": 4, "kept": 2, "width": 256},
             **{"inner": 688, "head": 64},
         },
-        "batches": {"bert": (8, 8), "gemma": (2, 4, 1), "mistral": (2, 4, 1)},
+        "sam": {"size": "small", "pixels": 64},
+        "batches": {
+            **{"sam": (1, 7), "bert": (8, 8)},
+            **{"gemma": (2, 4, 1), "mistral": (2, 4, 1)},
+        },
         "time": 32,
     },
     "paper": {
@@ -62,11 +70,15 @@ SIZES: dict[str, dict[str, Any]] = {
             **{"vocabulary": 32000, "layers": 32, "heads": 32, "kept": 8},
             **{"width": 4096, "inner": 14336, "head": 128},
         },
-        "batches": {"bert": (54, 531), "gemma": (8, 32, 1), "mistral": (8, 32, 1)},
+        "sam": {"size": "huge", "pixels": 1024},
+        "batches": {
+            **{"sam": (1, 7), "bert": (54, 531)},
+            **{"gemma": (8, 32, 1), "mistral": (8, 32, 1)},
+        },
         "time": 128,
     },
 }
-MODELS = ("bert", "gemma", "mistral")
+MODELS = ("sam", "bert", "gemma", "mistral")
 CLASSES, RANK = 4, 4
 
 
@@ -89,6 +101,9 @@ def measure(options: argparse.Namespace, library: Any) -> Measurements:
     measurements: Measurements = {}
     for model in options.models:
         first, *others = SIZES[options.size]["batches"][model]
+        if model == "sam":
+            measurements |= measure_sam(options, library, first, others)
+            continue
         measurements[f"{model} train, batch {first}"] = library.train(
             model, draw(options, model, first)
         )
@@ -97,6 +112,31 @@ def measure(options: argparse.Namespace, library: Any) -> Measurements:
             measurements[f"{model} predict, batch {batch}"] = functools.partial(
                 predict, draw(options, model, batch)
             )
+    return measurements
+
+
+def measure_sam(
+    options: argparse.Namespace, library: Any, first: int, others: list[int]
+) -> Measurements:
+    """Returns what there is to measure of SAM.
+
+    Args:
+        options: of the command line.
+        library: with `train_sam` and `predict_sam`, of its size, pixels and batch,
+            which return functions.
+        first: images of a step.
+        others: images of a prediction, several times.
+    """
+    size, pixels = SIZES[options.size]["sam"].values()
+    if options.sam is not None:
+        size = options.sam
+    measurements: Measurements = {
+        f"sam train, batch {first}": library.train_sam(size, pixels, first)
+    }
+    for batch in others:
+        measurements[f"sam predict, batch {batch}"] = library.predict_sam(
+            size, pixels, batch
+        )
     return measurements
 
 
@@ -111,6 +151,7 @@ class Keras:
         models: namespace of the classes.
         classifier: name of BERT's classifier.
         optimizer: Adam at 5e-5, as the library has it by default if it does.
+        is_hub: whether it is KerasHub.
     """
 
     def __init__(
@@ -119,7 +160,9 @@ class Keras:
         models: Any,
         classifier: str,
         optimizer: str | None = None,
+        is_hub: bool = False,
     ) -> None:
+        self._is_hub = is_hub
         self._optimizer = optimizer
         self._options = options
         self._size = SIZES[options.size]
@@ -157,6 +200,24 @@ class Keras:
             return np.asarray(task.generate(inputs, stop_token_ids=None)["token_ids"])
 
         return write
+
+    def train_sam(self, size: str, pixels: int, batch: int) -> Any:
+        """Returns a function that makes one step."""
+        return sam.keras_step(self._sam(size, pixels), pixels, batch, self._is_hub)
+
+    def predict_sam(self, size: str, pixels: int, batch: int) -> Any:
+        """Returns a function that predicts."""
+        import keras
+
+        model = self._sam(size, pixels)
+        if self._is_hub:  # its own method for one batch fails
+            model = keras.Model(model.input, model.output)
+        inputs = sam.keras_inputs(pixels, batch, self._is_hub)
+        return functools.partial(model.predict_on_batch, inputs)
+
+    def _sam(self, size: str, pixels: int) -> Any:
+        make = sam.hub_model if self._is_hub else sam.our_model
+        return make(size, pixels, self._size["dtype"])
 
     def _task(self, model: str) -> Any:
         size = self._size[model]
@@ -211,7 +272,7 @@ def build_keras_hub(options: argparse.Namespace) -> Measurements:
     """KerasHub's models on the active backend."""
     from keras_hub import models
 
-    return measure(options, Keras(options, models, "BertTextClassifier"))
+    return measure(options, Keras(options, models, "BertTextClassifier", is_hub=True))
 
 
 # --- torch ----------------------------------------------------------------------------
@@ -280,6 +341,24 @@ class Transformers:
                     .cpu()
                     .numpy()
                 )
+
+        return run
+
+    def train_sam(self, size: str, pixels: int, batch: int) -> Any:
+        """Returns a function that makes one step."""
+        module = sam.transformers_model(size, pixels, self._size["dtype"])
+        return sam.transformers_step(module, pixels, batch)
+
+    def predict_sam(self, size: str, pixels: int, batch: int) -> Any:
+        """Returns a function that predicts."""
+        import torch
+
+        module = sam.transformers_model(size, pixels, self._size["dtype"]).eval()
+        inputs = sam.transformers_inputs(module, pixels, batch)
+
+        def run() -> Any:
+            with torch.inference_mode():
+                return module(**inputs).pred_masks.float().cpu().numpy()
 
         return run
 
@@ -365,6 +444,7 @@ CONTENDERS = [
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds what to measure."""
     parser.add_argument("--size", choices=SIZES, default="small")
+    parser.add_argument("--sam", choices=sam.SIZES, help="default: as --size says")
     parser.add_argument(
         "--models",
         type=lambda text: text.split(","),

@@ -20,7 +20,7 @@ MAY_ASK_FOR_THE_BACKEND = (
     "packages/domain_core/src/domain_core/testing/",
     "packages/domain_core/src/domain_core/tf_module.py",
     "packages/kerascv/src/keras_cv/augmentation/",
-    "packages/kerascv/src/keras_cv/models/detection_export.py",
+    "packages/kerascv/src/keras_cv/models/export_formats.py",
     "packages/kerasnlp/src/keras_nlp/generation/",
 )
 

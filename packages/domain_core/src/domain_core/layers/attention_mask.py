@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-import numpy as np
 
 from domain_core.layers.position_indices import position_indices
 
@@ -30,8 +29,8 @@ def attention_bias(mask: Any, dtype: str) -> Any:
     if mask is None:
         return None
     lowest = -30000.0 if dtype == "float16" else -1e9
-    bias = keras.ops.where(mask, np.float32(0), np.float32(lowest))
-    return keras.ops.cast(bias, dtype)
+    # By a product: a number on its way to a GPU waits for all that runs there.
+    return keras.ops.cast(keras.ops.logical_not(mask), dtype) * lowest
 
 
 def merge_masks(

@@ -99,7 +99,8 @@ class DecoderContext(RemembersArguments, keras.layers.Layer):
         if padding is None:
             positions = new[None, :]
         else:
-            positions = keras.ops.maximum(new[None, :] - padding[:, None], 0)
+            positions = new[None, :] - padding[:, None]
+            positions = positions * keras.ops.cast(positions > 0, "int32")
         context = {
             **{"slot": slot, "is_first": is_first, "filled": filled},
             "positions": positions,

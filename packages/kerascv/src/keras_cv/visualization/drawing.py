@@ -21,11 +21,13 @@ class Boxes:
         boxes: float `(N, 4)`, xyxy in pixels.
         labels: text of each, "" for none.
         color: red, green and blue from 0 to 255.
+        is_outlined: whether boxes are drawn; if not, only labels are.
     """
 
     boxes: np.ndarray
     labels: Sequence[str]
     color: Color
+    is_outlined: bool = True
 
 
 def draw(
@@ -52,7 +54,7 @@ def draw(
     font = ImageFont.load_default(size)
     stroke = (text_thickness - 1) / 2
     for kind in kinds:
-        for box in kind.boxes:
+        for box in kind.boxes if kind.is_outlined else ():
             _draw_box(pen, box, kind.color, line_thickness, image.shape)
     taken: list[tuple[int, int, int, int]] = []
     for kind in kinds:

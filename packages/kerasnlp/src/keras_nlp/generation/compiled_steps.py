@@ -64,7 +64,9 @@ class CompiledDecoder(BoundDecoder):
         import torch
 
         self.shapes.add((token.shape, caches[0].key.shape))
-        # Where a text stands is a value: as a number it would be part of the program.
-        slot = torch.tensor([context["slot"]], device=token.device)
+        slot = context["slot"]
+        if isinstance(slot, int):
+            # A value: as a number it would be part of the program.
+            slot = torch.tensor([slot], device=token.device)
         used = {key: value for key, value in context.items() if key != "apart"}
         return self._program(token, {**used, "slot": slot}, caches)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -12,6 +13,7 @@ import numpy as np
 from domain_core.layers import KeyValueCache
 from keras_nlp.generation.bound_decoder import BoundDecoder, make_caches
 from keras_nlp.generation.programs import Programs
+from keras_nlp.generation.recorded_step import RecordedStep
 from keras_nlp.generation.sampling import Sampling
 from keras_nlp.generation.step import Plan, State, advance
 
@@ -104,7 +106,6 @@ class EagerLoop:
         import torch
 
         with torch.inference_mode():
-            self._is_compiled = decoder is not None
             self._decoder = decoder or BoundDecoder(backbone)
             rows, length = batch.tokens.shape
             if kept is None:
@@ -124,7 +125,7 @@ class EagerLoop:
                 batch.sampling,
                 batch.keeps_log_probabilities,
             )
-            self._tables = self._decoder.context.tables_of(batch.slots)
+            tables = self._decoder.context.tables_of(batch.slots)
             tokens = torch.zeros((rows, batch.slots), dtype=torch.int32, device=device)
             tokens[:, :length] = moved(batch.tokens)
             done = self._plan.limits <= 0
@@ -138,6 +139,12 @@ class EagerLoop:
                 torch.zeros((rows, batch.slots), device=device),
                 torch.zeros_like(done),
             )
+            step = functools.partial(
+                _advance, self._decoder, self._plan, tables, decoder is not None
+            )
+            self._step: Callable[[], None] = functools.partial(step, self.state)
+            if decoder is not None and device.type == "cuda":
+                self._step = RecordedStep(step, self.state)
             if filled < length - 1:
                 context = self._decoder.context.cached(
                     filled,
@@ -162,8 +169,7 @@ class EagerLoop:
             for step in range(min(steps, room)):
                 if step % every == 0 and bool(state.done.all()):
                     return
-                filled = None if self._is_compiled else state.slot + 1
-                advance(self._decoder, self._plan, state, filled, self._tables)
+                self._step()
 
     def fetch(self) -> Result:
         """Returns what there is, on the host."""
@@ -175,8 +181,17 @@ class EagerLoop:
 
     def end(self, rows: np.ndarray) -> None:
         """Ends rows, bool `(B,)`."""
-        done = self.state.done
-        self.state.done = done | keras.ops.convert_to_tensor(rows)
+        import torch
+
+        with torch.inference_mode():
+            self.state.done |= keras.ops.convert_to_tensor(rows)
+
+
+def _advance(
+    decoder: BoundDecoder, plan: Plan, tables: Any, takes_all: bool, state: State
+) -> None:
+    """Makes one step over all slots, or over those that are filled."""
+    advance(decoder, plan, state, None if takes_all else state.slot + 1, tables)
 
 
 class CompiledLoop:

@@ -97,7 +97,7 @@ def keep_best(probabilities: Any, sampling: Sampling) -> Any:
     """
 
     def above(values: Any, threshold: Any) -> Any:
-        return keras.ops.where(values >= threshold, values, 0.0)
+        return values * keras.ops.cast(values >= threshold, values.dtype)
 
     kept = when(
         sampling.top_k > 0,

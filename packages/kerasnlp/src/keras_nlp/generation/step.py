@@ -124,6 +124,8 @@ def column(table: Any, index: Any) -> Any:
     """Returns one column `(B, 1)` of a table `(B, S)`."""
     if isinstance(index, int):
         return table[:, index : index + 1]
+    if keras.config.backend() == "torch":
+        return table.index_select(1, index.reshape(1))  # a slice asks for the number
     return keras.ops.slice(table, (0, index), (table.shape[0], 1))
 
 
@@ -138,9 +140,10 @@ def _seen(plan: Plan, state: State, vocabulary_size: int) -> Any:
     tokens = keras.ops.where(there, state.tokens, column(state.tokens, state.slot))
     rows = keras.ops.arange(batch, dtype="int32")[:, None] * vocabulary_size
     indices = keras.ops.reshape(rows + tokens, (-1, 1))
-    counts = keras.ops.scatter(
+    # Keras' `scatter` is a loop in Python on torch.
+    seen = keras.ops.scatter_update(
+        keras.ops.zeros((batch * vocabulary_size,), dtype="int32"),
         indices,
         keras.ops.ones(indices.shape[:1], dtype="int32"),
-        (batch * vocabulary_size,),
     )
-    return keras.ops.reshape(counts, (batch, vocabulary_size)) > 0
+    return keras.ops.reshape(seen, (batch, vocabulary_size)) > 0

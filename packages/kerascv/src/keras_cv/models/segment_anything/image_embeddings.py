@@ -42,6 +42,10 @@ class ImageEmbeddings:
             is_single=is_single,
         )
 
+    def as_samples(self) -> dict[str, np.ndarray]:
+        """Returns what stands for "images" in a dict of samples, for any dataset."""
+        return {"image_embeddings": self.features, "placements": self.placements}
+
     @property
     def image_sizes(self) -> list[tuple[int, int]]:
         """Heights and widths of the images as they came."""
@@ -58,3 +62,16 @@ def encoder_number(backbone: keras.Model) -> int:
     for weight in (kernels[0], kernels[-1]):
         number = zlib.crc32(keras.ops.convert_to_numpy(weight).tobytes(), number)
     return number
+
+
+def check_embeddings(embeddings: ImageEmbeddings, backbone: keras.Model) -> None:
+    """Raises ValueError if embeddings are not those that a backbone makes now."""
+    expected = tuple(backbone.output.shape[1:])
+    if (
+        embeddings.encoder != encoder_number(backbone)
+        or embeddings.features.shape[1:] != expected
+    ):
+        raise ValueError(
+            "Expected embeddings that this model made, received those of another "
+            "backbone, or made before it was trained or loaded. Call `embed` again."
+        )

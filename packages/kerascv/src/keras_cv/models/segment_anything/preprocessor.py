@@ -10,6 +10,7 @@ import numpy as np
 
 from domain_core import Preprocessor, serializable
 from domain_core.images.converter import ImageConverter
+from keras_cv.models.segment_anything.training_samples import dense_samples
 
 # Of published models. Filled up with the mean of ImageNet, which they subtract: what
 # their blocks see there is 0.
@@ -28,16 +29,16 @@ class SegmentAnythingPreprocessor(Preprocessor):
 
     Call arguments:
         x: images in any form that `ImageConverter` takes: arrays, PIL images, paths; or
-            a dict with "images" and prompts, see `SegmentAnythingModel`. Points and
-            boxes are in pixels of the images as they come, masks in those of the
-            model's outputs.
-        y: passed on as it is.
-        sample_weight: passed on too.
+            a dict with "images" and prompts for each, see `SegmentAnything.predict`:
+            points and boxes in pixels of the images as they come.
+        y: true masks `(P, H, W)` for each image, of its size; or None.
+        sample_weight: one number per image, or None.
 
     Returns:
-        Floats `(B, height, width, channels)`, or the dict with those, and with points
-        and boxes where the pixels went that they point at. With `y`, a tuple with it,
-        and with `sample_weight`.
+        Floats `(B, height, width, channels)`, or the dict of a `SegmentAnythingModel`
+        with those, and with prompts where the pixels went that they point at. With `y`
+        a tuple: "masks" uint8 `(B, P, height / 4, width / 4)` and weights `(B, P)`
+        follow, 0 for sets of prompts that an image has fewer than others.
 
     Args:
         image_converter: an `ImageConverter` that pads or stretches; one that crops, as
@@ -74,16 +75,43 @@ class SegmentAnythingPreprocessor(Preprocessor):
         self.image_converter = _padding(converter) if crops else converter
 
     def __call__(self, x: Any, y: Any = None, sample_weight: Any = None) -> Any:
-        inputs: Any
-        if isinstance(x, Mapping):
-            pixels, placements = self.convert(x["images"])
-            inputs = {**x, "images": pixels}
-            for key in ("points", "boxes"):
-                if x.get(key) is not None:
-                    inputs[key] = _moved(key, x[key], placements)
-        else:
-            inputs = self.image_converter(x)
-        return keras.utils.pack_x_y_sample_weight(inputs, y, sample_weight)
+        if isinstance(x, Mapping) and (y is not None or set(x) != {"images"}):
+            height, width = self.image_converter.image_size
+            return keras.utils.pack_x_y_sample_weight(
+                *self.samples(x, y, sample_weight, mask_size=(height // 4, width // 4))
+            )
+        images = x["images"] if isinstance(x, Mapping) else x
+        return keras.utils.pack_x_y_sample_weight(
+            self.image_converter(images), y, sample_weight
+        )
+
+    def samples(
+        self,
+        x: Mapping[str, Any],
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        mask_size: tuple[int, int],
+    ) -> tuple[dict[str, np.ndarray], np.ndarray | None, np.ndarray | None]:
+        """Does what a call does on a dict, for masks of any size.
+
+        Args:
+            x: as of a call, or with "image_embeddings" and "placements" for "images".
+            y: likewise.
+            sample_weight: likewise.
+            mask_size: height and width of the masks that the model gives.
+
+        Raises:
+            ValueError: if prompts or masks do not fit to their image.
+        """
+        return dense_samples(
+            x,
+            y,
+            sample_weight,
+            convert=self.convert,
+            image_size=self.image_converter.image_size,
+            mask_size=mask_size,
+        )
 
     def convert(self, images: Any) -> tuple[np.ndarray, np.ndarray]:
         """Brings images to one size.
@@ -113,19 +141,3 @@ def _padding(converter: ImageConverter) -> ImageConverter:
     elif converter.channels != len(options["pad_value"]):
         del options["pad_value"]
     return ImageConverter(**{**options, "image_size": converter.image_size})
-
-
-def _moved(key: str, prompts: Any, placements: np.ndarray) -> np.ndarray:
-    """Returns points `(B, ..., 2)` where their images went; boxes of -1 stay."""
-    given = np.asarray(keras.ops.convert_to_numpy(prompts), "float32")
-    if given.ndim < 2 or given.shape[-1] != 2 or len(given) != len(placements):
-        raise ValueError(
-            f"Expected {key!r} of {len(placements)} images, x and y last, received the "
-            f"shape {given.shape}."
-        )
-    axes = (len(given), *[1] * (given.ndim - 2), 2)
-    scale, shift = placements[:, :2].reshape(axes), placements[:, 2:4].reshape(axes)
-    moved = given * scale + shift
-    if key != "boxes":
-        return moved  # labels say which are padding
-    return np.where((given == -1).all(axis=(-2, -1), keepdims=True), -1, moved)

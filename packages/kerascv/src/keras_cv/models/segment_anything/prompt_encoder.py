@@ -25,6 +25,8 @@ from keras_cv.models.segment_anything.mask_embedding import MaskEmbedding
 
 # Axes of each prompt behind those of images and sets.
 PROMPT_RANKS = {"points": 2, "labels": 1, "boxes": 3, "masks": 4}
+# Which of the masks count.
+HAS_MASKS = "has_masks"
 _LEARNED = (
     *("foreground_point", "background_point", "not_a_point"),
     *("top_left_corner", "bottom_right_corner", "no_mask"),
@@ -59,8 +61,9 @@ class SAMPromptEncoder(RemembersArguments, keras.layers.Layer):
             pixels, with "labels" `(B, N)`: 1 for a point of the object, 0 for one of
             the background, -1 for none. "boxes" `(B, M, 2, 2)`: top left and bottom
             right corner, x and y in pixels. "masks" `(B, 1, 4 * h, 4 * w, 1)`: logits,
-            such as a call before gave. `N`, `M` and the 1 may be 0. "images", if there
-            are any, only say how many.
+            such as a call before gave. `N`, `M` and the 1 may be 0. "has_masks", bool
+            `(B,)`, says which masks count; without it all do. "images", if there are
+            any, only say how many.
 
     Returns:
         Dict of tensors. "sparse_embeddings" `(B, N + 2 * M, D)`; "sparse_mask", bool
@@ -150,7 +153,7 @@ class SAMPromptEncoder(RemembersArguments, keras.layers.Layer):
         return {
             "sparse_embeddings": ops.concatenate([points, corners], -2),
             "sparse_mask": ops.concatenate([point_mask, box_mask], -1),
-            "dense_embeddings": self._encode_masks(masks, sets),
+            "dense_embeddings": self._encode_masks(masks, inputs.get(HAS_MASKS), sets),
             "dense_positional_embeddings": places[None],
         }
 
@@ -225,7 +228,7 @@ class SAMPromptEncoder(RemembersArguments, keras.layers.Layer):
         places = ops.where(real[..., None], places, 0.0) + 0.5
         return self.positions.encode_coordinates(places, self.input_image_size)
 
-    def _encode_masks(self, masks: Any, sets: tuple[Any, ...]) -> Any:
+    def _encode_masks(self, masks: Any, has_masks: Any, sets: tuple[Any, ...]) -> Any:
         """Returns what is added to the embeddings of images, `(B, h, w, D)`."""
         shape = (*sets, *self.image_embedding_size, self.embed_dim)
         without = self._learned("no_mask")
@@ -240,7 +243,10 @@ class SAMPromptEncoder(RemembersArguments, keras.layers.Layer):
             )
         embedded = self.mask_embedding(ops.reshape(masks, (-1, *self._mask_size)))
         if number == 1:
-            return ops.reshape(embedded, shape)
+            embedded = ops.reshape(embedded, shape)
+            if has_masks is None:
+                return embedded
+            return ops.where(has_masks[..., None, None, None], embedded, without)
         # In a graph of TensorFlow that takes any number: 0 or 1.
         number = ops.shape(masks)[-4]
         embedded = ops.reshape(embedded, (*sets, number, *shape[-3:]))

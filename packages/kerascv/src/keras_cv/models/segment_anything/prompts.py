@@ -39,6 +39,15 @@ class Prompts:
     def __len__(self) -> int:
         return len(self.points)
 
+    @property
+    def is_asked(self) -> np.ndarray:
+        """Whether a set has any prompt, or is padding: bool `(P,)`."""
+        return (
+            (self.labels != PADDING).any(axis=1)
+            | (self.boxes != PADDING).any(axis=(1, 2, 3))
+            | bool(self.masks.shape[1])
+        )
+
     def __getitem__(self, rows: slice) -> Self:
         """Returns some of the sets."""
         return dataclasses.replace(
@@ -64,6 +73,7 @@ def read_prompts(
     boxes: Any = None,
     masks: Any = None,
     name: str = "",
+    allows_padding: bool = False,
 ) -> Prompts:
     """Checks the prompts of one image, and moves them to where the model sees it.
 
@@ -74,9 +84,10 @@ def read_prompts(
             in the image's pixels; lists of points may be of different lengths.
         labels: `(P, N)`, or as many axes fewer: 1 for the object, 0 for the background,
             -1 for a point that does not count. None for 1.
-        boxes: `(P, 4)` or `(4,)`: left, top, right, bottom.
+        boxes: `(P, 4)` or `(4,)`: left, top, right, bottom; -1 four times for none.
         masks: `(P, *mask_size)` or `mask_size`: logits of a call before.
         name: what to call the image in errors, " of image 3".
+        allows_padding: whether there may be sets without a prompt, as in batches.
 
     Raises:
         ValueError: if there are none, they do not fit each other or the image.
@@ -114,9 +125,10 @@ def read_prompts(
         empty["boxes"] = placed.move_boxes(found["boxes"])[:, None]
     if "masks" in found:
         empty["masks"] = _checked_masks(found["masks"], mask_size, name)
-    if set(found) == {"points", "labels"}:
-        _check_some(found["labels"], name)
-    return Prompts(**empty, is_single=is_single)
+    prompts = Prompts(**empty, is_single=is_single)
+    if not allows_padding:
+        _check_some(prompts, name)
+    return prompts
 
 
 def joined_prompts(prompts: Sequence[Prompts]) -> Prompts:
@@ -226,12 +238,12 @@ def _number_of_sets(found: dict[str, np.ndarray], name: str) -> int:
     return len(next(iter(found.values())))
 
 
-def _check_some(labels: np.ndarray, name: str) -> None:
-    empty = (labels == PADDING).all(axis=1)
+def _check_some(prompts: Prompts, name: str) -> None:
+    empty = ~prompts.is_asked
     if empty.any():
         raise ValueError(
-            f"Expected a point, a box or a mask for each object{name}, received points "
-            f"that do not count alone for object {int(np.argmax(empty))}."
+            f"Expected a point, a box or a mask for each object{name}, received "
+            f"padding alone, which is -1, for object {int(np.argmax(empty))}."
         )
 
 
@@ -262,7 +274,9 @@ class _Placement:
                 f"{self._width:g}] and y in [0, {self._height:g}], received "
                 f"{place.tolist()}."
             )
-        return (points * self._scale + self._shift).astype("float32")
+        moved = points * self._scale + self._shift
+        is_padding = (labels == PADDING)[..., None]
+        return np.where(is_padding, PADDING, moved).astype("float32")
 
     def move_boxes(self, boxes: np.ndarray) -> np.ndarray:
         if boxes.shape[-1] != 4:
@@ -271,9 +285,10 @@ class _Placement:
                 f"bottom, received the shape {boxes.shape}."
             )
         corners = boxes.reshape(-1, 2, 2)
+        is_padding = (corners == PADDING).all(axis=(1, 2))
         limits = np.array([self._width, self._height])
         cut = np.clip(corners, 0, limits)
-        empty = (cut[:, 0] >= cut[:, 1]).any(-1)
+        empty = (cut[:, 0] >= cut[:, 1]).any(-1) & ~is_padding
         if empty.any():
             raise ValueError(
                 f"Expected boxes{self._name} of left, top, right and bottom, left and "
@@ -281,4 +296,5 @@ class _Placement:
                 f"{self._width:g} x {self._height:g} pixels has a part in; received "
                 f"{boxes[int(np.argmax(empty))].tolist()}."
             )
-        return (cut * self._scale + self._shift).astype("float32")
+        moved = cut * self._scale + self._shift
+        return np.where(is_padding[:, None, None], PADDING, moved).astype("float32")

@@ -6,6 +6,7 @@ of an image as it came; `h` and `w` size of its embedding; `K` masks of a prompt
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -16,10 +17,14 @@ from domain_core.arguments import as_positive_int, check_choices
 from domain_core.images import image_inputs
 from domain_core.images.converter import ImageConverter
 from domain_core.pipeline import PipelineModel
+from keras_cv.models.segment_anything.export import export_segment_anything
 from keras_cv.models.segment_anything.image_embeddings import (
     ImageEmbeddings,
+    check_embeddings,
     encoder_number,
 )
+from keras_cv.models.segment_anything.mask_generation import MaskGenerator, View
+from keras_cv.models.segment_anything.mask_learner import MaskLearner
 from keras_cv.models.segment_anything.original_masks import original_masks
 from keras_cv.models.segment_anything.preprocessor import SegmentAnythingPreprocessor
 from keras_cv.models.segment_anything.prompted_model import PromptedModel
@@ -28,9 +33,6 @@ from keras_cv.models.segment_anything.prompts import (
     joined_prompts,
     read_prompts,
 )
-from keras_cv.models.segment_anything.segment_anything_model import (
-    SegmentAnythingModel,
-)
 
 OUTPUTS = ("best", "all", "single")
 # Made on demand and not part of the model: Keras must not track them.
@@ -38,7 +40,7 @@ _ENCODER = "__encoding_model__"
 _PROMPTED = "__prompted_model__"
 
 
-class SegmentAnything(SegmentAnythingModel):
+class SegmentAnything(MaskLearner):
     """Segments what prompts point out, in images of any size.
 
     Images come as arrays, Pillow images or paths, one or a list; prompts in the pixels
@@ -199,6 +201,152 @@ class SegmentAnything(SegmentAnythingModel):
             is_single,
         )
 
+    def generate_masks(
+        self,
+        image: Any,
+        *,
+        points_per_side: int = 32,
+        points_per_batch: int = 64,
+        pred_iou_thresh: float = 0.88,
+        stability_score_thresh: float = 0.95,
+        stability_score_offset: float = 1.0,
+        box_nms_thresh: float = 0.7,
+        crop_n_layers: int = 0,
+        crop_nms_thresh: float = 0.7,
+        crop_overlap_ratio: float = 512 / 1500,
+        crop_n_points_downscale_factor: float = 1,
+        min_mask_region_area: float = 0,
+    ) -> dict[str, np.ndarray]:
+        """Finds masks of all objects of an image, without prompts.
+
+        It asks for the masks of points on a grid, three each, and returns those that
+        are good and not yet there. Arguments have the names of the original code.
+
+        Args:
+            image: one image, as of `predict`; or what `embed` gave for one, if there
+                are no crops.
+            points_per_side: of the grid of points, so that there are its square.
+            points_per_batch: points that the decoder sees at once.
+            pred_iou_thresh: masks stay whose score is higher.
+            stability_score_thresh: masks stay that are at least as stable, in [0, 1].
+                That is the overlap of what is above `stability_score_offset` and what
+                is above the negative of it.
+            stability_score_offset: in logits, above 0.
+            box_nms_thresh: intersection over union of the boxes of two masks, above
+                which the one with the lower score is dropped.
+            crop_n_layers: how often to look closer: layer `n` has `4 ** n` crops of the
+                image, and a grid of points in each. 0 for the whole image alone.
+            crop_nms_thresh: like `box_nms_thresh`, of masks from different crops, of
+                which that of the smaller crop stays.
+            crop_overlap_ratio: overlap of the crops of layer 1, as a share of the
+                image's shorter side; that of each layer after is half of the one
+                before.
+            crop_n_points_downscale_factor: what `points_per_side` is divided by once
+                more in each layer, at least 1.
+            min_mask_region_area: holes and islands of fewer pixels are filled and
+                removed. Of masks that have almost the same box then, one that did not
+                change stays. 0 to leave masks as they are.
+
+        Returns:
+            Dict of arrays, the highest scores first. "masks", bool `(M, H, W)`;
+            "scores", float32 `(M,)`, the overlap with the true mask that the model
+            expects; "stability_scores", float32 `(M,)`; "boxes", float32 `(M, 4)`,
+            left, top, right and bottom in pixels, as `predict` takes them; "areas",
+            int64 `(M,)`, in pixels; "points", float32 `(M, 2)`, that masks are of.
+
+        Raises:
+            ValueError: if an argument is out of range, the image is broken, there are
+                several, or embeddings do not fit.
+        """
+        generator = MaskGenerator(
+            points_per_side=points_per_side,
+            points_per_batch=points_per_batch,
+            pred_iou_thresh=pred_iou_thresh,
+            stability_score_thresh=stability_score_thresh,
+            stability_score_offset=stability_score_offset,
+            box_nms_thresh=box_nms_thresh,
+            crop_n_layers=crop_n_layers,
+            crop_nms_thresh=crop_nms_thresh,
+            crop_overlap_ratio=crop_overlap_ratio,
+            crop_n_points_downscale_factor=crop_n_points_downscale_factor,
+            min_mask_region_area=min_mask_region_area,
+        )
+        if isinstance(image, ImageEmbeddings):
+            if crop_n_layers:
+                raise ValueError(
+                    "Expected an image for `crop_n_layers`, whose crops are embedded, "
+                    "received embeddings. Pass the image, or crop_n_layers=0."
+                )
+            embeddings = self._embeddings(image, 1)
+            _check_one(embeddings)
+            return generator.generate(
+                embeddings.image_sizes[0], lambda box: self._view(embeddings)
+            )
+        items, _ = image_inputs.as_items(image)
+        _check_one(items)
+        (pixels,) = self.preprocessor.image_converter.load(items)
+
+        def look(box: tuple[int, int, int, int]) -> View:
+            left, top, right, bottom = box
+            return self._view(self.embed(pixels[top:bottom, left:right]))
+
+        return generator.generate(pixels.shape[:2], look)
+
+    def _view(self, embeddings: ImageEmbeddings) -> View:
+        """Returns what `generate_masks` asks of embeddings of one image."""
+        size = self.prompt_encoder.input_image_size
+        height, width = self.prompt_encoder.image_embedding_size
+        masks = 4 * height, 4 * width
+        (placement,) = embeddings.placements
+
+        def decode(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            each = read_prompts(placement, masks, points=points[:, None])
+            rows = np.zeros(len(points), "int32")
+            return self._segment_rows(embeddings, rows, joined_prompts([each]), "all")
+
+        def enlarge(logits: np.ndarray) -> np.ndarray:
+            found: np.ndarray = original_masks(logits[None], size, placement)[0]
+            return found
+
+        return View(decode, enlarge)
+
+    def export(
+        self,
+        filepath: str | os.PathLike[str],
+        format: str = "tf_saved_model",
+        verbose: bool = False,
+    ) -> None:
+        """Writes encoder and decoder for programs that know no Keras.
+
+        "encoder" takes "images" as `preprocessor.convert` gives them, `(B, H, W, 3)`,
+        and gives "image_embeddings" `(B, h, w, D)`. "decoder" takes these and `R` sets
+        of prompts in the pixels of the encoder's images, all of them:
+
+        - "rows" `(R,)`, int32: which of the images a set is about;
+        - "points" `(R, N, 2)`, "labels" `(R, N)`, int32: 1, 0 or -1 for padding;
+        - "boxes" `(R, M, 2, 2)`: two corners, or -1 for padding;
+        - "masks" `(R, 1, 4 * h, 4 * w, 1)`, "has_masks" `(R,)`, bool: logits, and which
+          of them count.
+
+        `B`, `R`, `N` and `M` are free, and 1 at least: what there is none of is filled
+        with padding, which changes nothing. It gives "low_res_masks"
+        `(R, 4, 4 * h, 4 * w)`, logits, and "scores" `(R, 4)`: the mask for prompts that
+        leave no doubt, then three of which the one with the highest score counts.
+
+        Args:
+            filepath: of the folder: "encoder" and "decoder" go into it, folders or
+                files, ".onnx" or ".pt2".
+            format: "tf_saved_model", on TensorFlow and JAX; "onnx" or "torch" on torch.
+            verbose: whether to say what is done.
+
+        Raises:
+            ValueError: if this backend can't write such files.
+
+        Example:
+            >>> segmenter.export("segmenter", "onnx")  # doctest: +SKIP
+        """
+        export_segment_anything(self, filepath, format, verbose)
+
     def _embeddings(self, images: Any, batch_size: int) -> ImageEmbeddings:
         """Returns embeddings of images, or those that came in their place."""
         if not isinstance(images, ImageEmbeddings):
@@ -209,14 +357,7 @@ class SegmentAnything(SegmentAnythingModel):
                     "Arrays in a dict are for a SegmentAnythingModel."
                 )
             return self.embed(images, batch_size=batch_size)
-        number = encoder_number(self.backbone)
-        size = self.prompt_encoder.image_embedding_size
-        expected = (*size, self.prompt_encoder.embed_dim)
-        if images.encoder != number or images.features.shape[1:] != expected:
-            raise ValueError(
-                "Expected embeddings that this model made, received those of another "
-                "backbone, or made before it was trained or loaded. Call `embed` again."
-            )
+        check_embeddings(images, self.backbone)
         return images
 
     def _prompts(
@@ -339,3 +480,11 @@ class SegmentAnything(SegmentAnythingModel):
     def _encoding_model(self) -> PipelineModel:
         backbone = self.backbone
         return PipelineModel(backbone.input, backbone.output, name="encoding")
+
+
+def _check_one(images: Any) -> None:
+    if len(images) != 1:
+        raise ValueError(
+            f"Expected one image to generate masks of, received {len(images)}. Call "
+            "`generate_masks` for each."
+        )

@@ -16,7 +16,7 @@ from keras import ops
 
 from domain_core.preprocessor import Preprocessor
 from domain_core.task import Task
-from keras_cv.models.segment_anything.prompt_encoder import PROMPT_RANKS
+from keras_cv.models.segment_anything.prompt_encoder import HAS_MASKS, PROMPT_RANKS
 
 _NOT_A_POINT = -1
 
@@ -27,7 +27,8 @@ class SegmentAnythingModel(Task):
     Inputs are a dict: "images" `(B, H, W, 3)` of the size that the prompt encoder is
     for, and prompts: "points", "labels", "boxes" and "masks", see `SAMPromptEncoder`.
     Prompts that are missing may be left out. What KerasCV asked of points without a
-    box, that one of label -1 follows them, is done here where it was not.
+    box, that one of label -1 follows them, is done here where it was not. Instead of
+    "images" a call takes "image_embeddings", what `encode_images` gave for them.
 
     All prompts of an image make one set, which means one object. For several objects
     an axis of sets follows the first axis of each prompt, points `(B, P, N, 2)`; the
@@ -39,7 +40,7 @@ class SegmentAnythingModel(Task):
     model's opinion. The first mask is for prompts that are not ambiguous, the others
     are whole, part and part of a part.
 
-    It does not learn by `fit`: the paper's training clicks on what it got wrong.
+    It does not learn by `fit`; `SegmentAnything`, the same on raw images, does.
 
     Args:
         backbone: a `Backbone` from images to a map `(B, h, w, D)`.
@@ -117,7 +118,11 @@ class SegmentAnythingModel(Task):
     def call(
         self, inputs: Mapping[str, Any], training: Any = None, mask: Any = None
     ) -> dict[str, Any]:
-        embeddings = self.backbone(inputs["images"], training=training)
+        embeddings = inputs.get("image_embeddings")
+        if embeddings is None:
+            # What is frozen gives the same in training as later.
+            training = training and self.backbone.trainable
+            embeddings = self.backbone(inputs["images"], training=training)
         return self.segment(embeddings, inputs)
 
     def encode_images(self, images: Any) -> Any:
@@ -198,8 +203,9 @@ class SegmentAnythingModel(Task):
     def fit(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Raises NotImplementedError: the model predicts only."""
         raise NotImplementedError(
-            "Expected `predict`: a SegmentAnythingModel has no `fit`. To adapt one, "
-            "write a loop around `encode_images` and `segment`."
+            "Expected `predict`: a SegmentAnythingModel has no `fit`. Make a "
+            "SegmentAnything of its parts, which has, or write a loop around "
+            "`encode_images` and `segment`."
         )
 
 
@@ -223,7 +229,8 @@ def _axes_of_prompts(x: Any) -> int | None:
 def _segment(
     prompt_encoder: Any, mask_decoder: Any, embeddings: Any, prompts: Mapping[str, Any]
 ) -> Any:
-    given = {k: prompts[k] for k in PROMPT_RANKS if prompts.get(k) is not None}
+    keys = (*PROMPT_RANKS, HAS_MASKS)
+    given = {k: prompts[k] for k in keys if prompts.get(k) is not None}
     if "points" in given and "labels" in given:
         # The token that sets of points without a box have. The encoder's mask drops it
         # where it is not needed.

@@ -147,6 +147,46 @@ def test_mask_prompts_of_some(model):
         )
 
 
+# After the loop above, whose compiled programs it needs.
+@pytest.mark.backends
+def test_generated_masks_are_those_of_points(model):
+    image = IMAGES[1]  # 30 x 90
+    everything = {
+        "pred_iou_thresh": -1e9,
+        "stability_score_thresh": 0,
+        "box_nms_thresh": 1,
+    }
+    found = model.generate_masks(image, points_per_side=2, **everything)
+    points = [[[22.5, 7.5]], [[67.5, 7.5]], [[22.5, 22.5]], [[67.5, 22.5]]]
+    expected = model.predict(image, points, output="all", return_logits=True)
+    rows, columns = np.nonzero((expected["masks"] > 0).any(axis=(2, 3)))
+    rows, columns = (
+        x[np.argsort(-expected["scores"][rows, columns], kind="stable")]
+        for x in (rows, columns)
+    )
+    scores = expected["scores"][rows, columns]
+    np.testing.assert_allclose(found["scores"], scores, rtol=1e-6)
+    np.testing.assert_array_equal(found["points"], np.array(points)[rows, 0])
+    masks = expected["masks"][rows, columns] > 0
+    np.testing.assert_array_equal(found["masks"], masks)
+
+
+def test_masks_of_one_image(model):
+    embeddings = model.embed(IMAGES)
+    with pytest.raises(ValueError, match="one image .* received 3"):
+        model.generate_masks(embeddings)
+    with pytest.raises(ValueError, match="one image .* received 3"):
+        model.generate_masks(IMAGES)
+    with pytest.raises(ValueError, match="crop_n_layers=0"):
+        model.generate_masks(embeddings[0], crop_n_layers=1)
+    with pytest.raises(ValueError, match="another backbone"):
+        segmenter(seed=4).generate_masks(embeddings[0])
+    with pytest.raises(ValueError, match="axis of channels"):
+        model.generate_masks(np.zeros((8, 8)))
+    with pytest.raises(ValueError, match="`points_per_side`"):
+        model.generate_masks(IMAGES[0], points_per_side=0)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
