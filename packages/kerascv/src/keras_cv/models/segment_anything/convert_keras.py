@@ -101,8 +101,8 @@ def _without_transformer(config: Config) -> Config:
     for name, value in usual.items():
         if own.get(name) != value:
             raise ValueError(
-                f"KerasHub's SAMMaskDecoder can't express {name}={own.get(name)!r:.80} "
-                f"but {value!r}."
+                f"KerasHub's SAMMaskDecoder can't express {name}="
+                f"{own.get(name)!r:.200}, only {value!r}."
             )
     kept = {name: own[f"transformer.{name}"] for name in _OF_TRANSFORMER}
     return {**config, **kept, "hidden_size": config["transformer_dim"]}

@@ -208,7 +208,7 @@ class Other(TwoWayTransformer):
                     embed_dim=DIM, num_heads=2, mlp_dim=8, layer_norm_epsilon=1e-6
                 )
             },
-            "layer_norm_epsilon=1e-06 but 1e-05",
+            "layer_norm_epsilon=1e-06, only 1e-05",
         ),
         (
             {"transformer": Other(embed_dim=DIM, num_heads=2, mlp_dim=8)},
