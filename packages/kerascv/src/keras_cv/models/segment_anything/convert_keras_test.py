@@ -212,7 +212,7 @@ class Other(TwoWayTransformer):
         ),
         (
             {"transformer": Other(embed_dim=DIM, num_heads=2, mlp_dim=8)},
-            "transformer=.* but .kerascv>TwoWayTransformer",
+            "transformer=.*Other",
         ),
     ],
     ids=["prompts", "epsilon", "class"],
