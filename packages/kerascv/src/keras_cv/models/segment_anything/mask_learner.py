@@ -112,8 +112,10 @@ class MaskLearner(SegmentAnythingModel):
             "output": output,
         }
 
-    def get_compile_config(self) -> dict[str, Any]:
-        """Returns what `compile` was told, for Keras to save."""
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """Returns what `compile` was told, for Keras to save; None if it was not."""
+        if not self.compiled:
+            return None
         return keras.saving.serialize_keras_object(
             {"optimizer": self.optimizer, **self._loss_options}
         )
