@@ -122,10 +122,10 @@ class MaskLearner(SegmentAnythingModel):
             "output": output,
         }
 
-    def get_compile_config(self) -> dict[str, Any]:
-        """Returns what `compile` was told, for Keras to save."""
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """Returns what `compile` was told, for Keras to save; None if it was not."""
         if not self.compiled:
-            return super().get_compile_config()
+            return None
         return keras.saving.serialize_keras_object(
             {"optimizer": self.optimizer, **self._loss_options}
         )
