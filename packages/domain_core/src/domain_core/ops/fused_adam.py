@@ -28,7 +28,11 @@ class FusedAdam(keras.optimizers.Adam):
                 self.build(trainable_variables)
             if not self._can_fuse(grads, trainable_variables):
                 return super().apply(grads, trainable_variables)
-            self._fused_step(grads, trainable_variables)
+            import torch
+
+            # One kernel: there is nothing to compile, and a compiled step would take
+            # it for granted that state lies in memory as it did at first.
+            torch.compiler.disable(self._fused_step)(grads, trainable_variables)
             self.iterations.assign(self.iterations + 1)
             return None
 

@@ -44,3 +44,24 @@ def test_config_round_trip():
     again = FusedAdam.from_config(optimizer.get_config())
     assert float(again.learning_rate) == pytest.approx(3e-4)
     assert again.beta_1 == 0.8
+
+
+@pytest.mark.large
+@pytest.mark.backends("torch")
+def test_kernels_of_convolutions_in_a_compiled_step():
+    """Their state is laid out as they are at the first step: no graph may forbid it."""
+    from domain_core.ops import keep_kernel_in_order
+
+    x = np.random.default_rng(0).normal(size=(1, 8, 8, 4)).astype("float32")
+
+    def losses(jit_compile):
+        conv = keras.layers.Conv2D(6, 1, name="c")
+        model = keras.Sequential([keras.Input((8, 8, 4)), conv])
+        start = np.random.default_rng(1).normal(size=(1, 1, 4, 6))
+        model.set_weights([start, np.zeros(6)])
+        keep_kernel_in_order(conv.kernel)
+        model.compile(FusedAdam(0.05), loss="mse", jit_compile=jit_compile)
+        y = np.zeros((1, 8, 8, 6), "float32")
+        return [float(model.train_on_batch(x, y)) for _ in range(3)]
+
+    assert_close(losses(True), losses(False), rtol=1e-5, atol=1e-6)

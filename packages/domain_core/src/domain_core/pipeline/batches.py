@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import keras
+import numpy as np
 
 from domain_core.pipeline.prefetch import Prefetcher
-from domain_core.pipeline.samples import Samples
+from domain_core.pipeline.samples import Samples, map_leaves
 from domain_core.pipeline.sources import Source
 
 # Batches that are being made or wait, besides the one the model works on.
@@ -29,13 +30,17 @@ class BatchDataset(keras.utils.PyDataset):
     Args:
         source: batches of raw samples.
         prepare: turns a raw batch `(x, y, sample_weight)` into what the model gets.
+        varying_axes: see `PipelineModel`.
 
     Attributes:
         error: the exception a background thread ended with, or None.
     """
 
     def __init__(
-        self, source: Source, prepare: Callable[[Samples, Samples, Samples], tuple]
+        self,
+        source: Source,
+        prepare: Callable[[Samples, Samples, Samples], tuple],
+        varying_axes: Mapping[str, tuple[int, ...]] | None = None,
     ) -> None:
         # One worker: Keras then asks from its own loop, without queues of its own.
         super().__init__(workers=1)
@@ -48,6 +53,9 @@ class BatchDataset(keras.utils.PyDataset):
         self._first_batches: list[Any] = []
         self._training_began = False
         self._may_repeat = False
+        # TensorFlow's signature comes of the first two batches: what is of one size in
+        # both has to stay so, unless the second one is seen with another size.
+        self._loosened = varying_axes if keras.backend.backend() == "tensorflow" else {}
 
     @property
     def num_batches(self) -> int | None:
@@ -59,6 +67,7 @@ class BatchDataset(keras.utils.PyDataset):
                 self._begin_pass()
             if index < len(self._first_batches):
                 return self._first_batches[index]
+            loosened, self._loosened = self._loosened, {} if index else self._loosened
             if index != self._position or self._pass is None:
                 raise RuntimeError(
                     f"Batches are read in order: expected a request for batch "
@@ -72,7 +81,7 @@ class BatchDataset(keras.utils.PyDataset):
             self._position += 1
             if index < _LOOKED_AT:
                 self._first_batches.append(batch)
-            return batch
+            return _longer(batch, loosened) if index and loosened else batch
 
     def another_pass(self) -> Iterator[Any]:
         """Yields all batches once more, whatever a loop of Keras has read of them."""
@@ -122,3 +131,16 @@ def _prepared(
                 error.add_note(note)
             raise
         yield prepared
+
+
+def _longer(batch: tuple, axes: Mapping[str, tuple[int, ...]]) -> tuple:
+    """Returns a batch that is longer by one on some axes, for its shapes alone."""
+
+    def longer(leaf: np.ndarray, path: str) -> np.ndarray:
+        shape = list(leaf.shape)
+        for axis in axes.get(path, ()):
+            shape[axis] += 1
+        return np.empty(shape, leaf.dtype) if path in axes else leaf
+
+    parts = zip(("x", "y", "sample_weight"), batch, strict=False)
+    return tuple(map_leaves(longer, part, name) for name, part in parts)

@@ -1,6 +1,8 @@
+import keras
 import numpy as np
 import pytest
 
+from domain_core.pipeline import PipelineModel
 from domain_core.pipeline.batches import BatchDataset
 from domain_core.pipeline.sources import open_source
 
@@ -46,3 +48,20 @@ def test_batches_are_read_in_order():
     with pytest.raises(RuntimeError, match="request for batch 1, received .* batch 3"):
         dataset[3]
     dataset.close()
+
+
+@pytest.mark.backends("tensorflow")
+def test_batches_of_other_lengths_than_the_first():
+    class Points(PipelineModel):
+        varying_axes = {"x['points']": (1,), "y": (1,)}
+
+    inputs = {"points": keras.Input((None, 2), name="points")}
+    layer = keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")
+    model = Points(inputs, layer(inputs["points"]))
+    model.compile(keras.optimizers.SGD(0.0), "mse")
+    batches = [
+        ({"points": np.ones((3, n, 2), "float32")}, np.ones((3, n, 1), "float32"))
+        for n in (4, 4, 4, 7)
+    ]
+    assert model.fit(iter(batches), steps_per_epoch=4, verbose=0).history["loss"] == [1]
+    assert model.evaluate(iter(batches), steps=4, verbose=0) == 1

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -52,7 +52,14 @@ class PipelineModel(FaultSafeModel):
 
     Subclasses write `preprocess_samples` and, for labels that have a range,
     `check_targets`.
+
+    Attributes:
+        varying_axes: axes whose length differs from batch to batch, of what
+            `preprocess_samples` gives, by place: `{"y['boxes']": (1,)}`. TensorFlow
+            would else expect that of the first batches for ever.
     """
+
+    varying_axes: ClassVar[Mapping[str, tuple[int, ...]]] = {}
 
     @property
     def fills_batches(self) -> bool:
@@ -292,7 +299,7 @@ class PipelineModel(FaultSafeModel):
             targets = None
             return self._pack(inputs, labels, weights, class_weight)
 
-        return BatchDataset(source, prepare)
+        return BatchDataset(source, prepare, self.varying_axes)
 
     def _prepare_batch(
         self, x: Any, y: Any, sample_weight: Any, class_weight: Any = None

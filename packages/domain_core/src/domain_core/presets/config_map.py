@@ -130,7 +130,9 @@ class ConfigMap:
                 )
         try:
             return self._after_reading(result)
-        except (ArithmeticError, IndexError, TypeError) as error:
+        except (ArithmeticError, LookupError, TypeError) as error:
+            if isinstance(error, KeyError) and self._among_others:
+                raise
             raise PresetCorruptError(
                 f"Expected arguments that fit each other for {cls.__name__} in {file}: "
                 f"{error}. Save or download the preset again."

@@ -124,15 +124,21 @@ class MapAttention(Attention):
     def _position_bias(self, query: Any, rows: Any, columns: Any) -> Any:
         """Returns what positions add to scores, `(B * N, H, T, T)`."""
         heads, size = query.shape[2:]
-        query = keras.ops.reshape(
-            ops.heads_first(query), (-1, heads, rows, columns, size)
+        # Heads stay behind places: what has few numbers is moved, not the scores.
+        by_row = keras.ops.matmul(
+            keras.ops.reshape(query, (-1, rows, columns * heads, size)),
+            self._distances(self.row_positions, rows),
         )
-        by_row = keras.ops.matmul(query, self._distances(self.row_positions, rows))
-        query = keras.ops.transpose(query, (0, 1, 3, 2, 4))
+        query = keras.ops.reshape(query, (-1, rows, columns, heads, size))
+        query = keras.ops.transpose(query, (0, 2, 1, 3, 4))
         by_column = keras.ops.matmul(
-            query, self._distances(self.column_positions, columns)
+            keras.ops.reshape(query, (-1, columns, rows * heads, size)),
+            self._distances(self.column_positions, columns),
         )
-        by_column = keras.ops.transpose(by_column, (0, 1, 3, 2, 4))
+        shape = (-1, rows, columns, heads, rows)
+        by_row = _moved(by_row, shape, (0, 3, 1, 2, 4))
+        shape = (-1, columns, rows, heads, columns)
+        by_column = _moved(by_column, shape, (0, 3, 2, 1, 4))
         # For a query in row i, column j: of (B * N, H, i, j, row) and (..., column).
         bias = keras.ops.expand_dims(by_row, -1) + keras.ops.expand_dims(by_column, -2)
         return keras.ops.reshape(bias, (-1, heads, rows * columns, rows * columns))
@@ -150,3 +156,14 @@ class MapAttention(Attention):
         self, x: Any, context: Any = None, training: bool = False
     ) -> Any:
         return keras.KerasTensor(x.shape, dtype=self.compute_dtype)
+
+
+def _moved(x: Any, shape: Any, axes: Any) -> Any:
+    """Transposes a tensor of a shape, and lays it out in memory as it is then.
+
+    torch would else lay the sum of two such out as they lie, and copy that.
+    """
+    x = keras.ops.transpose(keras.ops.reshape(x, shape), axes)
+    shape = (-1, *keras.ops.shape(x)[1:])
+    flat = keras.ops.reshape(x, (-1, shape[-1]))
+    return keras.ops.reshape(flat, shape)

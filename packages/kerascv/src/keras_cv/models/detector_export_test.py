@@ -147,6 +147,7 @@ def test_any_size_on_tensorflow(tmp_path):
     check(task, saved_model(tmp_path / "model"))
 
 
+@pytest.mark.backends("torch")
 @pytest.mark.parametrize(
     ("format", "options", "message"),
     [

@@ -67,6 +67,10 @@ class ObjectDetector(Task):
     preprocessor_cls = ObjectDetectorPreprocessor
     # torch's compiler can't sort strides of sizes that it does not know.
     dynamic_shapes = False
+    varying_axes: ClassVar[Mapping[str, tuple[int, ...]]] = {
+        "y['boxes']": (1,),
+        "y['classes']": (1,),
+    }
     # Losses by the names that `compile` takes.
     box_losses: ClassVar[Mapping[str, Callable[[], Any]]] = {}
     classification_losses: ClassVar[Mapping[str, Callable[[], Any]]] = {}

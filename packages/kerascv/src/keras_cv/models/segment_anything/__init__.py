@@ -2,7 +2,11 @@
 
 from domain_core import extend_family, register_task
 from domain_core.presets.keras.converter import register_keras_task
-from keras_cv.models.segment_anything import convert, convert_keras, presets
+from keras_cv.models.segment_anything import (
+    convert_keras,
+    convert_transformers,
+    presets,
+)
 from keras_cv.models.segment_anything.mask_decoder import (
     SAMMaskDecoder as SAMMaskDecoder,
 )
@@ -35,7 +39,7 @@ extend_family(
     "kerascv>ViTDetBackbone",
     SegmentAnythingModel,
     presets=presets.PRESETS,
-    converters=(convert.FROM_TRANSFORMERS,),
+    converters=(convert_transformers.FROM_TRANSFORMERS,),
 )
 for package, tasks in convert_keras.TASKS.items():
     for task in tasks:

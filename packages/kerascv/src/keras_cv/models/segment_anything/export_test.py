@@ -127,11 +127,17 @@ def torch_program(path):
     return run
 
 
-@pytest.mark.backends("tensorflow", "jax")
+@pytest.mark.backends("tensorflow")
 def test_saved_model(model, tmp_path):
-    model.export(tmp_path / "model")
-    folder = tmp_path / "model"
-    check(model, saved_model(folder / "encoder"), saved_model(folder / "decoder"))
+    model.export(tmp_path)
+    check(model, saved_model(tmp_path / "encoder"), saved_model(tmp_path / "decoder"))
+
+
+@pytest.mark.large
+@pytest.mark.backends("jax")
+def test_saved_model_of_jax(model, tmp_path):
+    model.export(tmp_path)
+    check(model, saved_model(tmp_path / "encoder"), saved_model(tmp_path / "decoder"))
 
 
 @pytest.mark.backends("torch")
@@ -155,6 +161,7 @@ def test_torch_program(model, tmp_path):
     )
 
 
+@pytest.mark.backends("torch")
 def test_what_torch_cannot_export(model, tmp_path):
     with pytest.raises(ValueError, match=r"\['onnx', 'torch'\].*KERAS_BACKEND"):
         model.export(tmp_path / "model")

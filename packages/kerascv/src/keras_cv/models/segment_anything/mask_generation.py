@@ -12,7 +12,6 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
 from domain_core.arguments import (
@@ -132,7 +131,7 @@ class MaskGenerator:
                 stability = self._stability(logits)
                 if stability < self.stability_score_thresh:
                     continue
-                mask = PackedMask.pack(cv2.compare(logits, 0, cv2.CMP_GT), left, top)
+                mask = PackedMask.pack((logits > 0).view("uint8"), left, top)
                 if mask.area and not is_cut(mask.box, crop, image_size):
                     point = points[i] + (left, top)
                     score = float(scores[i, k])
@@ -141,8 +140,8 @@ class MaskGenerator:
 
     def _stability(self, logits: np.ndarray) -> float:
         """Returns the overlap of the masks of a higher and of a lower threshold."""
-        larger = np.count_nonzero(logits > -self.stability_score_offset)
-        smaller = np.count_nonzero(logits > self.stability_score_offset)
+        larger = int(np.count_nonzero(logits > -self.stability_score_offset))
+        smaller = int(np.count_nonzero(logits > self.stability_score_offset))
         return smaller / max(larger, 1)
 
     def _cleaned(

@@ -1,29 +1,15 @@
 """Generated masks against Hugging Face's pipeline and its parts, same weights."""
 
-import json
-
 import numpy as np
 import pytest
 
-from domain_core import WeightMap
-from domain_core.images.converter import ImageConverter
 from domain_core.testing.data import shared_data
 from domain_core.testing.references import reference
-from domain_core.weights.weight_paths import paths_of_parts
-from keras_cv.models import (
-    SAMMaskDecoder,
-    SAMPromptEncoder,
-    SegmentAnything,
-    SegmentAnythingPreprocessor,
-    TwoWayTransformer,
-    ViTDetBackbone,
-)
-from keras_cv.models.segment_anything.convert import TRANSFORMERS, TRANSFORMERS_INSTEAD
-from keras_cv.models.segment_anything.preprocessor import IMAGE_CONVERTER
-from keras_cv.models.vit_det.convert import read_config
-from keras_cv.models.vit_det_weights import encoder_weights
+from keras_cv.models import SegmentAnything
 
 SIZE, DIM = 128, 64
+# Scores are no filter there unless the threshold is above 0, and a stability that is
+# just as high as its threshold is too low, which the original code takes.
 OPTIONS = {
     "points_per_side": 12,
     "points_per_batch": 50,
@@ -46,8 +32,6 @@ def hugging_face(folder, *, files=None, size, dim, options, crops):
     small crops. There is no torchvision beside torch here, of which it has its
     suppression of boxes: OpenCV's stands in.
     """
-    import json
-
     import cv2
     import numpy as np
     import torch
@@ -123,7 +107,7 @@ def hugging_face(folder, *, files=None, size, dim, options, crops):
     else:
         image = Image.open(files / "truck.jpg").convert("RGB").resize((300, 200))
     thresholds = options["pred_iou_thresh"], options["stability_score_thresh"]
-    counts = {"points": 0, "good": 0, "whole": 0, "kept": 0, "crops_kept": 0}
+    counts = dict.fromkeys(("points", "good", "whole", "kept"), 0)
 
     def kept(boxes, scores, threshold):
         """Returns rows by score, without those whose box is one before."""
@@ -132,7 +116,7 @@ def hugging_face(folder, *, files=None, size, dim, options, crops):
         scores = scores - scores.min(initial=0) + 1  # it drops all of 0
         return np.ravel(cv2.dnn.NMSBoxes(sides, scores, 0, threshold)).astype(int)
 
-    class Processor(processing.SamImageProcessorPil):
+    class SamImageProcessorPil(processing.SamImageProcessorPil):
         def post_process_for_mask_generation(self, masks, scores, boxes, threshold):
             counts["found"] = len(masks)
             rows = kept(boxes.tolist(), scores, threshold)
@@ -140,7 +124,7 @@ def hugging_face(folder, *, files=None, size, dim, options, crops):
             return masks, scores[rows], masks, boxes[rows]
 
     low = size // 4
-    processor = Processor(
+    processor = SamImageProcessorPil(
         size={"longest_edge": size},
         pad_size={"height": size, "width": size},
         mask_size={"longest_edge": low},
@@ -207,7 +191,8 @@ def hugging_face(folder, *, files=None, size, dim, options, crops):
         crops["crop_nms_thresh"],
     )
     counts["crops_kept"] = len(order)
-    (folder / "vision.json").write_text(json.dumps(config.vision_config.to_dict()))
+    model.save_pretrained(folder)
+    processor.save_pretrained(folder)
     return {
         "image": np.asarray(image),
         "masks": np.stack(whole["masks"]),
@@ -217,7 +202,6 @@ def hugging_face(folder, *, files=None, size, dim, options, crops):
         "crops/scores": np.stack([found[row][1].numpy() for row in order]),
         "crops/boxes": np.stack([found[row][2].numpy() for row in order]),
         **{f"counts/{name}": count for name, count in counts.items()},
-        **{f"weights/{k}": x.numpy() for k, x in model.state_dict().items()},
     }
 
 
@@ -231,41 +215,8 @@ def theirs(request):
 
 @pytest.fixture(scope="module")
 def model(theirs):
-    """Ours with their weights."""
-    config = json.loads((theirs.folder / "vision.json").read_text())
-    converter = ImageConverter(
-        **{**IMAGE_CONVERTER, "image_size": (SIZE, SIZE)},
-        scale=1 / 255,
-        mean=[0.485, 0.456, 0.406],
-        std=[0.229, 0.224, 0.225],
-    )
-    parts = {
-        "backbone": ViTDetBackbone(**read_config(config)),
-        "prompt_encoder": SAMPromptEncoder(
-            embed_dim=DIM,
-            image_embedding_size=(SIZE // 16, SIZE // 16),
-            input_image_size=(SIZE, SIZE),
-        ),
-        "mask_decoder": SAMMaskDecoder(
-            transformer_dim=DIM,
-            transformer=TwoWayTransformer(
-                depth=1, embed_dim=DIM, num_heads=4, mlp_dim=32, layer_norm_epsilon=1e-6
-            ),
-        ),
-    }
-    model = SegmentAnything(
-        **parts, preprocessor=SegmentAnythingPreprocessor(converter)
-    )
-    names = {**TRANSFORMERS, **encoder_weights("vision_encoder.", "backbone.")}
-    WeightMap(names, instead=TRANSFORMERS_INSTEAD).assign_arrays(
-        paths_of_parts(parts),
-        {
-            name.removeprefix("weights/"): array
-            for name, array in theirs.arrays.items()
-            if name.startswith("weights/")
-        },
-    )
-    return model
+    """Ours with their weights and their processor."""
+    return SegmentAnything.from_preset(theirs.folder)
 
 
 def compare(found, theirs, prefix):
@@ -275,23 +226,18 @@ def compare(found, theirs, prefix):
         theirs[f"{prefix}{name}"][order] for name in ("masks", "scores", "boxes")
     )
     np.testing.assert_allclose(found["scores"], scores, rtol=0, atol=1e-4)
-    # Logits are 0 within rounding in a pixel or two.
-    assert (found["masks"] != masks).sum(axis=(1, 2)).max() <= 2
-    assert (found["masks"] != masks).sum() <= 4
+    # A logit or two is 0 within rounding: 1 pixel of 52 masks, as measured.
+    assert (found["masks"] != masks).sum() <= 3
     # Theirs end with the last pixel inside.
-    np.testing.assert_allclose(found["boxes"] - [0, 0, 1, 1], boxes, rtol=0, atol=1)
+    np.testing.assert_array_equal(found["boxes"] - [0, 0, 1, 1], boxes)
 
 
 def test_masks_of_the_image(theirs, model):
     theirs = theirs.arrays
     asked = 3 * OPTIONS["points_per_side"] ** 2
     assert 5 < len(theirs["masks"]) < theirs["counts/found"] < asked
-    image = theirs["image"]
-    found = model.generate_masks(image, **OPTIONS)
-    compare(found, theirs, "")
-    again = model.generate_masks(model.embed(image), **OPTIONS)
-    for key, value in found.items():
-        np.testing.assert_array_equal(again[key], value)
+    embeddings = model.embed(theirs["image"])
+    compare(model.generate_masks(embeddings, **OPTIONS), theirs, "")
 
 
 def test_masks_of_crops(theirs, model):
@@ -300,11 +246,6 @@ def test_masks_of_crops(theirs, model):
     steps = ("points", "good", "whole", "kept", "different", "crops_kept")
     left = [int(theirs[f"counts/{step}"]) for step in steps]
     assert left[-1] >= 8 and all(np.diff(left) < 0), dict(zip(steps, left, strict=True))
-    print(
-        dict(zip(steps, left, strict=True)),
-        len(theirs["masks"]),
-        theirs["counts/found"],
-    )
     found = model.generate_masks(theirs["image"], **OPTIONS, **CROPS)
     compare(found, theirs, "crops/")
     np.testing.assert_array_equal(found["areas"], found["masks"].sum(axis=(1, 2)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -42,6 +42,16 @@ class MaskLearner(SegmentAnythingModel):
     """
 
     preprocessor: SegmentAnythingPreprocessor
+    # Sets of prompts, and points in a set.
+    varying_axes: ClassVar[Mapping[str, tuple[int, ...]]] = {
+        "x['points']": (1, 2),
+        "x['labels']": (1, 2),
+        "x['boxes']": (1,),
+        "x['masks']": (1,),
+        "x['has_masks']": (1,),
+        "y": (1,),
+        "sample_weight": (1,),
+    }
 
     def __init__(
         self,
@@ -114,6 +124,8 @@ class MaskLearner(SegmentAnythingModel):
 
     def get_compile_config(self) -> dict[str, Any]:
         """Returns what `compile` was told, for Keras to save."""
+        if not self.compiled:
+            return super().get_compile_config()
         return keras.saving.serialize_keras_object(
             {"optimizer": self.optimizer, **self._loss_options}
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 
@@ -23,6 +22,8 @@ def original_masks(
     Returns:
         Float32 `(K, H, W)`.
     """
+    import cv2
+
     scale_x, scale_y, left, top = (float(x) for x in placement[:4])
     height, width = (int(x) for x in placement[4:])
     rows = slice(round(top), round(top) + round(height * scale_y))

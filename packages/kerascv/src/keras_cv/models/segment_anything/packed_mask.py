@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from typing import Self
 
-import cv2
 import numpy as np
 
 from keras_cv.models.segment_anything.image_crops import Box
@@ -34,6 +33,8 @@ class PackedMask:
             left: where this part begins.
             top: likewise.
         """
+        import cv2
+
         x, y, width, height = cv2.boundingRect(pixels)
         inside = pixels[y : y + height, x : x + width]
         return cls(
@@ -73,6 +74,8 @@ def clean_regions(mask: np.ndarray, least_area: float) -> bool:
     Returns:
         Whether there was a small region.
     """
+    import cv2
+
     is_changed = False
     for value in (0, 1):
         _, labels, stats, _ = cv2.connectedComponentsWithStats(

@@ -2,13 +2,17 @@ import dataclasses
 import gc
 import json
 
+import keras
 import pytest
 
+import domain_core
 from domain_core import PresetCorruptError, PresetUnsafeError, without_initialization
 from domain_core.presets.declared_preset import DeclaredLayout
 from domain_core.presets.folder import LocalFolder
 from domain_core.presets.native.reader import NativeLayout
 from domain_core.registry import find_preset
+from domain_core.serialization import flat_arguments
+from domain_core.testing import TaskContract, assert_close
 from keras_cv.models import (
     SAMMaskDecoder,
     SAMPromptEncoder,
@@ -42,8 +46,15 @@ def test_names():
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=[pytest.mark.large, pytest.mark.backends("torch")])
-        for name in PARAMETERS
+        pytest.param(name, marks=marks)
+        for marks, names in (
+            ((), ["sam_base_sa1b"]),
+            (
+                [pytest.mark.large, pytest.mark.backends("torch")],
+                ["sam_large_sa1b", "sam_huge_sa1b"],
+            ),
+        )
+        for name in names
     ],
 )
 def test_declared_sizes_are_right(name):
@@ -57,8 +68,8 @@ def test_declared_sizes_are_right(name):
     gc.collect()  # models are full of cycles
 
 
-def tiny(**decoder):
-    return SegmentAnythingModel(
+def tiny(cls=SegmentAnythingModel):
+    return cls(
         backbone=ViTDetBackbone(
             include_rescaling=True,
             input_shape=(32, 32, 3),
@@ -74,9 +85,54 @@ def tiny(**decoder):
         mask_decoder=SAMMaskDecoder(
             transformer_dim=16,
             transformer=TwoWayTransformer(embed_dim=16, num_heads=2, mlp_dim=8),
-            **{"iou_head_hidden_dim": 8, **decoder},
+            iou_head_hidden_dim=8,
         ),
     )
+
+
+def arguments(model):
+    """Returns those of a model's parts."""
+    parts = "backbone", "prompt_encoder", "mask_decoder", "preprocessor"
+    return flat_arguments({name: getattr(model, name) for name in parts})
+
+
+def check_same(again, model):
+    assert type(again) is type(model)
+    assert arguments(again) == arguments(model)
+    for left, right in zip(again.weights, model.weights, strict=True):
+        assert_close(left, right, rtol=0, atol=0)
+
+
+class TestContract(TaskContract):
+    """What it predicts has tests of its own: its arguments are none of a task's."""
+
+    cls = SegmentAnything
+    test_predicts_raw_samples = None
+    test_a_batch_passes_once = None
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def task(cls):
+        return tiny(cls.cls)
+
+    def test_preset_round_trip(self, task, tmp_path):
+        task.save_to_preset(tmp_path / "preset")
+        check_same(SegmentAnythingModel.from_preset(tmp_path / "preset"), task)
+
+    def test_keras_file_round_trip(self, task, tmp_path):
+        task.save(tmp_path / "task.keras")
+        check_same(keras.saving.load_model(tmp_path / "task.keras"), task)
+
+
+@domain_core.serializable("testing")
+class Mine(SegmentAnythingModel):
+    """A user's own."""
+
+
+def test_a_users_subclass_comes_back(tmp_path):
+    model = tiny(Mine)
+    model.save_to_preset(tmp_path / "preset")
+    check_same(domain_core.Task.from_preset(tmp_path / "preset"), model)
 
 
 @pytest.fixture(scope="module")

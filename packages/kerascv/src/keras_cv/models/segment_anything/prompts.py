@@ -12,6 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from domain_core.pipeline.samples import as_numpy
+from keras_cv.models.segment_anything.prompt_encoder import HAS_MASKS
 
 # Axes of each prompt of one object.
 _RANKS = {"points": 2, "labels": 1, "boxes": 1, "masks": 2}
@@ -27,6 +28,7 @@ class Prompts:
         labels: int32 `(P, N)`: 1, 0, or -1 where there is no point.
         boxes: float32 `(P, M, 2, 2)`, two corners; `M` is 1 if there are any, else 0.
         masks: float32 `(P, m, 4 * h, 4 * w, 1)`, logits; `m` likewise.
+        has_masks: which of the sets have one, bool `(P,)`.
         is_single: whether they came without the axis `P`.
     """
 
@@ -34,6 +36,7 @@ class Prompts:
     labels: np.ndarray
     boxes: np.ndarray
     masks: np.ndarray
+    has_masks: np.ndarray
     is_single: bool = False
 
     def __len__(self) -> int:
@@ -45,7 +48,7 @@ class Prompts:
         return (
             (self.labels != PADDING).any(axis=1)
             | (self.boxes != PADDING).any(axis=(1, 2, 3))
-            | bool(self.masks.shape[1])
+            | self.has_masks
         )
 
     def __getitem__(self, rows: slice) -> Self:
@@ -56,12 +59,15 @@ class Prompts:
             labels=self.labels[rows],
             boxes=self.boxes[rows],
             masks=self.masks[rows],
+            has_masks=self.has_masks[rows],
         )
 
     def as_inputs(self) -> dict[str, np.ndarray]:
         """Returns what a `SegmentAnythingModel` takes, without empty masks."""
         inputs = {"points": self.points, "labels": self.labels, "boxes": self.boxes}
-        return {**inputs, "masks": self.masks} if self.masks.shape[1] else inputs
+        if self.masks.shape[1]:
+            inputs |= {"masks": self.masks, HAS_MASKS: self.has_masks}
+        return inputs
 
 
 def read_prompts(
@@ -117,6 +123,7 @@ def read_prompts(
         "labels": np.zeros((number, 0), "int32"),
         "boxes": np.zeros((number, 0, 2, 2), "float32"),
         "masks": np.zeros((number, 0, *mask_size, 1), "float32"),
+        "has_masks": np.full(number, "masks" in found),
     }
     if "points" in found:
         empty["points"] = placed.move_points(found["points"], found["labels"])
@@ -135,11 +142,12 @@ def joined_prompts(prompts: Sequence[Prompts]) -> Prompts:
     """Joins the prompts of several images into rows, one for each set.
 
     Args:
-        prompts: all with masks, or all without.
+        prompts: of each image.
     """
     # Few sizes to compile for: padding changes nothing.
     number = max(1, *(p.points.shape[1] for p in prompts))
     number = 1 << (number - 1).bit_length()
+    most = max(p.masks.shape[1] for p in prompts)
 
     def fill(array: np.ndarray, length: int) -> np.ndarray:
         around = [(0, 0)] * array.ndim
@@ -150,7 +158,8 @@ def joined_prompts(prompts: Sequence[Prompts]) -> Prompts:
         np.concatenate([fill(p.points, number) for p in prompts]),
         np.concatenate([fill(p.labels, number) for p in prompts]),
         np.concatenate([fill(p.boxes, 1) for p in prompts]),
-        np.concatenate([p.masks for p in prompts]),
+        np.concatenate([fill(p.masks, most) for p in prompts]),
+        np.concatenate([p.has_masks for p in prompts]),
     )
 
 

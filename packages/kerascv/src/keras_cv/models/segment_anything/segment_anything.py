@@ -400,24 +400,14 @@ class SegmentAnything(MaskLearner):
         """Returns logits `(P, K, 4 * h, 4 * w)` and scores `(P, K)` of each image."""
         numbers = [len(one) for one in prompts]
         rows = np.repeat(np.arange(len(prompts)), numbers)
-        found: list[Any] = [None] * len(rows)
-        # What has no mask can't be filled up with one that says nothing.
-        for with_masks in (False, True):
-            chosen = [
-                i for i, one in enumerate(prompts) if one.masks.shape[1] == with_masks
-            ]
-            if not chosen:
-                continue
-            joined = joined_prompts([prompts[i] for i in chosen])
-            places = np.flatnonzero(np.isin(rows, chosen))
-            for start in range(0, len(places), prompts_per_batch):
-                part = slice(start, start + prompts_per_batch)
-                masks, scores = self._segment_rows(
-                    embeddings, rows[places[part]], joined[part], output
-                )
-                for place, *row in zip(places[part], masks, scores, strict=True):
-                    found[place] = row
-        masks, scores = (np.stack(x) for x in zip(*found, strict=True))
+        joined = joined_prompts(prompts)
+        found = []
+        for start in range(0, len(rows), prompts_per_batch):
+            part = slice(start, start + prompts_per_batch)
+            found.append(
+                self._segment_rows(embeddings, rows[part], joined[part], output)
+            )
+        masks, scores = (np.concatenate(x) for x in zip(*found, strict=True))
         ends = np.cumsum(numbers)[:-1]
         return list(zip(np.split(masks, ends), np.split(scores, ends), strict=True))
 

@@ -6,12 +6,13 @@ size of an image as it came; `m` and `n` size of the masks that the model gives.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from domain_core.pipeline.samples import as_numpy
+from keras_cv.models.segment_anything.prompt_encoder import HAS_MASKS
 from keras_cv.models.segment_anything.prompts import (
     PADDING,
     Prompts,
@@ -85,7 +86,6 @@ def dense_samples(
         _prompts_of(x, index, placement, mask_size, None if y is None else y[index])
         for index, placement in enumerate(placements)
     ]
-    _check_mask_prompts(prompts)
     numbers = [len(one) for one in prompts]
     most = 1 << (max(1, *numbers) - 1).bit_length()
     rows = np.repeat(np.arange(len(prompts)), numbers)
@@ -98,7 +98,7 @@ def dense_samples(
 
     joined = joined_prompts(prompts)
     for key, array in joined.as_inputs().items():
-        inputs[key] = spread(array, 0 if key == "masks" else PADDING)
+        inputs[key] = spread(array, 0 if key in ("masks", HAS_MASKS) else PADDING)
     if y is None:
         return inputs, None, None
     scale = np.divide(mask_size, image_size)[::-1]
@@ -140,16 +140,6 @@ def _is_empty(prompt: Any) -> bool:
     return (
         prompt is None or (len(prompt) if callable(size) or size is None else size) == 0
     )
-
-
-def _check_mask_prompts(prompts: Sequence[Prompts]) -> None:
-    numbers = {one.masks.shape[1] for one in prompts if len(one)}
-    if len(numbers) > 1:
-        raise ValueError(
-            "Expected masks as prompts of all images of a batch or of none, received "
-            f"some for {sum(one.masks.shape[1] for one in prompts)} of {len(prompts)} "
-            "images."
-        )
 
 
 def _weights_of_images(sample_weight: Any, number: int) -> np.ndarray:

@@ -144,9 +144,9 @@ def test_masks_as_prompts(preprocessor):
     assert inputs["masks"].shape == (2, 2, 1, *LOW, 1)
     np.testing.assert_array_equal(inputs["masks"][0, :, 0, ..., 0], low)
     np.testing.assert_array_equal(inputs["masks"][1, 1], 0)
-    with pytest.raises(ValueError, match="of all images of a batch or of none"):
-        x = {**x, "masks": [low, None], "points": [None, [1, 1]]}
-        preprocessor.samples(x, mask_size=LOW)
+    x = {**x, "masks": [low, None], "points": [None, [1, 1]]}
+    inputs, _, _ = preprocessor.samples(x, mask_size=LOW)
+    np.testing.assert_array_equal(inputs["has_masks"], [[True, True], [False] * 2])
 
 
 @pytest.mark.parametrize(
