@@ -17,6 +17,7 @@ from keras_cv.models.segment_anything.prompt_encoder import HAS_MASKS
 # Axes of each prompt of one object.
 _RANKS = {"points": 2, "labels": 1, "boxes": 1, "masks": 2}
 PADDING = -1
+_FEWEST_POINTS = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,7 +146,7 @@ def joined_prompts(prompts: Sequence[Prompts]) -> Prompts:
         prompts: of each image.
     """
     # Few sizes to compile for: padding changes nothing.
-    number = max(1, *(p.points.shape[1] for p in prompts))
+    number = max(_FEWEST_POINTS, *(p.points.shape[1] for p in prompts))
     number = 1 << (number - 1).bit_length()
     most = max(p.masks.shape[1] for p in prompts)
 

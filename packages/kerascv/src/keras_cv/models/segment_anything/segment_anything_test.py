@@ -57,28 +57,33 @@ POINTS = [
     [[100, 90], [30, 40], [190, 1]],
 ]
 LABELS = [None, None, [1, 0, 1]]
-BOXES = [None, [[3, 4, 60, 29.5], [0, 0, 90, 30], [10, 10, 20, 20]], None]
+BOXES = [None, [[3, 4, 60, 29.5], [10, 10, 20, 20]], None]
 
 
 @pytest.mark.backends
 def test_batch_equals_the_loop(model):
-    batch = model.predict(
-        IMAGES, POINTS, LABELS, BOXES, batch_size=2, return_logits=True
-    )
-    assert [one["masks"].shape for one in batch] == [
-        (2, 50, 40),
-        (3, 30, 90),
-        (128, 192),
-    ]
+    check_batch(model, 2)
+
+
+def test_batch_of_other_numbers(model):
+    check_batch(model, 3)
+    batch = model.predict(IMAGES[:2], POINTS[:2], None, BOXES[:2], return_logits=True)
+    one = model.predict(IMAGES[1], boxes=BOXES[1][-1], return_logits=True)
+    for key, value in one.items():
+        np.testing.assert_allclose(batch[1][key][-1], value, rtol=1e-5, atol=1e-5)
+
+
+def check_batch(model, number):
+    prompts = [x[:number] for x in (POINTS, LABELS, BOXES)]
+    batch = model.predict(IMAGES[:number], *prompts, batch_size=2, return_logits=True)
+    shapes = [one["masks"].shape for one in batch]
+    assert shapes == [(2, 50, 40), (2, 30, 90), (128, 192)][:number]
     for i, found in enumerate(batch):
         alone = model.predict(
             IMAGES[i], POINTS[i], LABELS[i], BOXES[i], return_logits=True
         )
         for key, value in alone.items():
             np.testing.assert_allclose(found[key], value, rtol=1e-5, atol=1e-5)
-    one = model.predict(IMAGES[1], boxes=BOXES[1][-1], return_logits=True)
-    for key, value in one.items():
-        np.testing.assert_allclose(batch[1][key][-1], value, rtol=1e-5, atol=1e-5)
 
 
 def test_outputs(model):
