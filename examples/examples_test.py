@@ -59,3 +59,11 @@ def test_detection_pipeline(tmp_path, data):
     options = [] if data == "drawn" else ["--data", DATA / data]
     subprocess.run([*program, *options], check=True)
     assert picture.is_file()
+
+
+@pytest.mark.skipif(not (DATA / "bccd").is_dir(), reason="needs photographs of cells")
+def test_segment_blood_cells(tmp_path):
+    picture = tmp_path / "cells.png"
+    program = [sys.executable, EXAMPLES / "segment_blood_cells.py", "--png", picture]
+    subprocess.run([*program, "--data", DATA / "bccd"], check=True)
+    assert picture.is_file()
