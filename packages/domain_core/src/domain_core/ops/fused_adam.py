@@ -30,9 +30,12 @@ class FusedAdam(keras.optimizers.Adam):
                 return super().apply(grads, trainable_variables)
             import torch
 
+            step = self._fused_step
             # One kernel: there is nothing to compile, and a compiled step would take
             # it for granted that state lies in memory as it did at first.
-            torch.compiler.disable(self._fused_step)(grads, trainable_variables)
+            if torch.compiler.is_compiling():
+                step = torch.compiler.disable(step)
+            step(grads, trainable_variables)
             self.iterations.assign(self.iterations + 1)
             return None
 

@@ -50,6 +50,7 @@ from keras_cv.models.object_detector_preprocessor import (
 from keras_cv.models.resnet import ResNetBackbone as ResNetBackbone
 from keras_cv.models.resnet import ResNetV2Backbone as ResNetV2Backbone
 from keras_cv.models.retinanet import RetinaNet as RetinaNet
+from keras_cv.models.segment_anything import ImageEmbeddings as ImageEmbeddings
 from keras_cv.models.segment_anything import SAMMaskDecoder as SAMMaskDecoder
 from keras_cv.models.segment_anything import SAMPromptEncoder as SAMPromptEncoder
 from keras_cv.models.segment_anything import SegmentAnything as SegmentAnything

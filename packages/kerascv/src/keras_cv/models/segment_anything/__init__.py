@@ -7,6 +7,9 @@ from keras_cv.models.segment_anything import (
     convert_transformers,
     presets,
 )
+from keras_cv.models.segment_anything.image_embeddings import (
+    ImageEmbeddings as ImageEmbeddings,
+)
 from keras_cv.models.segment_anything.mask_decoder import (
     SAMMaskDecoder as SAMMaskDecoder,
 )

@@ -5,17 +5,8 @@ The image encoder is a backbone of its own, and so are its weights.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-import keras
-import numpy as np
-
 from domain_core import WeightMap, conv_weights, dense_weights, norm_weights
 from domain_core.weights.weight_map import Target
-from domain_core.weights.weight_paths import paths_of_parts
-
-PARTS = ("prompt_encoder", "mask_decoder")
 
 _FREQUENCIES = "prompt_encoder.positions.frequencies"
 # Of an embedding of one row each.
@@ -108,31 +99,3 @@ TRANSFORMERS_INSTEAD = {
 WEIGHTS = WeightMap(
     TRANSFORMERS, instead=TRANSFORMERS_INSTEAD, ignored=(r"vision_encoder\..*",)
 )
-
-
-def load_transformers_weights(
-    parts: Mapping[str, keras.Layer], tensors: Mapping[str, Any]
-) -> None:
-    """Writes the weights of both parts from a checkpoint of Hugging Face's `SamModel`.
-
-    Args:
-        parts: "prompt_encoder", a `SAMPromptEncoder`; "mask_decoder", a
-            `SAMMaskDecoder`; both built. Theirs was trained with a
-            `layer_norm_epsilon` of 1e-6 in the blocks of its transformer.
-        tensors: NumPy arrays, or torch tensors on the CPU, by their names in the
-            checkpoint; those of the image encoder are not looked at.
-
-    Raises:
-        PresetCorruptError: if a weight would be left out, or a tensor, or a shape
-            differs; nothing is written then.
-    """
-    WEIGHTS.assign_arrays(paths_of_parts(parts), tensors)
-
-
-def transformers_weights(parts: Mapping[str, keras.Layer]) -> dict[str, np.ndarray]:
-    """Returns the weights of both parts as Hugging Face's `SamModel` names them.
-
-    Args:
-        parts: see `load_transformers_weights`.
-    """
-    return WEIGHTS.to_arrays(paths_of_parts(parts))

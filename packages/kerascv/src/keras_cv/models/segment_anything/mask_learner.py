@@ -12,7 +12,6 @@ from keras import ops
 from domain_core.arguments import as_finite, check_choices
 from domain_core.ops import FusedAdam
 from domain_core.pipeline import PipelineModel
-from domain_core.task import Task
 from keras_cv.models.segment_anything.image_embeddings import (
     ImageEmbeddings,
     check_embeddings,
@@ -115,7 +114,7 @@ class MaskLearner(SegmentAnythingModel):
         if isinstance(optimizer, str) and optimizer == "auto":
             optimizer = FusedAdam(_LEARNING_RATE)
         self.backbone.trainable = bool(train_encoder)
-        Task.compile(self, optimizer=optimizer, loss=None, **kwargs)
+        super().compile(optimizer=optimizer, loss=None, **kwargs)
         self._loss_options = {
             **{name: float(weight) for name, weight in weights.items()},
             "train_encoder": bool(train_encoder),

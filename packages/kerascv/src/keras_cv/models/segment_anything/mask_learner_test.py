@@ -114,6 +114,7 @@ def test_predicts_what_it_learned(learned):
         overlaps += [*(both / (found["masks"] | true).sum(axis=(1, 2)))]
         scores += [*found["scores"]]
     assert len(overlaps) == 8 and np.mean(overlaps) >= 0.9
+    # `fit` counts masks at the model's size, over the last steps.
     assert np.mean(overlaps) == pytest.approx(last["mask_iou"], abs=0.02)
     np.testing.assert_allclose(scores, overlaps, atol=0.3)
 

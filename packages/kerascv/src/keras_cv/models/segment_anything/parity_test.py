@@ -6,12 +6,10 @@ import pytest
 from domain_core import PresetCorruptError
 from domain_core.testing import assert_close, to_numpy
 from domain_core.testing.references import reference
+from domain_core.weights.weight_paths import paths_of_parts
 from keras_cv.backend_functions_test import BACKEND, compiled
 from keras_cv.models import SAMMaskDecoder, SAMPromptEncoder, TwoWayTransformer
-from keras_cv.models.segment_anything.convert import (
-    load_transformers_weights,
-    transformers_weights,
-)
+from keras_cv.models.segment_anything.convert import WEIGHTS
 
 DIM, PIXELS, SIZE, SETS, POINTS = 32, 64, 4, 3, 4
 CASES = ("points", "boxes", "points boxes", "points masks", "masks", "all")
@@ -154,7 +152,7 @@ def parts(theirs):
     }
     for part in parts.values():
         part.build({})
-    load_transformers_weights(parts, weights_of(theirs))
+    WEIGHTS.assign_arrays(paths_of_parts(parts), weights_of(theirs))
     return parts
 
 
@@ -233,7 +231,7 @@ def test_one_set_of_prompts_needs_no_axis(theirs, parts):
 
 
 def test_weights_go_back(theirs, parts):
-    weights = transformers_weights(parts)
+    weights = WEIGHTS.to_arrays(paths_of_parts(parts))
     assert weights.keys() == weights_of(theirs).keys()
     for name, array in weights_of(theirs).items():
         np.testing.assert_array_equal(weights[name], array, err_msg=name)
@@ -242,7 +240,7 @@ def test_weights_go_back(theirs, parts):
 def test_the_frequencies_may_stand_in_either_place(theirs, parts):
     weights = weights_of(theirs)
     del weights["prompt_encoder.shared_embedding.positional_embedding"]
-    load_transformers_weights(parts, weights)
+    WEIGHTS.assign_arrays(paths_of_parts(parts), weights)
     del weights["shared_image_embedding.positional_embedding"]
     with pytest.raises(PresetCorruptError, match="positions.frequencies is missing"):
-        load_transformers_weights(parts, weights)
+        WEIGHTS.assign_arrays(paths_of_parts(parts), weights)

@@ -167,7 +167,7 @@ def joined_prompts(prompts: Sequence[Prompts]) -> Prompts:
 def _as_points(points: Any, labels: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Returns points and labels as arrays, filled up where lengths differ."""
     if _is_ragged(points):
-        sets = [_as_array(one, "points", name).reshape(-1, 2) for one in points]
+        sets = [_as_set(one, f"{name}, object {i}") for i, one in enumerate(points)]
         length = max(len(one) for one in sets)
         if labels is None:
             labels = [np.ones(len(one)) for one in sets]
@@ -209,12 +209,24 @@ def _as_points(points: Any, labels: Any, name: str) -> tuple[np.ndarray, np.ndar
 
 
 def _is_ragged(points: Any) -> bool:
-    """Whether points are a list of lists of points of different lengths."""
-    if not isinstance(points, list | tuple):
-        return False
-    lengths = {len(one) if hasattr(one, "__len__") else -1 for one in points}
-    nested = all(np.ndim(one[0]) == 1 for one in points if hasattr(one, "__len__"))
-    return len(lengths) > 1 and -1 not in lengths and 0 not in lengths and nested
+    """Whether points are lists of different lengths, which are no array."""
+    try:
+        as_numpy(points)
+    except (TypeError, ValueError):
+        return isinstance(points, list | tuple)
+    return False
+
+
+def _as_set(points: Any, name: str) -> np.ndarray:
+    """Returns the points `(N, 2)` of one object, of which there may be none."""
+    array = _as_array(points, "points", name)
+    if array.shape == (0,):
+        return np.zeros((0, 2), "float32")
+    if array.ndim != 2 or array.shape[-1] != 2:
+        raise ValueError(
+            f"Expected points{name} of the shape (points, 2), received {array.shape}."
+        )
+    return array
 
 
 def _as_array(value: Any, key: str, name: str) -> np.ndarray:

@@ -91,13 +91,11 @@ class SegmentAnything(MaskLearner):
         name: str | None = None,
     ) -> None:
         if preprocessor is None:
-            converter = ImageConverter(
-                prompt_encoder.input_image_size,
-                crop_to_aspect_ratio=False,
-                pad_to_aspect_ratio=True,
-                pad_position="top_left",
+            preprocessor = SegmentAnythingPreprocessor(
+                ImageConverter(
+                    prompt_encoder.input_image_size, channels=backbone.input.shape[-1]
+                )
             )
-            preprocessor = SegmentAnythingPreprocessor(converter)
         super().__init__(
             backbone=backbone,
             prompt_encoder=prompt_encoder,
