@@ -22,6 +22,9 @@ from domain_core.layers.key_value_cache import WindowCache as WindowCache
 from domain_core.layers.masked_lm_head import MaskedLMHead as MaskedLMHead
 from domain_core.layers.patch_embedding import PatchEmbedding as PatchEmbedding
 from domain_core.layers.position_embedding import PositionEmbedding as PositionEmbedding
+from domain_core.layers.relative_positions import (
+    RelativePositions as RelativePositions,
+)
 from domain_core.layers.rms_norm import RMSNorm as RMSNorm
 from domain_core.layers.rotary import Rotary as Rotary
 from domain_core.layers.rotary_embedding import RotaryEmbedding as RotaryEmbedding

@@ -31,6 +31,7 @@ class Attention(RemembersArguments, keras.layers.Layer):
 
     num_key_value_heads: int | None = None
     head_dim: int | None = None
+    query_initializer: Any = None
     use_bias = True
     use_output_bias = True
 
@@ -74,7 +75,7 @@ class Attention(RemembersArguments, keras.layers.Layer):
             )
         size = self.head_dim or width // heads
         bias = {"use_bias": self.use_bias}
-        self.query = dense(heads * size, "query", self, **bias)
+        self.query = dense(heads * size, "query", self, self.query_initializer, **bias)
         self.key = dense(kept * size, "key", self, **bias)
         self.value = dense(kept * size, "value", self, **bias)
         self.out = dense(width, "out", self, use_bias=self.use_output_bias)
@@ -146,6 +147,8 @@ class SelfAttention(Attention):
         is_local: whether a token sees those of a window alone.
         scale: factor of the scores; None for `1 / sqrt(h)`.
         soft_cap: bends scores so that none is beyond it; or None.
+        query_initializer: a Keras initializer of the queries' kernel; None for
+            `kernel_initializer`.
         head_norm: a normalization of each head of queries, and another one of keys,
             before they are turned: a layer of which these are made as it is; or None.
 
@@ -177,6 +180,7 @@ class SelfAttention(Attention):
         is_local: bool = False,
         scale: float | None = None,
         soft_cap: float | None = None,
+        query_initializer: Any = None,
         head_norm: keras.Layer | None = None,
         name: str | None = None,
         trainable: bool = True,
@@ -199,6 +203,7 @@ class SelfAttention(Attention):
         self.is_local = is_local
         self.scale = scale
         self.soft_cap = soft_cap
+        self.query_initializer = keras.initializers.get(query_initializer)
         self.query_norm: Any = None
         self.key_norm: Any = None
         if head_norm is not None:
@@ -301,13 +306,19 @@ class SelfAttention(Attention):
 
 @serializable("domain_core")
 class CrossAttention(Attention):
-    """Multi-head attention of one sequence over another.
+    """Multi-head attention of one sequence over another, the source.
 
     Args:
-        num_heads: number of heads `H`; divides the width `D` of the input.
+        num_heads: number of heads `H`; divides the width `D` of the input unless there
+            is a `head_dim`.
         dropout: share of the attention probabilities to drop in training.
         kernel_initializer: a Keras initializer.
         bias_initializer: a Keras initializer.
+        head_dim: width `h` of a head; None for `D / H`.
+        use_bias: whether the projections have biases.
+        scale: factor of the scores; None for `1 / sqrt(h)`.
+        query_initializer: a Keras initializer of the queries' kernel; None for
+            `kernel_initializer`.
 
     Call arguments:
         x: tensor `(B, T, D)`.
@@ -319,14 +330,91 @@ class CrossAttention(Attention):
         Tensor `(B, T, D)`.
     """
 
+    def __init__(
+        self,
+        num_heads: int,
+        *,
+        dropout: float = 0.0,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        head_dim: int | None = None,
+        use_bias: bool = True,
+        scale: float | None = None,
+        query_initializer: Any = None,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(
+            num_heads,
+            dropout=dropout,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            name=name,
+            trainable=trainable,
+            dtype=dtype,
+        )
+        self.head_dim = head_dim
+        self.use_bias = use_bias
+        self.use_output_bias = use_bias
+        self.scale = scale
+        self.query_initializer = keras.initializers.get(query_initializer)
+
     def build(self, x_shape: Any, source_shape: Any, context_shape: Any = None) -> None:
         self.build_projections(x_shape, source_shape)
 
     def call(
         self, x: Any, source: Any, context: dict[str, Any], training: bool = False
     ) -> Any:
-        key, value = self.keys_and_values(source)
-        return self.attend(x, key, value, context["attention_bias"], training)
+        bound = {"source": source, "source_bias": context["attention_bias"]}
+        return self.bind()(x, bound, training)
+
+    def bind(self) -> Callable[..., Any]:
+        """Returns the function of a block; see `projection`.
+
+        It takes `(x, context, training)`. The context has "source", the sequence, or
+        what `bind_source` made of it, and "source_bias". In the second case there may
+        be several rows of `x` for each of the source, one after the other.
+        """
+        policy, drops = self.dtype_policy, self.dropout
+        query, out = self.heads(self.query, self.num_heads), bound_dense(self.out, policy)
+        keys_and_values = self.bind_source()
+        seed, scale = self.seed_generator, self.scale
+
+        def attend(x: Any, context: dict[str, Any], training: Any = False) -> Any:
+            source, queries = context["source"], query(x)  # (B, T, H, h)
+            shape, shares = queries.shape, False
+            if isinstance(source, tuple):
+                rows = source[0].shape[0]
+                shares = rows != shape[0]
+            else:
+                source = keys_and_values(source)
+            if shares:  # rows of one source stand where its queries do
+                queries = keras.ops.reshape(queries, (rows, -1, *shape[2:]))
+            mixed = ops.attention(
+                queries,
+                *source,
+                context["source_bias"],
+                dropout=drops if training else 0.0,
+                seed=seed,
+                scale=scale,
+                heads_first=True,
+                apart=context.get("apart"),
+            )
+            if shares:
+                mixed = keras.ops.reshape(mixed, shape)
+            return out(ops.join_heads(mixed))
+
+        return attend
+
+    def bind_source(self) -> Callable[[Any], tuple[Any, Any]]:
+        """Returns the function from a source to its keys and values `(B, H, S, h)`."""
+        key = self.heads(self.key, self.key_heads)
+        value = self.heads(self.value, self.key_heads)
+        return lambda source: (
+            ops.heads_first(key(source)),
+            ops.heads_first(value(source)),
+        )
 
     def compute_output_spec(
         self, x: Any, source: Any, context: dict[str, Any], training: bool = False

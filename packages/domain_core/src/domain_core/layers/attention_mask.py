@@ -33,6 +33,17 @@ def attention_bias(mask: Any, dtype: str) -> Any:
     return keras.ops.cast(keras.ops.logical_not(mask), dtype) * lowest
 
 
+def source_bias(padding_mask: Any, dtype: str) -> Any:
+    """Returns the bias of attention to a sequence with padding, `(B, 1, 1, S)`.
+
+    Args:
+        padding_mask: int or bool `(B, S)`, nonzero for real tokens.
+        dtype: compute dtype of the attention.
+    """
+    mask = keras.ops.not_equal(padding_mask, 0)[:, None, None, :]
+    return attention_bias(mask, dtype)
+
+
 def merge_masks(
     padding_mask: Any, attention_mask: Any, queries: int | None, keys: int | None
 ) -> Any:

@@ -6,8 +6,9 @@ from typing import Any
 
 import keras
 
-from domain_core.layers.attention_mask import attention_bias
+from domain_core.layers.attention_mask import attention_bias, source_bias
 from domain_core.layers.key_value_cache import kept_slots
+from domain_core.layers.relative_positions import RelativePositions
 from domain_core.layers.rotary import Rotary
 from domain_core.remembered_arguments import RemembersArguments
 from domain_core.serialization import serializable
@@ -23,15 +24,19 @@ class DecoderContext(RemembersArguments, keras.layers.Layer):
         rotary: angles for all blocks, or None.
         local_rotary: other angles, for blocks that ask for them; or None.
         window: for blocks that see the last tokens alone: how many; or None.
+        relative: what distances add to scores; or None.
 
     Call arguments:
         padding_mask: int or bool `(B, T)`, nonzero for real tokens.
+        source_mask: of the sequence that blocks attend to beside this one, int or bool
+            `(B, S)`; or None.
 
     Returns:
         Dict with "positions", int32 `(B, T)`; "attention_bias", `(B, 1, T, T)` in the
         compute dtype, 0 where a token may attend to another and a large negative number
-        elsewhere; "window_bias", the same within the window, if there is one; "rotary"
-        and "local_rotary", each two tensors `(B, T, 1, r)`, if there are.
+        elsewhere, and `(B, H, T, T)` with what distances add; "window_bias", the same
+        within the window, if there is one; "rotary" and "local_rotary", each two
+        tensors `(B, T, 1, r)`, if there are; "source_bias", `(B, 1, 1, S)`, likewise.
     """
 
     def __init__(
@@ -40,6 +45,7 @@ class DecoderContext(RemembersArguments, keras.layers.Layer):
         *,
         local_rotary: Rotary | None = None,
         window: int | None = None,
+        relative: RelativePositions | None = None,
         name: str | None = None,
         trainable: bool = True,
         dtype: Any = None,
@@ -48,8 +54,13 @@ class DecoderContext(RemembersArguments, keras.layers.Layer):
         self.rotary = rotary
         self.local_rotary = local_rotary
         self.window = window
+        self.relative = relative
 
-    def call(self, padding_mask: Any) -> dict[str, Any]:
+    def build(self, padding_mask_shape: Any, source_mask_shape: Any = None) -> None:
+        if self.relative is not None:
+            self.relative.build()
+
+    def call(self, padding_mask: Any, source_mask: Any = None) -> dict[str, Any]:
         real = keras.ops.not_equal(padding_mask, 0)  # (B, T)
         counts = keras.ops.cumsum(keras.ops.cast(real, "int32"), axis=1)
         positions = keras.ops.maximum(counts - 1, 0)
@@ -63,6 +74,10 @@ class DecoderContext(RemembersArguments, keras.layers.Layer):
         if self.window is not None:
             visible = self._visible(slots, slots, real, self.window)
             context["window_bias"] = attention_bias(visible, self.compute_dtype)
+        if self.relative is not None:
+            context["attention_bias"] += self.relative.call(slots, slots)
+        if source_mask is not None:
+            context["source_bias"] = source_bias(source_mask, self.compute_dtype)
         return context
 
     def cached(
@@ -110,7 +125,8 @@ class DecoderContext(RemembersArguments, keras.layers.Layer):
         if tables is None:
             context |= self._tables(positions, positions[:, -1:] + 1 + ahead)
         else:
-            for name, (cos, sin) in tables.items():
+            for name in self.rotaries():
+                cos, sin = tables[name]
                 context[name] = (cos[positions], sin[positions])
         for name, window in (("attention_bias", None), ("window_bias", self.window)):
             if name == "window_bias" and window is None:
@@ -130,10 +146,35 @@ class DecoderContext(RemembersArguments, keras.layers.Layer):
                 real = keras.ops.logical_and(real, keys[None, :] >= 0)
             visible = self._visible(new, keys, real, size if is_window else None)
             context[name] = attention_bias(visible, self.compute_dtype)
+        if self.relative is not None:
+            context["attention_bias"] = self._with_distances(
+                context["attention_bias"], slot, length, slots, filled, tables, is_first
+            )
         return context
 
+    def _with_distances(
+        self,
+        bias: Any,
+        slot: Any,
+        length: int,
+        slots: int,
+        filled: int | None,
+        tables: dict[str, Any] | None,
+        is_first: bool,
+    ) -> Any:
+        """Adds to a bias of a call on caches what distances add."""
+        assert self.relative is not None
+        if tables is not None and length == 1 and filled is not None:
+            more = tables["relative"][..., slots - filled :]
+        else:
+            new = slot + keras.ops.arange(length, dtype="int32")
+            keys = kept_slots(slot, length, slots, is_window=False, is_first=is_first)
+            keys = keys if filled is None or is_first else keys[:filled]
+            more = self.relative.call(new, keys)
+        return more if bias is None else bias + more
+
     def tables_of(self, length: int) -> dict[str, Any] | None:
-        """Returns the rotary tables of all positions, for steps that look them up.
+        """Returns the tables of all positions, for steps that look them up.
 
         None where they depend on the length of a text.
 
@@ -141,24 +182,33 @@ class DecoderContext(RemembersArguments, keras.layers.Layer):
             length: number of positions `T`.
 
         Returns:
-            For each name two tensors `(T, 1, r)`.
+            For the name of each rotary two tensors `(T, 1, r)`; for "relative" what
+            `RelativePositions.before` gives.
         """
         if any(r.changes_at(0) is not None for r in self.rotaries().values()):
             return None
         positions = keras.ops.arange(length, dtype="int32")[None]
         tables = self._tables(positions, positions[:, -1:])
-        return {name: (cos[0], sin[0]) for name, (cos, sin) in tables.items()}
+        looked_up = {name: (cos[0], sin[0]) for name, (cos, sin) in tables.items()}
+        if self.relative is not None:
+            looked_up["relative"] = self.relative.before(length)
+        return looked_up
 
-    def compute_output_spec(self, padding_mask: Any) -> dict[str, Any]:
+    def compute_output_spec(
+        self, padding_mask: Any, source_mask: Any = None
+    ) -> dict[str, Any]:
         batch, time = padding_mask.shape
+        heads = 1 if self.relative is None else self.relative.num_heads
 
         def spec(*shape: Any, dtype: str = self.compute_dtype) -> keras.KerasTensor:
             return keras.KerasTensor(shape, dtype=dtype)
 
         specs = {
             "positions": spec(batch, time, dtype="int32"),
-            "attention_bias": spec(batch, 1, time, time),
+            "attention_bias": spec(batch, heads, time, time),
         }
+        if source_mask is not None:
+            specs["source_bias"] = spec(batch, 1, 1, source_mask.shape[1])
         if self.window is not None:
             specs["window_bias"] = spec(batch, 1, time, time)
         for name, rotary in self.rotaries().items():

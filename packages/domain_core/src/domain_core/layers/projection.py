@@ -124,18 +124,25 @@ def bound_scores(
     return lambda x: cap * keras.ops.tanh(project(x) / cap)
 
 
-def dense(units: int, name: str, layer: keras.Layer, **kwargs: Any) -> Any:
+def dense(
+    units: int,
+    name: str,
+    layer: keras.Layer,
+    kernel_initializer: Any = None,
+    **kwargs: Any,
+) -> Any:
     """Makes a dense sublayer for `project`, under the policy of the layer that owns it.
 
     Args:
         units: size of the last axis of its output.
         name: the attribute it is assigned to.
         layer: the owner, which has `kernel_initializer` and `bias_initializer`.
+        kernel_initializer: in place of the owner's, or None.
         **kwargs: further arguments of `keras.layers.Dense`.
     """
     return keras.layers.Dense(
         units,
-        kernel_initializer=initializer(layer.kernel_initializer),
+        kernel_initializer=initializer(kernel_initializer or layer.kernel_initializer),
         bias_initializer=initializer(layer.bias_initializer),
         dtype=layer.dtype_policy,
         name=name,

@@ -6,25 +6,52 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from domain_core.layers import KeyValueCache
+from domain_core.layers.attention_mask import source_bias
 from domain_core.layers.projection import bound_norm
 
 if TYPE_CHECKING:
     from keras_nlp.models.decoder_backbone import DecoderBackbone
+    from keras_nlp.models.seq2seq_backbone import Seq2SeqBackbone
 
 
 class BoundDecoder:
     """What a loop calls at each step, in place of layers.
 
     Args:
-        backbone: a built `DecoderBackbone`.
+        backbone: a built `DecoderBackbone` or `Seq2SeqBackbone`.
     """
 
-    def __init__(self, backbone: DecoderBackbone) -> None:
+    def __init__(self, backbone: DecoderBackbone | Seq2SeqBackbone) -> None:
+        self._backbone = backbone
         self.context = backbone.context
         self._embed = backbone.embeddings.bind()
         self._blocks = [block.bind() for block in backbone.blocks]
-        self._norm = bound_norm(backbone.norm, backbone.dtype_policy)
+        self._norm = _bound_norm(backbone.norm, backbone.dtype_policy)
         self.scores = backbone.embeddings.bind_scores()
+
+    def encode(self, token_ids: Any, padding_mask: Any) -> dict[str, Any]:
+        """Reads sources, and returns what the context of a decoder needs of them.
+
+        Args:
+            token_ids: int `(B, S)`.
+            padding_mask: int `(B, S)`, nonzero for real tokens.
+
+        Returns:
+            Dict with "source_bias", `(B, 1, 1, S)`, and "sources", keys and values
+            `(B, H, S, h)` for each block.
+        """
+        backbone = self._backbone
+        context = backbone.encoder_context.call(padding_mask)
+        x = backbone.encoder_embeddings.bind()(token_ids, None)
+        for block in backbone.encoder_blocks:
+            x = block.bind()(x, context)
+        x = _bound_norm(backbone.encoder_norm, backbone.dtype_policy)(x)
+        return {
+            "source_bias": source_bias(padding_mask, backbone.compute_dtype),
+            "sources": [
+                block.cross_attention.bind_source()(x) for block in backbone.blocks
+            ],
+        }
 
     def features(
         self,
@@ -37,7 +64,7 @@ class BoundDecoder:
 
         Args:
             token_ids: int `(B, T)`.
-            context: of `DecoderContext`.
+            context: of `DecoderContext`; with what `encode` gives.
             caches: one for each block; None for none.
             intercept: called with what the embedding and each block give, and the
                 number of the block, -1 at first; what it returns takes its place.
@@ -46,7 +73,10 @@ class BoundDecoder:
         if intercept is not None:
             x = intercept(x, -1)
         kept = caches or [None] * len(self._blocks)
+        sources = context.get("sources")
         for index, (block, cache) in enumerate(zip(self._blocks, kept, strict=True)):
+            if sources is not None:
+                context["source"] = sources[index]
             x = block(x, context, False, cache)
             if intercept is not None:
                 x = intercept(x, index)
@@ -70,16 +100,26 @@ class BoundDecoder:
         """Returns the scores `(B, T, V)` of the tokens after each.
 
         Args:
-            inputs: dict of "token_ids" and "padding_mask", `(B, T)`.
+            inputs: those of the backbone.
             intercept: as of `features`.
         """
-        context = self.context.call(inputs["padding_mask"])
-        features = self.features(inputs["token_ids"], context, None, intercept)
-        return self.scores(features)
+        prefix, source = "", {}
+        if "encoder_token_ids" in inputs:
+            prefix = "decoder_"
+            source = self.encode(
+                inputs["encoder_token_ids"], inputs["encoder_padding_mask"]
+            )
+        context = {**self.context.call(inputs[f"{prefix}padding_mask"]), **source}
+        ids = inputs[f"{prefix}token_ids"]
+        return self.scores(self.features(ids, context, None, intercept))
+
+
+def _bound_norm(norm: Any, policy: Any) -> Callable[[Any], Any]:
+    return (lambda x: x) if norm is None else bound_norm(norm, policy)
 
 
 def make_caches(
-    backbone: DecoderBackbone, batch: int, slots: int
+    backbone: DecoderBackbone | Seq2SeqBackbone, batch: int, slots: int
 ) -> list[KeyValueCache]:
     """Returns empty caches, one for each block.
 

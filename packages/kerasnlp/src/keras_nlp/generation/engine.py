@@ -11,7 +11,7 @@ import numpy as np
 
 from keras_nlp.generation.bound_decoder import BoundDecoder, make_caches
 from keras_nlp.generation.compiled_steps import CompiledSteps
-from keras_nlp.generation.loops import Batch, CompiledLoop, EagerLoop, Kept
+from keras_nlp.generation.loops import Batch, CompiledLoop, EagerLoop, Kept, Sources
 from keras_nlp.generation.programs import Programs
 from keras_nlp.generation.sampling import Sampling, make_draws
 from keras_nlp.generation.search import search
@@ -38,6 +38,8 @@ class Request:
         keeps_log_probabilities: whether they are asked for.
         is_over: tells of new ids of a row whether that is enough; or None.
         kept: of a call before, with whose texts the prompts begin; or None.
+        sources: ids that an encoder reads, each for as many prompts in a row; None
+            without one.
     """
 
     prompts: Sequence[np.ndarray]
@@ -49,6 +51,7 @@ class Request:
     keeps_log_probabilities: bool = False
     is_over: Callable[[int, np.ndarray], bool] | None = None
     kept: TextCache | None = None
+    sources: Sequence[np.ndarray] | None = None
 
 
 @dataclasses.dataclass
@@ -174,8 +177,17 @@ class Engine:
         kept, cache.kept = cache.kept, None  # a program may use up their memory
         return kept
 
-    def score(self, rows: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Returns of each row the log-probabilities of all tokens but the first."""
+    def score(
+        self,
+        rows: Sequence[np.ndarray],
+        sources: Sequence[np.ndarray] | None = None,
+    ) -> list[np.ndarray]:
+        """Returns of each row the log-probabilities of all tokens but the first.
+
+        Args:
+            rows: ids of each.
+            sources: ids that an encoder reads, for each row; None without one.
+        """
         longest = max(map(len, rows), default=0)
         shape = (len(rows), longest)
         if not self._is_eager:
@@ -185,17 +197,20 @@ class Engine:
         for index, row in enumerate(rows):
             ids[index, : len(row)] = row
             mask[index, : len(row)] = 1
+        arrays, names = [ids, mask], ["token_ids", "padding_mask"]
+        if (read := self._sources(sources, len(rows), shape[0])) is not None:
+            arrays += [read.tokens, read.mask]
+            names = [f"{part}_{key}" for part in ("decoder", "encoder") for key in names]
         found = keras.ops.convert_to_numpy(
             self._call(
-                ("score", *shape),
-                lambda ids, mask: _log_probabilities(
+                ("score", *(array.shape for array in arrays)),
+                lambda *tensors: _log_probabilities(
                     BoundDecoder(self._backbone).all_scores(
-                        {"token_ids": ids, "padding_mask": mask}
+                        dict(zip(names, tensors, strict=True))
                     ),
-                    ids,
+                    tensors[0],
                 ),
-                ids,
-                mask,
+                *arrays,
             )
         )
         return [found[index, : max(len(row) - 1, 0)] for index, row in enumerate(rows)]
@@ -281,7 +296,11 @@ class Engine:
                 np.zeros(len(rows), bool),
                 [0] * len(rows),
                 nothing,
-                dataclasses.replace(request, sampling=Sampling()),
+                dataclasses.replace(
+                    request,
+                    sampling=Sampling(),
+                    sources=self._sources_of(request, rows, len(prompts)),
+                ),
             )
             filled = self._searched(batch, int(limit), request.sampler, stops)
             for row, ids in zip(rows, filled, strict=False):
@@ -295,13 +314,16 @@ class Engine:
         """Returns what a sampler puts behind the prompts, int32 `(B, limit)`."""
         length = batch.tokens.shape[1]
         tokens = np.pad(batch.tokens, ((0, 0), (0, limit)))
+        sources = () if batch.sources is None else batch.sources.arrays
+        shapes = [array.shape for array in (tokens, *sources)]
         filled = self._call(
-            ("search", sampler, tokens.shape, length, stops),
-            lambda tokens, padding: search(
-                self._backbone, sampler, tokens, padding, length, stops
+            ("search", sampler, *shapes, length, stops),
+            lambda tokens, padding, *sources: search(
+                self._backbone, sampler, tokens, padding, length, stops, sources
             ),
             tokens,
             batch.padding,
+            *sources,
             changing=getattr(sampler, "variables", ()),
         )
         return keras.ops.convert_to_numpy(filled)[:, length:]
@@ -311,7 +333,8 @@ class Engine:
     ) -> list[np.ndarray]:
         if not request.keeps_log_probabilities:
             return [np.zeros(0, "float32") for _ in whole]
-        scores = self.score(whole)
+        each = self._sources_of(request, np.arange(len(whole)), len(whole))
+        scores = self.score(whole, each)
         return [
             score[len(prompt) - 1 :]
             for prompt, score in zip(prompts, scores, strict=True)
@@ -360,7 +383,42 @@ class Engine:
             request.keeps_log_probabilities,
             slots,
             min(slots, self._slots(length + 1)),
+            self._sources(request.sources, rows, batch),
         )
+
+    @staticmethod
+    def _sources_of(request: Request, rows: np.ndarray, number: int) -> Any:
+        """Returns the sources of some of the rows, one for each."""
+        if request.sources is None:
+            return None
+        repeats = number // len(request.sources)
+        return [request.sources[row // repeats] for row in rows]
+
+    def _sources(
+        self, given: Sequence[np.ndarray] | None, rows: int, batch: int
+    ) -> Sources | None:
+        """Returns sources padded to one length.
+
+        Args:
+            given: ids of each.
+            rows: number of rows that are about them, as many about each.
+            batch: number of rows with those that fill up the batch.
+        """
+        if given is None:
+            return None
+        number, longest = len(given), max(map(len, given))
+        repeats = rows // number
+        if self._has_buckets:
+            number, longest = bucket(number), bucket(longest, _PROMPT)
+        tokens, mask = np.zeros((2, number, longest), "int32")
+        for row, ids in enumerate(given):
+            tokens[row, : len(ids)] = ids
+            mask[row, : len(ids)] = 1
+        mask[len(given) :, 0] = 1
+        if number * repeats == batch:
+            return Sources(tokens, mask)
+        of_rows = np.minimum(np.arange(batch) // repeats, number - 1)
+        return Sources(tokens, mask, of_rows.astype("int32"))
 
     def _loop(self, batch: Batch, kept: Kept | None) -> EagerLoop | CompiledLoop:
         if not self._is_eager:

@@ -16,12 +16,35 @@ from keras_nlp.generation.programs import Programs
 from keras_nlp.generation.recorded_step import RecordedStep
 from keras_nlp.generation.sampling import Sampling
 from keras_nlp.generation.step import Plan, State, advance
+from keras_nlp.samplers.loop import take_rows
 
 if TYPE_CHECKING:
     from keras_nlp.models.decoder_backbone import DecoderBackbone
 
 # Steps between two looks at whether all rows are done: a look waits for a GPU.
 _LOOK_EVERY = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class Sources:
+    """Texts that an encoder reads, on the host.
+
+    Attributes:
+        tokens: int32 `(U, S)`.
+        mask: int32 `(U, S)`, 0 for padding, which stands at the end.
+        rows: int32 `(B,)`, which of them each row of a batch is about; None where as
+            many rows, one after the other, are about each.
+    """
+
+    tokens: np.ndarray
+    mask: np.ndarray
+    rows: np.ndarray | None = None
+
+    @property
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """What `encode` takes."""
+        more = () if self.rows is None else (self.rows,)
+        return (self.tokens, self.mask, *more)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +61,7 @@ class Batch:
         keeps_log_probabilities: whether they are asked for.
         slots: number of slots, at least those of a prompt and what it may become.
         first_slots: number of slots to begin with, where a loop makes more room later.
+        sources: what an encoder is to read; None without one.
     """
 
     tokens: np.ndarray
@@ -49,6 +73,7 @@ class Batch:
     keeps_log_probabilities: bool
     slots: int
     first_slots: int
+    sources: Sources | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,6 +150,10 @@ class EagerLoop:
                 batch.sampling,
                 batch.keeps_log_probabilities,
             )
+            if batch.sources is not None:
+                arrays = map(moved, batch.sources.arrays)
+                source = encode(backbone, *arrays, decoder=self._decoder)
+                self._plan = dataclasses.replace(self._plan, source=source)
             tables = self._decoder.context.tables_of(batch.slots)
             tokens = torch.zeros((rows, batch.slots), dtype=torch.int32, device=device)
             tokens[:, :length] = moved(batch.tokens)
@@ -155,6 +184,7 @@ class EagerLoop:
                     ahead=1,
                     filled=length - 1,
                 )
+                context |= self._plan.source
                 new = tokens[:, filled : length - 1]
                 self._decoder.features(new, context, caches)
 
@@ -216,6 +246,7 @@ class CompiledLoop:
         self._backbone = backbone
         self._programs = programs
         self._batch = batch
+        self._source_shape: tuple[int, ...] = ()
         rows, length = batch.tokens.shape
         slots = batch.first_slots
         sampling = {
@@ -229,15 +260,25 @@ class CompiledLoop:
             "sampling": sampling,
             "keeps_log_probabilities": np.asarray(batch.keeps_log_probabilities),
         }
+        if batch.sources is not None:
+            arrays = batch.sources.arrays
+            self._plan["source"] = programs.run(
+                ("encode", *(array.shape for array in arrays)),
+                functools.partial(encode, backbone),
+                (),
+                *arrays,
+            )
+            self._source_shape = batch.sources.tokens.shape
         tokens = np.zeros((rows, slots), "int32")
         tokens[:, :length] = batch.tokens
         if kept is None:
             caches = programs.run(
-                ("prefill", rows, length, slots),
+                ("prefill", rows, length, slots, self._source_shape),
                 functools.partial(_prefill, backbone, slots),
                 (),
                 batch.tokens[:, :-1],
                 batch.padding,
+                self._plan.get("source", {}),
             )
         else:
             caches = self._extended(kept)
@@ -264,7 +305,7 @@ class CompiledLoop:
             some = min(steps, slots - 1 - slot)
             plan = {**self._plan, "draws": self._batch.draws[:, :slots]}
             self.state = self._programs.run(
-                ("steps", rows, slots, len(self._batch.stop_ids)),
+                ("steps", rows, slots, len(self._batch.stop_ids), self._source_shape),
                 functools.partial(_steps, self._backbone),
                 (0,),
                 self.state,
@@ -323,7 +364,25 @@ class CompiledLoop:
 # Programs keep these functions: they hold on to no batch, and to no caches.
 
 
-def _prefill(backbone: DecoderBackbone, slots: int, tokens: Any, padding: Any) -> Any:
+def encode(
+    backbone: Any, tokens: Any, mask: Any, rows: Any = None, decoder: Any = None
+) -> dict[str, Any]:
+    """Returns what `BoundDecoder.encode` gives, for the rows of a batch.
+
+    Args:
+        backbone: a built `Seq2SeqBackbone`.
+        tokens: see `Sources`, and so are the next two.
+        mask: likewise.
+        rows: likewise.
+        decoder: a `BoundDecoder` of the backbone; None to make one.
+    """
+    source = (decoder or BoundDecoder(backbone)).encode(tokens, mask)
+    return source if rows is None else take_rows(source, rows)
+
+
+def _prefill(
+    backbone: DecoderBackbone, slots: int, tokens: Any, padding: Any, source: Any
+) -> Any:
     """Returns caches of prompts."""
     decoder = BoundDecoder(backbone)
     caches = make_caches(backbone, tokens.shape[0], slots)
@@ -331,6 +390,7 @@ def _prefill(backbone: DecoderBackbone, slots: int, tokens: Any, padding: Any) -
         context = decoder.context.cached(
             0, tokens.shape[1], slots, padding, is_first=True, ahead=1
         )
+        context |= source
         decoder.features(tokens, context, caches)
     return _tensors(caches)
 

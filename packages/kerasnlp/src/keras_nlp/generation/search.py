@@ -9,6 +9,7 @@ import numpy as np
 
 from domain_core import ops
 from keras_nlp.generation.bound_decoder import BoundDecoder, make_caches
+from keras_nlp.generation.loops import encode
 from keras_nlp.generation.step import column
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ def search(
     padding: Any,
     length: int,
     stop_ids: tuple[int, ...],
+    sources: tuple[Any, ...] = (),
 ) -> Any:
     """Returns rows of tokens that a sampler has filled, int32 `(B, S)`.
 
@@ -33,8 +35,11 @@ def search(
         padding: slots before each prompt, int32 `(B,)`.
         length: number of slots that prompts take.
         stop_ids: ids that end a row.
+        sources: what `encode` of `loops` takes; empty without an encoder.
     """
     decoder = BoundDecoder(backbone)
+    # What belongs to all texts of a row stays where it is: samplers keep these together.
+    source = encode(backbone, *sources, decoder=decoder) if sources else {}
     rows, slots = tokens.shape
     caches = make_caches(backbone, rows, slots)
     width = backbone.embeddings.hidden_dim
@@ -43,6 +48,7 @@ def search(
         context = decoder.context.cached(
             0, length - 1, slots, padding, is_first=True, ahead=1
         )
+        context |= source
         features = decoder.features(tokens[:, : length - 1], context, caches)
         # Nothing resembles padding.
         real = keras.ops.arange(length - 1)[None, :] >= padding[:, None]
@@ -59,6 +65,7 @@ def search(
             for kind, tensors in zip(caches, cache["blocks"], strict=True)
         ]
         context = decoder.context.cached(index - 1, 1, slots, cache["padding"])
+        context |= source
         token = column(prompt, index - 1)
         features = decoder.features(token, context, kept)[:, 0]
         return decoder.scores(features), features, tree(cache["padding"], kept)

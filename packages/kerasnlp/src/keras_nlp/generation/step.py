@@ -31,6 +31,7 @@ class Plan:
         draws: float32 `(B, N)` in `(0, 1]`, by number of the token.
         sampling: how to choose.
         keeps_log_probabilities: a bool, or a bool tensor.
+        source: what `BoundDecoder.encode` gave; empty without an encoder.
     """
 
     padding: Any
@@ -39,6 +40,7 @@ class Plan:
     draws: Any
     sampling: Sampling
     keeps_log_probabilities: Any
+    source: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass
@@ -92,6 +94,7 @@ def advance(
         filled=filled,
         tables=tables,
     )
+    context |= plan.source
     scores = decoder.step(token, context, state.caches)
     scores = keras.ops.cast(scores, "float32")  # (B, V)
     draws = column(plan.draws, state.steps)[:, 0]

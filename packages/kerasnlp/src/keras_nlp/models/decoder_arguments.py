@@ -10,9 +10,9 @@ from domain_core.arguments import as_fraction, as_positive_int, as_rate
 # The most that any model has.
 _LARGEST = {
     "vocabulary_size": 10**7,
-    "num_layers": 1000,
+    **dict.fromkeys(("num_layers", "num_decoder_layers"), 1000),
     **dict.fromkeys(("num_heads", "num_query_heads", "num_key_value_heads"), 10**4),
-    "head_dim": 10**4,
+    **dict.fromkeys(("head_dim", "key_value_dim"), 10**4),
     "hidden_dim": 10**5,
     "intermediate_dim": 10**6,
     "max_sequence_length": 10**8,
