@@ -11,10 +11,12 @@ import numpy as np
 
 from keras_nlp.generation.bound_decoder import BoundDecoder, make_caches
 from keras_nlp.generation.compiled_steps import CompiledSteps
+from keras_nlp.generation.constraints import Constraints
 from keras_nlp.generation.loops import Batch, CompiledLoop, EagerLoop, Kept
 from keras_nlp.generation.programs import Programs
 from keras_nlp.generation.sampling import Sampling, make_draws
 from keras_nlp.generation.search import search
+from keras_nlp.samplers.beam_sampler import BeamSampler
 
 if TYPE_CHECKING:
     from keras_nlp.models.decoder_backbone import DecoderBackbone
@@ -38,6 +40,9 @@ class Request:
         keeps_log_probabilities: whether they are asked for.
         is_over: tells of new ids of a row whether that is enough; or None.
         kept: of a call before, with whose texts the prompts begin; or None.
+        constraints: what may not be chosen; None for no rules.
+        repeats: how often each prompt stands among the rows, one after the other: a
+            search by beams gives its so many best texts.
     """
 
     prompts: Sequence[np.ndarray]
@@ -49,6 +54,8 @@ class Request:
     keeps_log_probabilities: bool = False
     is_over: Callable[[int, np.ndarray], bool] | None = None
     kept: TextCache | None = None
+    constraints: Constraints | None = None
+    repeats: int = 1
 
 
 @dataclasses.dataclass
@@ -271,9 +278,17 @@ class Engine:
         It fills all the room that it is given, so rows with another limit go apart.
         """
         new = [np.zeros(0, "int32") for _ in prompts]
-        stops = tuple(request.stop_ids)
+        stops, times = tuple(request.stop_ids), 1
+        if isinstance(request.sampler, BeamSampler):
+            times = request.repeats
+            if times > request.sampler.num_beams:
+                raise ValueError(
+                    f"Expected `num_return_sequences` of at most the number of beams, "
+                    f"{request.sampler.num_beams}, received {times}. Compile the model "
+                    f"with a BeamSampler({times})."
+                )
         for limit in np.unique(limits):
-            rows = np.flatnonzero(limits == limit)
+            rows = np.flatnonzero(limits == limit)[::times]
             nothing = np.zeros((len(rows), 0), "float32")
             batch = self._batch(
                 [prompts[row] for row in rows],
@@ -284,27 +299,28 @@ class Engine:
                 dataclasses.replace(request, sampling=Sampling()),
             )
             filled = self._searched(batch, int(limit), request.sampler, stops)
-            for row, ids in zip(rows, filled, strict=False):
-                ends = np.flatnonzero(np.isin(ids, stops))
-                new[row] = ids[: ends[0] + 1] if len(ends) else ids
+            for row, texts in zip(rows, filled, strict=False):
+                for place, ids in enumerate(texts[:times]):
+                    ends = np.flatnonzero(np.isin(ids, stops))
+                    new[row + place] = ids[: ends[0] + 1] if len(ends) else ids
         return new
 
     def _searched(
         self, batch: Batch, limit: int, sampler: Any, stops: tuple[int, ...]
     ) -> np.ndarray:
-        """Returns what a sampler puts behind the prompts, int32 `(B, limit)`."""
-        length = batch.tokens.shape[1]
+        """Returns what a sampler puts behind the prompts, int32 `(B, N, limit)`."""
+        length, rules = batch.tokens.shape[1], batch.constraints
         tokens = np.pad(batch.tokens, ((0, 0), (0, limit)))
-        filled = self._call(
-            ("search", sampler, tokens.shape, length, stops),
+        filled, _ = self._call(
+            ("search", sampler, tokens.shape, length, stops, rules),
             lambda tokens, padding: search(
-                self._backbone, sampler, tokens, padding, length, stops
+                self._backbone, sampler, tokens, padding, length, stops, rules
             ),
             tokens,
             batch.padding,
             changing=getattr(sampler, "variables", ()),
         )
-        return keras.ops.convert_to_numpy(filled)[:, length:]
+        return keras.ops.convert_to_numpy(filled)[..., length:]
 
     def _scores_of_new(
         self, prompts: list[np.ndarray], whole: list[np.ndarray], request: Request
@@ -360,6 +376,7 @@ class Engine:
             request.keeps_log_probabilities,
             slots,
             min(slots, self._slots(length + 1)),
+            (request.constraints or Constraints()).after(max(done)),
         )
 
     def _loop(self, batch: Batch, kept: Kept | None) -> EagerLoop | CompiledLoop:

@@ -12,6 +12,7 @@ import numpy as np
 
 from domain_core.layers import KeyValueCache
 from keras_nlp.generation.bound_decoder import BoundDecoder, make_caches
+from keras_nlp.generation.constraints import Constraints
 from keras_nlp.generation.programs import Programs
 from keras_nlp.generation.recorded_step import RecordedStep
 from keras_nlp.generation.sampling import Sampling
@@ -38,6 +39,7 @@ class Batch:
         keeps_log_probabilities: whether they are asked for.
         slots: number of slots, at least those of a prompt and what it may become.
         first_slots: number of slots to begin with, where a loop makes more room later.
+        constraints: what may not be chosen.
     """
 
     tokens: np.ndarray
@@ -49,6 +51,7 @@ class Batch:
     keeps_log_probabilities: bool
     slots: int
     first_slots: int
+    constraints: Constraints = Constraints()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,6 +127,7 @@ class EagerLoop:
                 moved(batch.draws),
                 batch.sampling,
                 batch.keeps_log_probabilities,
+                batch.constraints,
             )
             tables = self._decoder.context.tables_of(batch.slots)
             tokens = torch.zeros((rows, batch.slots), dtype=torch.int32, device=device)
@@ -263,9 +267,10 @@ class CompiledLoop:
                 continue
             some = min(steps, slots - 1 - slot)
             plan = {**self._plan, "draws": self._batch.draws[:, :slots]}
+            rules = self._batch.constraints
             self.state = self._programs.run(
-                ("steps", rows, slots, len(self._batch.stop_ids)),
-                functools.partial(_steps, self._backbone),
+                ("steps", rows, slots, len(self._batch.stop_ids), rules),
+                functools.partial(_steps, self._backbone, rules),
                 (0,),
                 self.state,
                 plan,
@@ -351,11 +356,14 @@ def _extend(
     return _tensors(kept)
 
 
-def _steps(backbone: DecoderBackbone, state: Any, plan: Any, steps: Any) -> Any:
+def _steps(
+    backbone: DecoderBackbone, rules: Constraints, state: Any, plan: Any, steps: Any
+) -> Any:
     """Returns the state after so many steps, or fewer if all rows are done before."""
     decoder = BoundDecoder(backbone)
     slots = state["tokens"].shape[1]
-    plan = Plan(**{**plan, "sampling": Sampling(**plan["sampling"])})
+    sampling = Sampling(**plan["sampling"])
+    plan = Plan(**{**plan, "sampling": sampling, "constraints": rules})
     until = state["steps"] + steps
 
     def goes_on(state: Any) -> Any:

@@ -9,7 +9,10 @@ import numpy as np
 
 from domain_core import ops
 from keras_nlp.generation.bound_decoder import BoundDecoder, make_caches
-from keras_nlp.generation.step import column
+from keras_nlp.generation.constraints import Constraints
+from keras_nlp.generation.rows import column
+from keras_nlp.samplers.beam_sampler import BeamSampler
+from keras_nlp.samplers.loop import repeat_rows
 
 if TYPE_CHECKING:
     from keras_nlp.models.decoder_backbone import DecoderBackbone
@@ -23,8 +26,12 @@ def search(
     padding: Any,
     length: int,
     stop_ids: tuple[int, ...],
-) -> Any:
-    """Returns rows of tokens that a sampler has filled, int32 `(B, S)`.
+    constraints: Constraints = Constraints(),
+) -> tuple[Any, Any]:
+    """Fills rows of tokens by a sampler.
+
+    Constraints are applied to the scores that it gets; those of a `BeamSampler` to its
+    log-probabilities, which need not sum to 1 then.
 
     Args:
         backbone: a built `DecoderBackbone`.
@@ -33,6 +40,12 @@ def search(
         padding: slots before each prompt, int32 `(B,)`.
         length: number of slots that prompts take.
         stop_ids: ids that end a row.
+        constraints: what may not be chosen.
+
+    Returns:
+        The `N` rows of tokens for each prompt, int32 `(B, N, S)`, the best first: as
+        many as there are beams, or one. And their scores, float32 `(B, N)`; None where
+        there are no beams.
     """
     decoder = BoundDecoder(backbone)
     rows, slots = tokens.shape
@@ -53,6 +66,17 @@ def search(
     def tree(padding: Any, caches: Any) -> dict[str, Any]:
         return {"padding": padding, "blocks": [cache.tensors for cache in caches]}
 
+    def constrain(scores: Any, prompt: Any, index: Any) -> Any:
+        return constraints.apply(
+            scores,
+            prompt,
+            index - 1,
+            padding=repeat_rows(padding, prompt.shape[0] // rows),
+            counts=index - length,
+            limits=slots - length,
+            stop_ids=keras.ops.convert_to_tensor(stop_ids or (-1,), "int32"),
+        )
+
     def step(prompt: Any, cache: dict[str, Any], index: Any) -> tuple[Any, Any, Any]:
         kept = [
             type(kind)(*tensors)
@@ -61,15 +85,20 @@ def search(
         context = decoder.context.cached(index - 1, 1, slots, cache["padding"])
         token = column(prompt, index - 1)
         features = decoder.features(token, context, kept)[:, 0]
-        return decoder.scores(features), features, tree(cache["padding"], kept)
+        scores = decoder.scores(features)
+        if constraints and not isinstance(sampler, BeamSampler):
+            scores = constrain(keras.ops.cast(scores, "float32"), prompt, index)
+        return scores, features, tree(cache["padding"], kept)
 
     mask = np.broadcast_to(np.arange(slots) < length, (rows, slots))
-    return sampler(
-        step,
-        tokens,
-        cache=tree(padding, caches),
-        index=length,
-        mask=keras.ops.convert_to_tensor(mask),
-        stop_token_ids=stop_ids or None,
-        hidden_states=states,
-    )
+    arguments: dict[str, Any] = {
+        "cache": tree(padding, caches),
+        "index": length,
+        "mask": keras.ops.convert_to_tensor(mask),
+        "stop_token_ids": stop_ids or None,
+    }
+    if isinstance(sampler, BeamSampler):
+        rules = constrain if constraints else None
+        return sampler.search(step, tokens, **arguments, constrain=rules)
+    filled = sampler(step, tokens, **arguments, hidden_states=states)
+    return filled[:, None], None
