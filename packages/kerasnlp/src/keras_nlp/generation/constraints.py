@@ -49,7 +49,7 @@ class Constraints:
 
     def __bool__(self) -> bool:
         """Whether there is a rule."""
-        return self != Constraints()
+        return self != NONE
 
     def after(self, count: int) -> Constraints:
         """Returns what is left of them for rows that hold new tokens already.
@@ -95,7 +95,7 @@ class Constraints:
         """
         ids = keras.ops.arange(scores.shape[-1], dtype="int32")
         zero = keras.ops.zeros_like(scores)
-        never = keras.ops.full_like(scores, float("-inf"))
+        never = zero - float("inf")
         barred = []
         if self.no_repeat_ngram_size:
             barred.append(self._repeats(tokens, slot, padding, scores.shape[-1]))
@@ -127,6 +127,9 @@ class Constraints:
             last = column(tokens, abs(slot - (before - 1 - place)))
             there = there & (tokens[:, place : place + count] == last)
         return held(tokens[:, before:], there, size)
+
+
+NONE = Constraints()
 
 
 def _rows(condition: Any) -> Any:

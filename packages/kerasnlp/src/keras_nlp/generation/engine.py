@@ -11,12 +11,11 @@ import numpy as np
 
 from keras_nlp.generation.bound_decoder import BoundDecoder, make_caches
 from keras_nlp.generation.compiled_steps import CompiledSteps
-from keras_nlp.generation.constraints import Constraints
+from keras_nlp.generation.constraints import NONE, Constraints
 from keras_nlp.generation.loops import Batch, CompiledLoop, EagerLoop, Kept
 from keras_nlp.generation.programs import Programs
 from keras_nlp.generation.sampling import Sampling, make_draws
-from keras_nlp.generation.search import search
-from keras_nlp.samplers.beam_sampler import BeamSampler
+from keras_nlp.generation.search import beam_search_of, search
 
 if TYPE_CHECKING:
     from keras_nlp.models.decoder_backbone import DecoderBackbone
@@ -279,7 +278,7 @@ class Engine:
         """
         new = [np.zeros(0, "int32") for _ in prompts]
         stops, times = tuple(request.stop_ids), 1
-        if isinstance(request.sampler, BeamSampler):
+        if beam_search_of(request.sampler) is not None:
             times = request.repeats
             if times > request.sampler.num_beams:
                 raise ValueError(
@@ -376,7 +375,7 @@ class Engine:
             request.keeps_log_probabilities,
             slots,
             min(slots, self._slots(length + 1)),
-            (request.constraints or Constraints()).after(max(done)),
+            (request.constraints or NONE).after(max(done)),
         )
 
     def _loop(self, batch: Batch, kept: Kept | None) -> EagerLoop | CompiledLoop:

@@ -12,7 +12,7 @@ import numpy as np
 
 from domain_core.layers import KeyValueCache
 from keras_nlp.generation.bound_decoder import BoundDecoder, make_caches
-from keras_nlp.generation.constraints import Constraints
+from keras_nlp.generation.constraints import NONE, Constraints
 from keras_nlp.generation.programs import Programs
 from keras_nlp.generation.recorded_step import RecordedStep
 from keras_nlp.generation.sampling import Sampling
@@ -51,7 +51,7 @@ class Batch:
     keeps_log_probabilities: bool
     slots: int
     first_slots: int
-    constraints: Constraints = Constraints()
+    constraints: Constraints = NONE
 
 
 @dataclasses.dataclass(frozen=True)

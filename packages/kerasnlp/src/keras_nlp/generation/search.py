@@ -9,10 +9,8 @@ import numpy as np
 
 from domain_core import ops
 from keras_nlp.generation.bound_decoder import BoundDecoder, make_caches
-from keras_nlp.generation.constraints import Constraints
+from keras_nlp.generation.constraints import NONE, Constraints
 from keras_nlp.generation.rows import column
-from keras_nlp.samplers.beam_sampler import BeamSampler
-from keras_nlp.samplers.loop import repeat_rows
 
 if TYPE_CHECKING:
     from keras_nlp.models.decoder_backbone import DecoderBackbone
@@ -26,7 +24,7 @@ def search(
     padding: Any,
     length: int,
     stop_ids: tuple[int, ...],
-    constraints: Constraints = Constraints(),
+    constraints: Constraints = NONE,
 ) -> tuple[Any, Any]:
     """Fills rows of tokens by a sampler.
 
@@ -47,6 +45,7 @@ def search(
         many as there are beams, or one. And their scores, float32 `(B, N)`; None where
         there are no beams.
     """
+    beam_search = beam_search_of(sampler)
     decoder = BoundDecoder(backbone)
     rows, slots = tokens.shape
     caches = make_caches(backbone, rows, slots)
@@ -71,7 +70,7 @@ def search(
             scores,
             prompt,
             index - 1,
-            padding=repeat_rows(padding, prompt.shape[0] // rows),
+            padding=keras.ops.repeat(padding, prompt.shape[0] // rows),
             counts=index - length,
             limits=slots - length,
             stop_ids=keras.ops.convert_to_tensor(stop_ids or (-1,), "int32"),
@@ -86,7 +85,7 @@ def search(
         token = column(prompt, index - 1)
         features = decoder.features(token, context, kept)[:, 0]
         scores = decoder.scores(features)
-        if constraints and not isinstance(sampler, BeamSampler):
+        if constraints and beam_search is None:
             scores = constrain(keras.ops.cast(scores, "float32"), prompt, index)
         return scores, features, tree(cache["padding"], kept)
 
@@ -97,8 +96,16 @@ def search(
         "mask": keras.ops.convert_to_tensor(mask),
         "stop_token_ids": stop_ids or None,
     }
-    if isinstance(sampler, BeamSampler):
+    if beam_search is not None:
         rules = constrain if constraints else None
-        return sampler.search(step, tokens, **arguments, constrain=rules)
+        return beam_search(step, tokens, **arguments, constrain=rules)
     filled = sampler(step, tokens, **arguments, hidden_states=states)
     return filled[:, None], None
+
+
+def beam_search_of(sampler: Any) -> Any:
+    """Returns what finds several texts, of a `BeamSampler`; else None.
+
+    Samplers stand above the engine, and any function may be one.
+    """
+    return getattr(sampler, "search_beams", None)

@@ -17,7 +17,7 @@ import keras
 from domain_core import ops
 from domain_core.layers import KeyValueCache
 from keras_nlp.generation.bound_decoder import BoundDecoder
-from keras_nlp.generation.constraints import Constraints
+from keras_nlp.generation.constraints import NONE, Constraints
 from keras_nlp.generation.rows import column, held
 from keras_nlp.generation.sampling import Sampling, choose, log_probability, when
 
@@ -42,7 +42,7 @@ class Plan:
     draws: Any
     sampling: Sampling
     keeps_log_probabilities: Any
-    constraints: Constraints = Constraints()
+    constraints: Constraints = NONE
 
 
 @dataclasses.dataclass

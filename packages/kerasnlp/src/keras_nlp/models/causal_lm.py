@@ -194,12 +194,15 @@ class CausalLM(TokenPrediction):
             min_p=min_p,
             repetition_penalty=repetition_penalty,
         )
-        constraints = Constraints(no_repeat_ngram_size or 0, min_new_tokens or 0)
+        constraints = Constraints(
+            0 if no_repeat_ngram_size is None else no_repeat_ngram_size,
+            0 if min_new_tokens is None else min_new_tokens,
+        )
         most = max(prompts.limits, default=0)
         if prompts.limits and constraints.min_new_tokens > most:
             raise ValueError(
-                f"Expected `min_new_tokens` of at most {most}, the tokens that there is "
-                f"room for behind the prompts, received {min_new_tokens}."
+                f"Expected `min_new_tokens` of at most {most}, the tokens that there "
+                f"is room for behind the prompts, received {min_new_tokens}."
             )
         request = Request(
             prompts.rows,

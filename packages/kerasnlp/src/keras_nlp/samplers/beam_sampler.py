@@ -39,7 +39,7 @@ class BeamSampler(Sampler):
     text means nothing.
 
     Args:
-        num_beams: number of texts to keep, 1 or more; one is greedy.
+        num_beams: number of texts to keep, 1 or more; one is greedy, but for "never".
         return_all_beams: whether to return all of them, and their scores.
         length_penalty: what the number of tokens is raised to: 1 for the mean, 0 for
             the sum; the higher, the better are long texts.
@@ -76,7 +76,8 @@ class BeamSampler(Sampler):
         self.return_all_beams = return_all_beams
         self.length_penalty = as_finite("length_penalty", length_penalty)
         check_choices(early_stopping=(early_stopping, (True, False, "never")))
-        self.early_stopping = early_stopping
+        is_never = early_stopping == "never"
+        self.early_stopping = "never" if is_never else bool(early_stopping)
 
     def __call__(
         self,
@@ -89,10 +90,12 @@ class BeamSampler(Sampler):
         hidden_states: Any = None,
         model: Any = None,
     ) -> Any:
-        texts, scores = self.search(next, prompt, cache, index, mask, stop_token_ids)
+        texts, scores = self.search_beams(
+            next, prompt, cache, index, mask, stop_token_ids
+        )
         return (texts, scores) if self.return_all_beams else texts[:, 0]
 
-    def search(
+    def search_beams(
         self,
         next: Callable[..., Any],
         prompt: Any,

@@ -13,7 +13,6 @@ from keras_nlp.samplers import (
     TopPSampler,
 )
 
-
 BEAMS = {
     "num_beams": 3,
     "return_all_beams": True,
