@@ -3,7 +3,10 @@ import numpy as np
 import pytest
 
 from domain_core.testing import to_numpy
+from keras_nlp import models
 from keras_nlp.generation.constraints import Constraints
+from keras_nlp.generation.engine import Engine, Request
+from keras_nlp.generation.sampling import Sampling
 
 SIZE = 4
 
@@ -77,6 +80,24 @@ def test_what_is_left():
     assert rules.after(0) == rules
     assert rules.after(3) == Constraints(3, 2, None, 2)
     assert rules.after(9) == Constraints(3, 0, None, 2)
+
+
+def test_they_outlast_a_change_of_angles():
+    """With which the engine begins anew, at each token here."""
+    scaling = {"rope_type": "dynamic", "factor": 4.0}
+    scaling["original_max_position_embeddings"] = 2
+    backbone = models.LlamaBackbone(9, 1, 2, 8, 8, 2, rope_scaling=scaling)
+    request = Request(
+        [np.array([1, 5]), np.array([3])],
+        [6, 6],
+        [*range(2, 9)],
+        Sampling(temperature=0.0),
+        constraints=Constraints(2, 4, 0, 7),
+    )
+    new, _, _ = Engine(backbone).generate(request)
+    for ids in new:
+        assert ids[0] == 0 and not ids[:4].max() > 1 and len(ids) > 4
+        assert len(ids) == 5 or ids[-1] == 7
 
 
 @pytest.mark.parametrize(

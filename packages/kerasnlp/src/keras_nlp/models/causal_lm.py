@@ -116,13 +116,13 @@ class CausalLM(TokenPrediction):
         top_p: float | None = None,
         min_p: float | None = None,
         repetition_penalty: float | None = None,
+        no_repeat_ngram_size: int | None = None,
+        min_new_tokens: int | None = None,
         seed: int | None = None,
         num_return_sequences: int | None = None,
         return_logprobs: bool = False,
         cache: TextCache | None = None,
         return_cache: bool = False,
-        no_repeat_ngram_size: int | None = None,
-        min_new_tokens: int | None = None,
     ) -> Any:
         """Writes on from prompts.
 
@@ -151,6 +151,10 @@ class CausalLM(TokenPrediction):
             min_p: choose from tokens with at least this share of the best token's
                 probability, in `[0, 1]`.
             repetition_penalty: above 1, makes tokens less likely that were there.
+            no_repeat_ngram_size: never write so many tokens in a row that the text
+                holds in this order, those of the prompt among them; 0 for no such rule.
+            min_new_tokens: the least number of tokens that follow a prompt, before one
+                of `stop_token_ids` may; texts of `stop` are not held back.
             seed: makes the result reproducible, on every backend the same.
             num_return_sequences: give so many texts for each prompt, in a list; a
                 `BeamSampler` gives its best.
@@ -159,10 +163,6 @@ class CausalLM(TokenPrediction):
             cache: of a call before: the inputs are what follows its texts, which are
                 not computed again. It can be used once, as long as the weights stay.
             return_cache: give a tuple, with a cache at its end.
-            no_repeat_ngram_size: never write so many tokens in a row that the text
-                holds in this order, those of the prompt among them; 0 for no such rule.
-            min_new_tokens: the least number of tokens that follow a prompt, before one
-                of `stop_token_ids` may; texts of `stop` are not held back.
 
         Returns:
             The texts, or dicts of ids, in the form of the inputs; with a `cache` what

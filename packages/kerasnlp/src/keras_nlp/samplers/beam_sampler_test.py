@@ -158,6 +158,26 @@ def test_a_short_text_is_not_better_for_being_short():
     assert_close(scores, [[np.log(0.4 * 0.9 * 0.9) / 3, np.log(0.5)]])
 
 
+@pytest.mark.backends("torch")  # `next` is NumPy
+def test_what_goes_on_is_not_crowded_out_by_ends():
+    """There are five; and three times 0, which is last, makes the best text at last."""
+    next, _ = follow(np.array([[0.01, 0.3, 0.2, 0.2, 0.15, 0.14]] * 6))
+    sampler = BeamSampler(2, length_penalty=2, early_stopping="never")
+    texts = sampler(next, np.zeros((1, 4), int), index=1, stop_token_ids=range(1, 6))
+    assert to_numpy(texts).tolist() == [[0, 0, 0, 1]]
+
+
+@pytest.mark.backends("torch")  # `next` is NumPy
+def test_never_does_not_count_on_room_that_would_harm():
+    """Where long texts are worse, what there is says more than what could be."""
+    ways = [[0.05, 0.45, 0.5, 0.0], [0.005, 0.005, 0.2, 0.79], [1, 0, 0, 0]]
+    next, _ = follow(np.array([*ways, [0.003, 0.003, 0.99, 0.004]]) + 1e-9)
+    sampler = BeamSampler(2, True, length_penalty=-1, early_stopping="never")
+    texts, _ = sampler(next, np.zeros((1, 7), int), index=1, stop_token_ids=[2])
+    expected = [[0, 2, 0, 0, 0, 0, 0], [0, 1, 3, 2, 0, 0, 0]]
+    assert to_numpy(texts)[0].tolist() == expected
+
+
 def test_one_beam_is_greedy(recurrent, run):
     model, prompt = recurrent(6), PROMPT[:1]
     expected = [3]
