@@ -377,7 +377,10 @@ class CrossAttention(Attention):
         be several rows of `x` for each of the source, one after the other.
         """
         policy, drops = self.dtype_policy, self.dropout
-        query, out = self.heads(self.query, self.num_heads), bound_dense(self.out, policy)
+        query, out = (
+            self.heads(self.query, self.num_heads),
+            bound_dense(self.out, policy),
+        )
         keys_and_values = self.bind_source()
         seed, scale = self.seed_generator, self.scale
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import keras
+
 from domain_core.layers import KeyValueCache
 from domain_core.layers.attention_mask import source_bias
 from domain_core.layers.projection import bound_norm
@@ -116,6 +118,24 @@ class BoundDecoder:
 
 def _bound_norm(norm: Any, policy: Any) -> Callable[[Any], Any]:
     return (lambda x: x) if norm is None else bound_norm(norm, policy)
+
+
+def encode(
+    backbone: Any, tokens: Any, mask: Any, rows: Any = None, decoder: Any = None
+) -> dict[str, Any]:
+    """Returns what `BoundDecoder.encode` gives, for the rows of a batch.
+
+    Args:
+        backbone: a built `Seq2SeqBackbone`.
+        tokens: int `(U, S)`; see `loops.Sources`, and so are the next two.
+        mask: likewise.
+        rows: likewise.
+        decoder: a `BoundDecoder` of the backbone; None to make one.
+    """
+    source = (decoder or BoundDecoder(backbone)).encode(tokens, mask)
+    if rows is None:
+        return source
+    return keras.tree.map_structure(lambda x: keras.ops.take(x, rows, axis=0), source)
 
 
 def make_caches(

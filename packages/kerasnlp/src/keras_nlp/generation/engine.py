@@ -11,10 +11,11 @@ import numpy as np
 
 from keras_nlp.generation.bound_decoder import BoundDecoder, make_caches
 from keras_nlp.generation.compiled_steps import CompiledSteps
+from keras_nlp.generation.constraints import NONE, Constraints
 from keras_nlp.generation.loops import Batch, CompiledLoop, EagerLoop, Kept, Sources
 from keras_nlp.generation.programs import Programs
 from keras_nlp.generation.sampling import Sampling, make_draws
-from keras_nlp.generation.search import search
+from keras_nlp.generation.search import beam_search_of, search
 
 if TYPE_CHECKING:
     from keras_nlp.models.decoder_backbone import DecoderBackbone
@@ -38,6 +39,9 @@ class Request:
         keeps_log_probabilities: whether they are asked for.
         is_over: tells of new ids of a row whether that is enough; or None.
         kept: of a call before, with whose texts the prompts begin; or None.
+        constraints: what may not be chosen; None for no rules.
+        repeats: how often each prompt stands among the rows, one after the other: a
+            search by beams gives its so many best texts.
         sources: ids that an encoder reads, each for as many prompts in a row; None
             without one.
     """
@@ -51,6 +55,8 @@ class Request:
     keeps_log_probabilities: bool = False
     is_over: Callable[[int, np.ndarray], bool] | None = None
     kept: TextCache | None = None
+    constraints: Constraints | None = None
+    repeats: int = 1
     sources: Sequence[np.ndarray] | None = None
 
 
@@ -200,7 +206,9 @@ class Engine:
         arrays, names = [ids, mask], ["token_ids", "padding_mask"]
         if (read := self._sources(sources, len(rows), shape[0])) is not None:
             arrays += [read.tokens, read.mask]
-            names = [f"{part}_{key}" for part in ("decoder", "encoder") for key in names]
+            names = [
+                f"{part}_{key}" for part in ("decoder", "encoder") for key in names
+            ]
         found = keras.ops.convert_to_numpy(
             self._call(
                 ("score", *(array.shape for array in arrays)),
@@ -286,9 +294,17 @@ class Engine:
         It fills all the room that it is given, so rows with another limit go apart.
         """
         new = [np.zeros(0, "int32") for _ in prompts]
-        stops = tuple(request.stop_ids)
+        stops, times = tuple(request.stop_ids), 1
+        if beam_search_of(request.sampler) is not None:
+            times = request.repeats
+            if times > request.sampler.num_beams:
+                raise ValueError(
+                    f"Expected `num_return_sequences` of at most the number of beams, "
+                    f"{request.sampler.num_beams}, received {times}. Compile the model "
+                    f"with a BeamSampler({times})."
+                )
         for limit in np.unique(limits):
-            rows = np.flatnonzero(limits == limit)
+            rows = np.flatnonzero(limits == limit)[::times]
             nothing = np.zeros((len(rows), 0), "float32")
             batch = self._batch(
                 [prompts[row] for row in rows],
@@ -303,30 +319,31 @@ class Engine:
                 ),
             )
             filled = self._searched(batch, int(limit), request.sampler, stops)
-            for row, ids in zip(rows, filled, strict=False):
-                ends = np.flatnonzero(np.isin(ids, stops))
-                new[row] = ids[: ends[0] + 1] if len(ends) else ids
+            for row, texts in zip(rows, filled, strict=False):
+                for place, ids in enumerate(texts[:times]):
+                    ends = np.flatnonzero(np.isin(ids, stops))
+                    new[row + place] = ids[: ends[0] + 1] if len(ends) else ids
         return new
 
     def _searched(
         self, batch: Batch, limit: int, sampler: Any, stops: tuple[int, ...]
     ) -> np.ndarray:
-        """Returns what a sampler puts behind the prompts, int32 `(B, limit)`."""
-        length = batch.tokens.shape[1]
+        """Returns what a sampler puts behind the prompts, int32 `(B, N, limit)`."""
+        length, rules = batch.tokens.shape[1], batch.constraints
         tokens = np.pad(batch.tokens, ((0, 0), (0, limit)))
         sources = () if batch.sources is None else batch.sources.arrays
         shapes = [array.shape for array in (tokens, *sources)]
-        filled = self._call(
-            ("search", sampler, *shapes, length, stops),
+        filled, _ = self._call(
+            ("search", sampler, *shapes, length, stops, rules),
             lambda tokens, padding, *sources: search(
-                self._backbone, sampler, tokens, padding, length, stops, sources
+                self._backbone, sampler, tokens, padding, length, stops, rules, sources
             ),
             tokens,
             batch.padding,
             *sources,
             changing=getattr(sampler, "variables", ()),
         )
-        return keras.ops.convert_to_numpy(filled)[:, length:]
+        return keras.ops.convert_to_numpy(filled)[..., length:]
 
     def _scores_of_new(
         self, prompts: list[np.ndarray], whole: list[np.ndarray], request: Request
@@ -383,6 +400,7 @@ class Engine:
             request.keeps_log_probabilities,
             slots,
             min(slots, self._slots(length + 1)),
+            (request.constraints or NONE).after(max(done)),
             self._sources(request.sources, rows, batch),
         )
 

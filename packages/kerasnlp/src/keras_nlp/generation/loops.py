@@ -11,12 +11,12 @@ import keras
 import numpy as np
 
 from domain_core.layers import KeyValueCache
-from keras_nlp.generation.bound_decoder import BoundDecoder, make_caches
+from keras_nlp.generation.bound_decoder import BoundDecoder, encode, make_caches
+from keras_nlp.generation.constraints import NONE, Constraints
 from keras_nlp.generation.programs import Programs
 from keras_nlp.generation.recorded_step import RecordedStep
 from keras_nlp.generation.sampling import Sampling
 from keras_nlp.generation.step import Plan, State, advance
-from keras_nlp.samplers.loop import take_rows
 
 if TYPE_CHECKING:
     from keras_nlp.models.decoder_backbone import DecoderBackbone
@@ -61,6 +61,7 @@ class Batch:
         keeps_log_probabilities: whether they are asked for.
         slots: number of slots, at least those of a prompt and what it may become.
         first_slots: number of slots to begin with, where a loop makes more room later.
+        constraints: what may not be chosen.
         sources: what an encoder is to read; None without one.
     """
 
@@ -73,6 +74,7 @@ class Batch:
     keeps_log_probabilities: bool
     slots: int
     first_slots: int
+    constraints: Constraints = NONE
     sources: Sources | None = None
 
 
@@ -149,6 +151,7 @@ class EagerLoop:
                 moved(batch.draws),
                 batch.sampling,
                 batch.keeps_log_probabilities,
+                batch.constraints,
             )
             if batch.sources is not None:
                 arrays = map(moved, batch.sources.arrays)
@@ -304,9 +307,17 @@ class CompiledLoop:
                 continue
             some = min(steps, slots - 1 - slot)
             plan = {**self._plan, "draws": self._batch.draws[:, :slots]}
+            rules = self._batch.constraints
             self.state = self._programs.run(
-                ("steps", rows, slots, len(self._batch.stop_ids), self._source_shape),
-                functools.partial(_steps, self._backbone),
+                (
+                    "steps",
+                    rows,
+                    slots,
+                    len(self._batch.stop_ids),
+                    rules,
+                    self._source_shape,
+                ),
+                functools.partial(_steps, self._backbone, rules),
                 (0,),
                 self.state,
                 plan,
@@ -364,22 +375,6 @@ class CompiledLoop:
 # Programs keep these functions: they hold on to no batch, and to no caches.
 
 
-def encode(
-    backbone: Any, tokens: Any, mask: Any, rows: Any = None, decoder: Any = None
-) -> dict[str, Any]:
-    """Returns what `BoundDecoder.encode` gives, for the rows of a batch.
-
-    Args:
-        backbone: a built `Seq2SeqBackbone`.
-        tokens: see `Sources`, and so are the next two.
-        mask: likewise.
-        rows: likewise.
-        decoder: a `BoundDecoder` of the backbone; None to make one.
-    """
-    source = (decoder or BoundDecoder(backbone)).encode(tokens, mask)
-    return source if rows is None else take_rows(source, rows)
-
-
 def _prefill(
     backbone: DecoderBackbone, slots: int, tokens: Any, padding: Any, source: Any
 ) -> Any:
@@ -411,11 +406,14 @@ def _extend(
     return _tensors(kept)
 
 
-def _steps(backbone: DecoderBackbone, state: Any, plan: Any, steps: Any) -> Any:
+def _steps(
+    backbone: DecoderBackbone, rules: Constraints, state: Any, plan: Any, steps: Any
+) -> Any:
     """Returns the state after so many steps, or fewer if all rows are done before."""
     decoder = BoundDecoder(backbone)
     slots = state["tokens"].shape[1]
-    plan = Plan(**{**plan, "sampling": Sampling(**plan["sampling"])})
+    sampling = Sampling(**plan["sampling"])
+    plan = Plan(**{**plan, "sampling": sampling, "constraints": rules})
     until = state["steps"] + steps
 
     def goes_on(state: Any) -> Any:

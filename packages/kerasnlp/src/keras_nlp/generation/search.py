@@ -8,9 +8,9 @@ import keras
 import numpy as np
 
 from domain_core import ops
-from keras_nlp.generation.bound_decoder import BoundDecoder, make_caches
-from keras_nlp.generation.loops import encode
-from keras_nlp.generation.step import column
+from keras_nlp.generation.bound_decoder import BoundDecoder, encode, make_caches
+from keras_nlp.generation.constraints import NONE, Constraints
+from keras_nlp.generation.rows import column
 
 if TYPE_CHECKING:
     from keras_nlp.models.decoder_backbone import DecoderBackbone
@@ -24,9 +24,13 @@ def search(
     padding: Any,
     length: int,
     stop_ids: tuple[int, ...],
+    constraints: Constraints = NONE,
     sources: tuple[Any, ...] = (),
-) -> Any:
-    """Returns rows of tokens that a sampler has filled, int32 `(B, S)`.
+) -> tuple[Any, Any]:
+    """Fills rows of tokens by a sampler.
+
+    Constraints are applied to the scores that it gets; those of a `BeamSampler` to its
+    log-probabilities, which need not sum to 1 then.
 
     Args:
         backbone: a built `DecoderBackbone`.
@@ -35,8 +39,15 @@ def search(
         padding: slots before each prompt, int32 `(B,)`.
         length: number of slots that prompts take.
         stop_ids: ids that end a row.
-        sources: what `encode` of `loops` takes; empty without an encoder.
+        constraints: what may not be chosen.
+        sources: what `encode` takes; empty without an encoder.
+
+    Returns:
+        The `N` rows of tokens for each prompt, int32 `(B, N, S)`, the best first: as
+        many as there are beams, or one. And their scores, float32 `(B, N)`; None where
+        there are no beams.
     """
+    beam_search = beam_search_of(sampler)
     decoder = BoundDecoder(backbone)
     # What belongs to all texts of a row stays where it is: samplers keep these together.
     source = encode(backbone, *sources, decoder=decoder) if sources else {}
@@ -59,6 +70,17 @@ def search(
     def tree(padding: Any, caches: Any) -> dict[str, Any]:
         return {"padding": padding, "blocks": [cache.tensors for cache in caches]}
 
+    def constrain(scores: Any, prompt: Any, index: Any) -> Any:
+        return constraints.apply(
+            scores,
+            prompt,
+            index - 1,
+            padding=keras.ops.repeat(padding, prompt.shape[0] // rows),
+            counts=index - length,
+            limits=slots - length,
+            stop_ids=keras.ops.convert_to_tensor(stop_ids or (-1,), "int32"),
+        )
+
     def step(prompt: Any, cache: dict[str, Any], index: Any) -> tuple[Any, Any, Any]:
         kept = [
             type(kind)(*tensors)
@@ -68,15 +90,28 @@ def search(
         context |= source
         token = column(prompt, index - 1)
         features = decoder.features(token, context, kept)[:, 0]
-        return decoder.scores(features), features, tree(cache["padding"], kept)
+        scores = decoder.scores(features)
+        if constraints and beam_search is None:
+            scores = constrain(keras.ops.cast(scores, "float32"), prompt, index)
+        return scores, features, tree(cache["padding"], kept)
 
     mask = np.broadcast_to(np.arange(slots) < length, (rows, slots))
-    return sampler(
-        step,
-        tokens,
-        cache=tree(padding, caches),
-        index=length,
-        mask=keras.ops.convert_to_tensor(mask),
-        stop_token_ids=stop_ids or None,
-        hidden_states=states,
-    )
+    arguments: dict[str, Any] = {
+        "cache": tree(padding, caches),
+        "index": length,
+        "mask": keras.ops.convert_to_tensor(mask),
+        "stop_token_ids": stop_ids or None,
+    }
+    if beam_search is not None:
+        rules = constrain if constraints else None
+        return beam_search(step, tokens, **arguments, constrain=rules)
+    filled = sampler(step, tokens, **arguments, hidden_states=states)
+    return filled[:, None], None
+
+
+def beam_search_of(sampler: Any) -> Any:
+    """Returns what finds several texts, of a `BeamSampler`; else None.
+
+    Samplers stand above the engine, and any function may be one.
+    """
+    return getattr(sampler, "search_beams", None)

@@ -17,6 +17,8 @@ import keras
 from domain_core import ops
 from domain_core.layers import KeyValueCache
 from keras_nlp.generation.bound_decoder import BoundDecoder
+from keras_nlp.generation.constraints import NONE, Constraints
+from keras_nlp.generation.rows import column, held
 from keras_nlp.generation.sampling import Sampling, choose, log_probability, when
 
 
@@ -31,6 +33,7 @@ class Plan:
         draws: float32 `(B, N)` in `(0, 1]`, by number of the token.
         sampling: how to choose.
         keeps_log_probabilities: a bool, or a bool tensor.
+        constraints: what may not be chosen.
         source: what `BoundDecoder.encode` gave; empty without an encoder.
     """
 
@@ -40,6 +43,7 @@ class Plan:
     draws: Any
     sampling: Sampling
     keeps_log_probabilities: Any
+    constraints: Constraints = NONE
     source: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
@@ -98,8 +102,19 @@ def advance(
     scores = decoder.step(token, context, state.caches)
     scores = keras.ops.cast(scores, "float32")  # (B, V)
     draws = column(plan.draws, state.steps)[:, 0]
+    allowed = scores
+    if plan.constraints:
+        allowed = plan.constraints.apply(
+            scores,
+            state.tokens,
+            slot,
+            padding=plan.padding,
+            counts=state.counts,
+            limits=plan.limits,
+            stop_ids=plan.stop_ids,
+        )
     chosen = choose(
-        scores, draws, plan.sampling, lambda: _seen(plan, state, scores.shape[-1])
+        allowed, draws, plan.sampling, lambda: _seen(plan, state, scores.shape[-1])
     )
     score = keras.ops.take_along_axis(scores, chosen[:, None], axis=-1)[:, 0]
     state.failed = state.failed | ((score != score) & ~state.done)
@@ -123,30 +138,10 @@ def advance(
     state.steps = state.steps + 1
 
 
-def column(table: Any, index: Any) -> Any:
-    """Returns one column `(B, 1)` of a table `(B, S)`."""
-    if isinstance(index, int):
-        return table[:, index : index + 1]
-    if keras.config.backend() == "torch":
-        return table.index_select(1, index.reshape(1))  # a slice asks for the number
-    return keras.ops.slice(table, (0, index), (table.shape[0], 1))
-
-
 def _seen(plan: Plan, state: State, vocabulary_size: int) -> Any:
     """Returns which tokens a row holds so far, bool `(B, V)`."""
-    batch, slots = state.tokens.shape
-    places = keras.ops.arange(slots, dtype="int32")[None, :]
+    places = keras.ops.arange(state.tokens.shape[1], dtype="int32")[None, :]
     there = places <= state.slot
     if plan.padding is not None:
         there = there & (places >= plan.padding[:, None])
-    # Others stand for the last one, which is there.
-    tokens = keras.ops.where(there, state.tokens, column(state.tokens, state.slot))
-    rows = keras.ops.arange(batch, dtype="int32")[:, None] * vocabulary_size
-    indices = keras.ops.reshape(rows + tokens, (-1, 1))
-    # Keras' `scatter` is a loop in Python on torch.
-    seen = keras.ops.scatter_update(
-        keras.ops.zeros((batch * vocabulary_size,), dtype="int32"),
-        indices,
-        keras.ops.ones(indices.shape[:1], dtype="int32"),
-    )
-    return keras.ops.reshape(seen, (batch, vocabulary_size)) > 0
+    return held(state.tokens, there, vocabulary_size)

@@ -11,6 +11,7 @@ import numpy as np
 from domain_core import register_task
 from domain_core.arguments import check_choices
 from domain_core.preprocessor import Preprocessor
+from keras_nlp.generation.constraints import Constraints
 from keras_nlp.generation.engine import Engine, Request, TextCache
 from keras_nlp.generation.prompts import read_prompts
 from keras_nlp.generation.sampling import merged_sampling
@@ -115,6 +116,8 @@ class CausalLM(TokenPrediction):
         top_p: float | None = None,
         min_p: float | None = None,
         repetition_penalty: float | None = None,
+        no_repeat_ngram_size: int | None = None,
+        min_new_tokens: int | None = None,
         seed: int | None = None,
         num_return_sequences: int | None = None,
         return_logprobs: bool = False,
@@ -125,7 +128,8 @@ class CausalLM(TokenPrediction):
 
         Each prompt's text is what it would be alone, whatever stands beside it. What is
         said here of how to choose tokens counts for this call, on top of the sampler
-        that the model is compiled with; it never compiles anything anew.
+        that the model is compiled with; of that only `no_repeat_ngram_size` and
+        `min_new_tokens` compile anything anew, once for each value.
 
         Args:
             inputs: a text, a list or array of texts, a `tf.data.Dataset` of batches of
@@ -147,8 +151,13 @@ class CausalLM(TokenPrediction):
             min_p: choose from tokens with at least this share of the best token's
                 probability, in `[0, 1]`.
             repetition_penalty: above 1, makes tokens less likely that were there.
+            no_repeat_ngram_size: never write so many tokens in a row that the text
+                holds in this order, those of the prompt among them; 0 for no such rule.
+            min_new_tokens: the least number of tokens that follow a prompt, before one
+                of `stop_token_ids` may; texts of `stop` are not held back.
             seed: makes the result reproducible, on every backend the same.
-            num_return_sequences: give so many texts for each prompt, in a list.
+            num_return_sequences: give so many texts for each prompt, in a list; a
+                `BeamSampler` gives its best.
             return_logprobs: give a tuple of the texts and the log-probabilities of
                 their new tokens, by the scores of the model as they are.
             cache: of a call before: the inputs are what follows its texts, which are
@@ -185,6 +194,16 @@ class CausalLM(TokenPrediction):
             min_p=min_p,
             repetition_penalty=repetition_penalty,
         )
+        constraints = Constraints(
+            0 if no_repeat_ngram_size is None else no_repeat_ngram_size,
+            0 if min_new_tokens is None else min_new_tokens,
+        )
+        most = max(prompts.limits, default=0)
+        if prompts.limits and constraints.min_new_tokens > most:
+            raise ValueError(
+                f"Expected `min_new_tokens` of at most {most}, the tokens that there "
+                f"is room for behind the prompts, received {min_new_tokens}."
+            )
         request = Request(
             prompts.rows,
             prompts.limits,
@@ -195,6 +214,8 @@ class CausalLM(TokenPrediction):
             return_logprobs,
             prompts.is_over if prompts.stop else None,
             cache,
+            constraints,
+            num_return_sequences or 1,
         )
         new, scores, kept = self.engine.generate(request)
         answer = prompts.answer(new, strip_prompt)

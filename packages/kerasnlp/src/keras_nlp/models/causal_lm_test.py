@@ -3,6 +3,7 @@
 On JAX and TensorFlow all tests share three or four programs: compiling is what costs.
 """
 
+import itertools
 from typing import ClassVar
 
 import keras
@@ -457,6 +458,33 @@ def test_samplers_that_choose_in_their_own_way(sampler):
         assert answer.tolist() == [*row, *new[:end]]
 
 
+@pytest.mark.backends("torch")  # `next` is NumPy
+@pytest.mark.parametrize("sampler", ["random", "beam", "contrastive", "of one's own"])
+def test_constraints_bind_every_sampler(model, sampler):
+    rows, stops = [[0, 3, 7, 3, 7], [0, 9]], [*range(1, 25)]
+    model.compile(sampler=SecondBest() if sampler == "of one's own" else sampler)
+    numbers = {"temperature": 9.0} if sampler == "random" else {}
+
+    def news(**options):
+        found = model.generate(as_ids(rows), stop_token_ids=stops, seed=0, **options)
+        answers = rows_of(found)
+        return [
+            answer[len(row) :].tolist()
+            for answer, row in zip(answers, rows, strict=True)
+        ]
+
+    free = news(max_new_tokens=20, **numbers)
+    assert max(map(len, free)) < 6
+    bound = news(max_new_tokens=20, min_new_tokens=9, no_repeat_ngram_size=2, **numbers)
+    model.compile(sampler="greedy")
+    for row, new in zip(rows, bound, strict=True):
+        assert len(new) > 9 and not {*new[:9]} & {*stops}
+        whole = row + new
+        pairs = [*itertools.pairwise(whole)]
+        there = {*itertools.pairwise(row)}
+        assert len({*pairs} - there) == len(new)
+
+
 @pytest.mark.backends("jax", "tensorflow")
 def test_a_sampler_inside_a_program(model):
     """The one that takes the most: states, and rows that move about."""
@@ -544,6 +572,10 @@ def test_forms_of_prompts(model):
         ("ab", {"top_p": 0.0}, "`top_p` to be a number from 0 to 1, above 0"),
         ("ab", {"min_p": 1.5}, "`min_p`"),
         ("ab", {"repetition_penalty": 0}, "`repetition_penalty`"),
+        ("ab", {"no_repeat_ngram_size": -1}, "`no_repeat_ngram_size` to be an integer"),
+        ("ab", {"no_repeat_ngram_size": 2.0}, "received 2.0"),
+        ("ab", {"min_new_tokens": True}, "`min_new_tokens` to be an integer"),
+        ("ab", {"min_new_tokens": 9, "max_new_tokens": 8}, "of at most 8, the tokens"),
         ("ab", {"stop": 3}, "`stop`"),
         ("ab", {"stop": [""]}, "`stop` to be a text"),
         ("ab", {"stop_token_ids": ["a"]}, "Pass texts as `stop`"),

@@ -9,6 +9,7 @@ import pytest
 
 from keras_nlp.generation import loops
 from keras_nlp.generation.bound_decoder import BoundDecoder
+from keras_nlp.generation.constraints import Constraints
 from keras_nlp.generation.recorded_step import RecordedStep
 from keras_nlp.generation.sampling import Sampling
 from keras_nlp.models import GemmaBackbone, MistralBackbone
@@ -33,12 +34,16 @@ def backbone(request):
 
 @pytest.mark.parametrize("padding", [[0, 0], [0, 3]], ids=["even", "padded"])
 @pytest.mark.parametrize(
-    "sampling",
-    [Sampling(temperature=0.0), Sampling(0.8, 9, 0.9, 0.01, 1.3)],
-    ids=["greedy", "drawn"],
+    ("sampling", "constraints"),
+    [
+        (Sampling(temperature=0.0), Constraints()),
+        (Sampling(0.8, 9, 0.9, 0.01, 1.3), Constraints()),
+        (Sampling(temperature=0.0), Constraints(2, 3, 4, 5)),
+    ],
+    ids=["greedy", "drawn", "constrained"],
 )
 def test_recorded_steps_are_the_same_and_ask_nothing_of_the_host(
-    backbone, padding, sampling
+    backbone, padding, sampling, constraints
 ):
     from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -63,6 +68,7 @@ def test_recorded_steps_are_the_same_and_ask_nothing_of_the_host(
         keeps_log_probabilities=True,
         slots=24,
         first_slots=24,
+        constraints=constraints,
     )
     plain = loops.EagerLoop(backbone, batch)
     plain.run(12)

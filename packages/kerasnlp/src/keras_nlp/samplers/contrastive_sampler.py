@@ -104,6 +104,8 @@ class ContrastiveSampler(Sampler):
             cosines = keras.ops.where(loop.positions < index, cosines, -1.0)
             similarity = keras.ops.max(cosines, axis=-1)
             scores = (1 - self.alpha) * best - self.alpha * similarity
+            # What can't be is not better for being unlike.
+            scores = keras.ops.where((best > 0) | is_given[:, None], scores, -1e9)
             choice = keras.ops.cast(keras.ops.argmax(scores, axis=-1), "int32")
             first = keras.ops.arange(keras.ops.shape(ids)[0], dtype="int32") * k
             prompt, cache, logits, state = take_rows(

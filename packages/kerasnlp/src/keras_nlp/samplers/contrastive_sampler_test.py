@@ -66,6 +66,18 @@ def test_stops_and_extremes(recurrent, run, k, alpha):
     np.testing.assert_array_equal(received, searched(model, k, alpha, 1.0, stops))
 
 
+@pytest.mark.backends("torch")  # `next` is NumPy
+def test_what_can_not_be_is_not_chosen_for_its_contrast():
+    def next(prompt, cache, index):
+        states = np.eye(3, dtype="float32")[np.asarray(prompt)[:, int(index) - 1]]
+        return np.array([[-np.inf, 0, -np.inf]] * len(prompt)), states, cache
+
+    prompt = np.array([[1, 0, 0]])
+    states = np.eye(3, dtype="float32")[prompt]
+    filled = ContrastiveSampler(3, 1.0)(next, prompt, index=1, hidden_states=states)
+    assert filled.tolist() == [[1, 1, 1]]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -25,11 +25,13 @@ class Loop:
 
     Attributes:
         prompt: a copy of its own, int `(B, L)`.
+        length: `L`, an int, or an int tensor where it is not known yet.
         cache: tree of tensors; an empty one for None.
         index: int32 scalar.
         mask: bool `(B, L)`.
         positions: int32 `(L,)`.
         done: bool `(B,)`, rows that hold a stop token already that was not given.
+        stop_count: number of stop tokens.
 
     Raises:
         ValueError: if a shape, a dtype or `index` does not fit.
@@ -51,7 +53,7 @@ class Loop:
                 "Expected `prompt` to hold integers of shape (batch, length), received "
                 f"{dtype} of shape {tuple(prompt.shape)}. Pad the rows to one length."
             )
-        length = keras.ops.shape(prompt)[1]
+        self.length = length = keras.ops.shape(prompt)[1]
         if isinstance(index, numbers.Integral) and (
             int(index) < 0 or (isinstance(length, int) and int(index) > length)
         ):
@@ -71,13 +73,13 @@ class Loop:
                     f"Expected `mask` of the shape of `prompt`, {tuple(prompt.shape)}, "
                     f"received {tuple(self.mask.shape)}."
                 )
-        self._stop_ids = None
+        self._stop_ids, self.stop_count = None, 0
         if stop_token_ids is not None:
             ids = keras.ops.convert_to_tensor(stop_token_ids)
             self._stop_ids = keras.ops.reshape(keras.ops.cast(ids, dtype), (-1,))
+            self.stop_count = self._stop_ids.shape[0]
         stopped = self.stops(self.prompt) & before & ~self.mask
         self.done = keras.ops.any(stopped, axis=1)
-        self._length = length
         self._next = next
         self._has_cache = cache is not None
         self.cache = cache if self._has_cache else ()
@@ -105,7 +107,7 @@ class Loop:
 
     def goes_on(self, index: Any, done: Any) -> Any:
         """Returns whether there is room, and something that is not done."""
-        has_room = index < self._length
+        has_room = index < self.length
         return keras.ops.logical_and(has_room, ~keras.ops.all(done))
 
     def given(self, index: Any) -> tuple[Any, Any]:

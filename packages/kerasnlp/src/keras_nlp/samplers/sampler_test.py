@@ -281,6 +281,8 @@ def test_padding_that_is_a_stop_token_ends_nothing():
         *((lambda p=p: TopPSampler(p), "p") for p in (0, 1.1, np.nan)),
         (lambda: TopPSampler(k=0), "k"),
         (lambda: BeamSampler(0), "num_beams"),
+        (lambda: BeamSampler(length_penalty=np.inf), "length_penalty"),
+        (lambda: BeamSampler(early_stopping="soon"), "early_stopping"),
         *((lambda a=a: ContrastiveSampler(alpha=a), "alpha") for a in (-0.1, 1.1)),
         (lambda: ContrastiveSampler(k=0), "k"),
         (lambda: RandomSampler(seed="a"), "seed"),

@@ -13,11 +13,18 @@ from keras_nlp.samplers import (
     TopPSampler,
 )
 
+BEAMS = {
+    "num_beams": 3,
+    "return_all_beams": True,
+    "length_penalty": 1.0,
+    "early_stopping": False,
+}
+
 
 @pytest.mark.parametrize(
     ("name", "sampler", "config"),
     [
-        ("beam", BeamSampler(3, True), {"num_beams": 3, "return_all_beams": True}),
+        ("beam", BeamSampler(3, True), BEAMS),
         ("contrastive", ContrastiveSampler(7, 0.2), {"k": 7, "alpha": 0.2}),
         ("greedy", GreedySampler(), {}),
         ("random", RandomSampler(9), {"seed": 9}),
