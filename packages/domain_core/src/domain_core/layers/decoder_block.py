@@ -19,8 +19,8 @@ from domain_core.serialization import serializable
 class DecoderBlock(RemembersArguments, keras.layers.Layer):
     """Attention and feed-forward on a residual stream, each behind a norm.
 
-    Without `cross_attention`, and in the context of an `AttentionContext`, it is a block
-    of the encoder that such a decoder attends to.
+    Without `cross_attention`, in the context of an `AttentionContext`, it is a block of
+    the encoder that such a decoder attends to.
 
     The parts are passed in. They run through the functions that their `bind` gives, as
     does the block where text is generated: one path for training, prefill and decoding.

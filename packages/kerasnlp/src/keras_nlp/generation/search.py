@@ -49,7 +49,7 @@ def search(
     """
     beam_search = beam_search_of(sampler)
     decoder = BoundDecoder(backbone)
-    # What belongs to all texts of a row stays where it is: samplers keep these together.
+    # What belongs to all texts of a row stays: samplers keep these together.
     source = encode(backbone, *sources, decoder=decoder) if sources else {}
     rows, slots = tokens.shape
     caches = make_caches(backbone, rows, slots)
