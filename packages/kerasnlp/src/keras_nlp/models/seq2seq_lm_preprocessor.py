@@ -252,10 +252,9 @@ class Seq2SeqLMPreprocessor(GenerationPreprocessor):
         return ids
 
     def _decoder_start_tokens(self) -> Sequence[str]:
-        tokens = self.decoder_start_tokens
-        if tokens is None:
-            usual = [t for t in [self.tokenizer.start_token] if t is not None]
-            tokens = self.tokenizer.decoder_start_tokens or usual
+        usual = self.tokenizer.decoder_start_tokens or [self.tokenizer.start_token]
+        given = self.decoder_start_tokens
+        tokens = [t for t in (usual if given is None else given) if t is not None]
         if not tokens:
             raise ValueError(
                 f"Expected a token that the decoder begins with; "
@@ -291,7 +290,7 @@ class Seq2SeqLMPreprocessor(GenerationPreprocessor):
         if isinstance(pad_to, list | tuple):
             ahead = [size + 1 for size in pad_to]
         encoder, decoder = lengths
-        options = {"end_value": end, "pad_value": self.pad_value}
+        options: dict[str, Any] = {"end_value": end, "pad_value": self.pad_value}
         return (
             StartEndPacker(encoder, start, pad_to=pad_to, **options),
             StartEndPacker(

@@ -120,9 +120,8 @@ class SpanCorruption(RemembersArguments):
         if single:
             return {name: part.values for name, part in parts.items()}
         # An array without rows has widths all the same.
-        widths = dict.fromkeys(_OUTPUTS)
-        if isinstance(inputs, np.ndarray) and padding_mask is None:
-            widths = self.lengths(inputs.shape[1])
+        even = isinstance(inputs, np.ndarray) and padding_mask is None
+        widths = self._widths(inputs.shape[1] if even else None)
         return {name: rectangular(part, widths[name]) for name, part in parts.items()}
 
     def lengths(self, length: int) -> dict[str, int]:
@@ -220,6 +219,10 @@ class SpanCorruption(RemembersArguments):
         part = engine.cumsum(engine.cast(begins, "int64")) - 1
         return engine.bincount(part, minlength=engine.sum(parts))
 
+    def _widths(self, length: int | None) -> dict[str, int | None]:
+        known = {} if length is None else self.lengths(length)
+        return {name: known.get(name) for name in _OUTPUTS}
+
     def _corrupted(
         self, inputs: Any, padding_mask: Any
     ) -> tuple[dict[str, Ragged], bool]:
@@ -238,9 +241,8 @@ class SpanCorruption(RemembersArguments):
     def _of_tensors(self, inputs: Any, padding_mask: Any) -> dict[str, Any]:
         single = rank(inputs, "inputs") == 1
         is_ragged = type(inputs).__name__ == "RaggedTensor" or padding_mask is not None
-        length = None if is_ragged else inputs.shape[-1]
-        widths = dict.fromkeys(_OUTPUTS) if length is None else self.lengths(length)
         out = {}
+        widths = self._widths(None if is_ragged else inputs.shape[-1])
         for name, width in widths.items():
             if single:
                 out[name] = Spec("int32", (width,))
@@ -264,11 +266,8 @@ class SpanCorruption(RemembersArguments):
         parts, single = self._corrupted(inputs, padding_mask)
         if single:
             return {name: part.values for name, part in parts.items()}
-        widths = dict.fromkeys(_OUTPUTS)
-        if padding_mask is None and isinstance(inputs, np.ndarray):
-            widths = self.lengths(inputs.shape[1])
         return {
-            name: part if out[name].ragged else rectangular(part, widths[name])
+            name: part if out[name].ragged else rectangular(part, out[name].shape[-1])
             for name, part in parts.items()
         }
 
@@ -283,13 +282,10 @@ class SpanCorruption(RemembersArguments):
                 mask.lengths, rows.lengths, "Expected a `padding_mask` of that shape."
             )
             with tf.control_dependencies([same]):
-                kept = tf.where(mask.values != 0)[:, 0]
-            lengths = tf.math.unsorted_segment_sum(
-                tf.ones_like(kept),
-                tf.gather(engine.row_indices(rows.lengths), kept),
-                tf.size(rows.lengths),
-            )
-            rows = Ragged(tf.gather(rows.values, kept), lengths)
+                kept = engine.nonzero(mask.values != 0)[0]
+            row = engine.take(engine.row_indices(rows.lengths), kept)
+            lengths = engine.bincount(row, minlength=engine.size(rows.lengths))
+            rows = Ragged(engine.take(rows.values, kept), lengths)
         _, spans = self._counts(rows.lengths, engine)
         enough = tf.debugging.assert_less(
             spans,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 from domain_core import serializable
@@ -26,25 +25,15 @@ class BartTokenizer(BytePairTokenizer):
         "pad_token": "<pad>",
     }
     decoder_start_tokens: ClassVar[tuple[str, ...]] = ("</s>", "<s>")
+    optional_tokens: ClassVar[tuple[str, ...]] = ("<mask>",)
     strip_left: Sequence[str] = ("<mask>",)
 
-    def set_vocabulary_and_merges(
-        self,
-        vocabulary: Mapping[str, int] | str | os.PathLike[str],
-        merges: Iterable[str | Sequence[str]] | str | os.PathLike[str],
-    ) -> None:
-        self._ids = None  # or `special_tokens` told of those of the last one
-        super().set_vocabulary_and_merges(vocabulary, merges)
-        known = "<mask>" in self.special_tokens
-        self.mask_token = "<mask>" if known else None
-        self.mask_token_id = self.token_to_id("<mask>") if known else None
-
-    @property
-    def special_tokens(self) -> list[str]:
-        return [*dict.fromkeys([*super().special_tokens, *self._known("<mask>")])]
-
     def tokens_in_texts(self) -> list[str]:
-        return [*dict.fromkeys([*self.special_tokens, *self._known("<unk>")])]
+        known = self._ids or {}
+        return [*self.special_tokens, *(t for t in ("<unk>",) if t in known)]
 
-    def _known(self, token: str) -> list[str]:
-        return [token] if token in (self._ids or {}) else []
+    def _set_special_token_ids(self) -> None:
+        super()._set_special_token_ids()
+        has_mask = "<mask>" in self.special_tokens
+        self.mask_token = "<mask>" if has_mask else None
+        self.mask_token_id = self.token_to_id("<mask>") if has_mask else None
