@@ -19,6 +19,8 @@ from domain_core.testing.loader_workers import (
 )
 from domain_core.testing.texts import mixed_corpus
 from domain_core.testing.tokenizer_case import corpus
+from domain_core.testing.tokenizer_files_contract import TokenizerFilesContract
+from domain_core.testing.tokenizer_policy_contract import TokenizerPolicyContract
 
 Tokenizer = keras_nlp.tokenizers.Tokenizer
 BERT = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -154,6 +156,30 @@ class TestXLMRoberta(TokenizerContract):
         return cls.cls(sentence_piece_model(600), **options)
 
 
+class TestBart(TokenizerPolicyContract, TokenizerFilesContract):
+    """It names other tokens than RoBERTa's, whose engine and graphs it has."""
+
+    cls = keras_nlp.models.BartTokenizer
+    special = ("<s>", "</s>", "<pad>", "<mask>")
+    strip_left = ("<mask>",)
+    lossless = True
+
+    @classmethod
+    def make(cls, **options):
+        return cls.cls(*pairs("gpt2", FAIRSEQ), **options)
+
+
+class TestT5(TokenizerContract):
+    cls = keras_nlp.models.T5Tokenizer
+    special = ("</s>", "<pad>", "<unk>", "<extra_id_0>")
+    unknown = ("<unk>",)
+
+    @classmethod
+    def make(cls, **options):
+        model = sentence_piece_model(600, pad_id=0, eos_id=1, unk_id=2, bos_id=-1)
+        return cls.cls(model, extra_ids=1, **options)
+
+
 @pytest.mark.parametrize("inputs", [None, 3, ["a", None], [["a"]], {"a"}])
 def test_other_encodings_refuse_what_is_no_text(inputs):
     tokenizer = keras_nlp.tokenizers.UnicodeCodepointTokenizer(
@@ -167,7 +193,7 @@ def test_every_tokenizer_has_a_contract():
     tested = {contract.cls for contract in contracts(keras_nlp, TokenizerContract)}
     # Those of decoders only name tokens: their families compare ids.
     families = contracts(keras_nlp, DecoderFamilyContract)
-    tested |= {family.ours("Tokenizer") for family in families}
+    tested |= {family.ours("Tokenizer") for family in families} | {TestBart.cls}
     here = [*vars(keras_nlp.tokenizers).values()]
     exported = {cls for cls in subclasses(Tokenizer) if cls in here}
     assert {*public_subclasses(keras_nlp, Tokenizer)} | exported == tested

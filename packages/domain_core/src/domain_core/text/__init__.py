@@ -17,6 +17,7 @@ from domain_core.text.rows.multi_segment_packer import (
 from domain_core.text.rows.packed_rows import Packed as Packed
 from domain_core.text.rows.random_deletion import RandomDeletion as RandomDeletion
 from domain_core.text.rows.random_swap import RandomSwap as RandomSwap
+from domain_core.text.rows.span_corruption import SpanCorruption as SpanCorruption
 from domain_core.text.rows.start_end_packer import StartEndPacker as StartEndPacker
 from domain_core.text.stream_decoder import StreamDecoder as StreamDecoder
 from domain_core.text.word_piece.bert_engine import (

@@ -68,6 +68,7 @@ class BytePairTokenizer(Tokenizer):
             merged by a loop of TensorFlow operations, some ten times slower.
 
     Attributes:
+        optional_tokens: special tokens that a vocabulary may lack.
         usual_pattern: what `pattern` is by default.
         usually_ignores_merges: what `ignore_merges` is by default.
 
@@ -87,6 +88,7 @@ class BytePairTokenizer(Tokenizer):
 
     file_assets: ClassVar[tuple[str, ...]] = ("vocabulary.json", "merges.txt")
     asset_config_keys: ClassVar[tuple[str, ...]] = ("vocabulary", "merges")
+    optional_tokens: ClassVar[tuple[str, ...]] = ()
     usual_pattern: ClassVar[str] = "gpt2"
     usually_ignores_merges: ClassVar[bool] = False
     strip_left: Sequence[str] = ()
@@ -160,7 +162,8 @@ class BytePairTokenizer(Tokenizer):
         for token in self.added_tokens:
             if token not in ids:
                 ids[token], free = free, free + 1
-        required = [*self.special_tokens, *filter(None, [self.unk_token])]
+        required = [*self.named_tokens.values(), *self.unsplittable_tokens]
+        required += filter(None, [self.unk_token])
         if missing := [token for token in required if token not in ids]:
             raise ValueError(
                 f"Expected the vocabulary of {type(self).__name__} to hold `unk_token` "
@@ -269,7 +272,9 @@ class BytePairTokenizer(Tokenizer):
     @property
     def special_tokens(self) -> list[str]:
         """Tokens with a meaning of their own."""
-        own = self.unsplittable_tokens
+        held = self._ids or {}
+        own = [token for token in self.optional_tokens if token in held]
+        own += self.unsplittable_tokens
         return list(dict.fromkeys([*super().special_tokens, *own]))
 
     @classmethod

@@ -69,6 +69,8 @@ class Tokenizer(RemembersArguments):
             attribute with its id, such as `pad_token_id`.
         separator_tokens: special tokens between two segments of a packed row, where
             they are others than one `end_token`.
+        decoder_start_tokens: special tokens that a decoder's text begins with, where an
+            encoder reads another; where there are none, `start_token`.
         stop_tokens: tokens besides `end_token` that end what a model of the family
             writes, as far as a vocabulary holds them.
         file_assets: names of the files that `save_assets` writes.
@@ -79,6 +81,7 @@ class Tokenizer(RemembersArguments):
     presets: ClassVar[PresetsProperty] = PresetsProperty()
     named_tokens: ClassVar[Mapping[str, str]] = {}
     separator_tokens: ClassVar[tuple[str, ...]] = ()
+    decoder_start_tokens: ClassVar[tuple[str, ...]] = ()
     stop_tokens: ClassVar[tuple[str, ...]] = ()
     file_assets: ClassVar[tuple[str, ...]] = ()
     asset_config_keys: ClassVar[tuple[str, ...]] = ()

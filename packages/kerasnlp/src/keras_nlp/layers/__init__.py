@@ -17,4 +17,5 @@ from domain_core.text.rows.multi_segment_packer import (
 )
 from domain_core.text.rows.random_deletion import RandomDeletion as RandomDeletion
 from domain_core.text.rows.random_swap import RandomSwap as RandomSwap
+from domain_core.text.rows.span_corruption import SpanCorruption as SpanCorruption
 from domain_core.text.rows.start_end_packer import StartEndPacker as StartEndPacker

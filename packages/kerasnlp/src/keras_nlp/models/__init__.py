@@ -5,6 +5,7 @@ from domain_core import Preprocessor as Preprocessor
 from domain_core import Task as Task
 from domain_core import Tokenizer as Tokenizer
 from keras_nlp.models.aliases import *
+from keras_nlp.models.bart import *
 from keras_nlp.models.bert import *
 from keras_nlp.models.causal_lm import CausalLM as CausalLM
 from keras_nlp.models.causal_lm_preprocessor import (
@@ -28,6 +29,10 @@ from keras_nlp.models.question_answerer_preprocessor import (
 from keras_nlp.models.qwen2 import *
 from keras_nlp.models.qwen3 import *
 from keras_nlp.models.roberta import *
+from keras_nlp.models.seq2seq_lm_preprocessor import (
+    Seq2SeqLMPreprocessor as Seq2SeqLMPreprocessor,
+)
+from keras_nlp.models.t5 import *
 from keras_nlp.models.text_classifier import TextClassifier as TextClassifier
 from keras_nlp.models.text_classifier_preprocessor import (
     TextClassifierPreprocessor as TextClassifierPreprocessor,

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import keras
 import numpy as np
 
-from domain_core import Preprocessor, serializable
+from domain_core import serializable
 from domain_core.arguments import as_positive_int
 from domain_core.arrays.host_call import Spec, is_symbolic, leading_shape
 from domain_core.arrays.operations import NUMPY, Operations, tensorflow_operations
@@ -16,11 +16,12 @@ from domain_core.text.rows.graph_rows import as_tensor_rows
 from domain_core.text.rows.packed_rows import Packed, PadTo
 from domain_core.text.rows.start_end_packer import StartEndPacker
 from domain_core.tokenizers.tokenizer import Tokenizer
+from keras_nlp.models.generation_preprocessor import GenerationPreprocessor
 from keras_nlp.models.text_classifier_preprocessor import run_on_host
 
 
 @serializable(package="kerasnlp")
-class CausalLMPreprocessor(Preprocessor):
+class CausalLMPreprocessor(GenerationPreprocessor):
     """Tokenizes texts, cuts and pads them; the label of a token is the next one.
 
     Call arguments:
@@ -48,7 +49,6 @@ class CausalLMPreprocessor(Preprocessor):
         ValueError: if there is no tokenizer or an argument is out of range.
     """
 
-    tokenizer: Tokenizer
     # Tokens after a text's that are labels alone.
     _ahead: ClassVar[int] = 1
 
@@ -63,12 +63,7 @@ class CausalLMPreprocessor(Preprocessor):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if not isinstance(tokenizer, Tokenizer):
-            raise ValueError(
-                f"Expected a tokenizer for {type(self).__name__}, received "
-                f"{tokenizer!r:.100}. Pass `tokenizer=`, such as a GPT2Tokenizer with "
-                "its vocabulary."
-            )
+        self.check_tokenizer(tokenizer)
         StartEndPacker(sequence_length, pad_to=pad_to)  # complains about them now
         self.tokenizer = tokenizer
         self.sequence_length = sequence_length
@@ -101,19 +96,6 @@ class CausalLMPreprocessor(Preprocessor):
         rows = self.tokenizer.encode_batch(texts).rows()
         return [np.array([*before, *row], "int32") for row in rows], single
 
-    def texts(self, rows: list[np.ndarray]) -> list[str]:
-        """Returns the text of each row of ids, without special tokens."""
-        ragged = Ragged.from_rows(rows)
-        special = np.isin(ragged.values, self._special_ids())
-        return self.tokenizer.decode_batch(ragged.where(~special))
-
-    @property
-    def stop_token_ids(self) -> list[int]:
-        """Ids that end a text that is generated."""
-        ends = [self.tokenizer.end_token_id]
-        ends += [self._id(token) for token in self.tokenizer.stop_tokens]
-        return [end for end in ends if end is not None]
-
     def generate_preprocess(
         self, x: Any, sequence_length: int | None = None
     ) -> dict[str, np.ndarray]:
@@ -131,7 +113,7 @@ class CausalLMPreprocessor(Preprocessor):
         length = as_positive_int(
             "sequence_length", sequence_length or self.sequence_length, 10**8
         )
-        packer = StartEndPacker(length, pad_value=self._pad_value())
+        packer = StartEndPacker(length, pad_value=self.pad_value)
         outputs = _inputs(packer.pack([Ragged.from_rows(rows)]), NUMPY)
         return {k: v[0] for k, v in outputs.items()} if single else outputs
 
@@ -144,23 +126,7 @@ class CausalLMPreprocessor(Preprocessor):
         Returns:
             A list of strings, or a string.
         """
-        ids = keras.ops.convert_to_numpy(x["token_ids"])
-        mask = keras.ops.convert_to_numpy(x["padding_mask"]).astype("bool")
-        single = ids.ndim == 1
-        rows = [
-            row[kept]
-            for row, kept in zip(np.atleast_2d(ids), np.atleast_2d(mask), strict=True)
-        ]
-        texts = self.texts(rows)
-        return texts[0] if single else texts
-
-    def _id(self, token: str) -> int | None:
-        """Returns the id of a token that the vocabulary may lack."""
-        try:
-            found = self.tokenizer.token_to_id(token)
-        except ValueError:
-            return None
-        return found if self.tokenizer.id_to_token(found) == token else None
+        return self.texts_of(x["token_ids"], x["padding_mask"])
 
     def _parts(
         self, x: Any, sequence_length: int | None, **more: str
@@ -214,18 +180,12 @@ class CausalLMPreprocessor(Preprocessor):
             length + ahead,
             start_value=self._start_value(),
             end_value=self.tokenizer.end_token_id if self.add_end_token else None,
-            pad_value=self._pad_value(),
+            pad_value=self.pad_value,
             pad_to=pad_to,
         )
 
     def _start_value(self) -> int | None:
         return self.tokenizer.start_token_id if self.add_start_token else None
-
-    def _pad_value(self) -> int:
-        return self.tokenizer.pad_token_id or 0
-
-    def _special_ids(self) -> list[int]:
-        return self.tokenizer.special_token_ids
 
 
 @serializable(package="kerasnlp")

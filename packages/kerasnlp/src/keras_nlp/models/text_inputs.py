@@ -22,10 +22,11 @@ def check_preprocessor_fits(
         return
     check_tokenizer_fits(tokenizer, backbone)
     positions = getattr(backbone, "max_sequence_length", None)
-    length = getattr(preprocessor, "sequence_length", None)
-    if positions is not None and length is not None and length > positions:
-        raise ValueError(
-            f"Expected `sequence_length` of at most {positions}, the backbone's "
-            f"`max_sequence_length`; received {length}. Pass a smaller "
-            "`sequence_length` to the preprocessor."
-        )
+    for name in ("sequence_length", "encoder_sequence_length"):
+        length = getattr(preprocessor, name, None)
+        if positions is not None and length is not None and length > positions:
+            raise ValueError(
+                f"Expected `{name}` of at most {positions}, the backbone's "
+                f"`max_sequence_length`; received {length}. Pass a smaller `{name}` to "
+                "the preprocessor."
+            )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from domain_core.presets.config_map import Argument
 from domain_core.presets.folder import Folder
 from domain_core.presets.json_files import write_json
 from domain_core.presets.tokenizer_assets import check_asset
@@ -189,13 +190,17 @@ def byte_pair_arguments(
         only={"do_lower_case": False},
         generates=generates,
     )
-    named = tuple(cls.named_tokens.values())  # type: ignore[attr-defined]
+    always = tuple(cls.named_tokens.values())  # type: ignore[attr-defined]
+    optional = cls.optional_tokens  # type: ignore[attr-defined]
     strip_left = cls.strip_left  # type: ignore[attr-defined]
 
     def read(folder: Folder) -> dict[str, Any]:
         found = read_options(folder, table, cls, _classes(cls, others), _roles(cls))
-        added = _with_named(found, named)
         if found.data is not None:
+            words = found.data["model"].get("vocab")
+            held = {*found.added, *(words if isinstance(words, dict) else ())}
+            named = (*always, *(token for token in optional if token in held))
+            added = _with_named(found, named)
             _post_processor(found.data, cls, generates)
             arguments = byte_pair_json.byte_pair_from_json(
                 found.data, named=named, strip_left=strip_left, added=added
@@ -206,6 +211,8 @@ def byte_pair_arguments(
         vocabulary = read_ids(folder.require(_VOCABULARY))
         merges = read_merges(folder.require(_MERGES))
         byte_pair_json.require_known(merges, vocabulary)
+        named = (*always, *(token for token in optional if token in vocabulary))
+        added = _with_named(found, named)
         # There is no normalization before which, or after which, they could be found.
         tokens = [dataclasses.replace(t, normalized=False) for t in added.values()]
         return {
@@ -262,7 +269,11 @@ def write_byte_pair_json(
 
 
 def sentence_piece_arguments(
-    cls: type, others: Collection[str] = (), *, generates: bool = False
+    cls: type,
+    others: Collection[str] = (),
+    *,
+    generates: bool = False,
+    options: Mapping[str, Argument] | None = None,
 ) -> Reader:
     """Returns what reads the arguments of a SentencePiece tokenizer.
 
@@ -270,10 +281,11 @@ def sentence_piece_arguments(
         cls: the tokenizer's class.
         others: names of the class elsewhere, besides its own.
         generates: whether it is that of a model that writes on.
+        options: those of the class alone, and its arguments.
     """
     table = options_table(
+        options or {},
         # Only true has been known since version 5; before, nothing was said.
-        {},
         only={"do_lower_case": False, "add_prefix_space": True},
         generates=generates,
     )
@@ -293,7 +305,8 @@ def sentence_piece_arguments(
             name = models[0] if models else _MODELS[0]
             check_asset(folder, name)
             proto, ids = folder.require(name).read_bytes(), None
-        plain = cls(proto)
+        arguments = {} if found.is_generic else dict(found.arguments)
+        plain = cls(proto, **arguments)
         vocabulary = {t: i for i, t in enumerate(plain.get_vocabulary())}
         if ids is not None and not _is_numbered(ids, vocabulary, appended):
             raise ValueError(
@@ -307,7 +320,7 @@ def sentence_piece_arguments(
         own = {*plain.special_tokens}
         further = [token for token in tokens if token.content not in own]
         further.sort(key=lambda token: ids[token.content])
-        arguments: dict[str, Any] = {"proto": proto}
+        arguments["proto"] = proto
         if further:
             arguments["added_tokens"] = [token.content for token in further]
         if late := [token.content for token in tokens if token.normalized]:
@@ -337,6 +350,7 @@ def write_sentence_piece(
     *,
     file: str = _MODELS[0],
     name: str | None = None,
+    **options: Any,
 ) -> None:
     """Writes the files of a SentencePiece tokenizer; see `write_byte_pair`.
 
@@ -346,6 +360,7 @@ def write_sentence_piece(
         max_length: number of tokens that the model takes at most.
         file: name of the model's file.
         name: of their class; None for as ours.
+        **options: of the class alone.
     """
     (directory / file).write_bytes(tokenizer.get_proto())
     prefix = adds_prefix(tokenizer.get_proto())
@@ -366,7 +381,8 @@ def write_sentence_piece(
             normalized=tokenizer.normalized_tokens,
         )
         write_tokenizer_json(directory / JSON, components)
-    options = {} if name is None else {"tokenizer_class": name}
+    if name is not None:
+        options["tokenizer_class"] = name
     _write_options(tokenizer, directory, max_length, **options)
 
 

@@ -93,7 +93,7 @@ def options_table(
     return ConfigMap(
         renamed=renamed,
         ignored=(*_HARMLESS, *free),
-        only={key: value for key, value in fixed.items() if key not in free},
+        only={k: v for k, v in fixed.items() if k not in (*free, *renamed)},
         among_others=True,
     )
 
