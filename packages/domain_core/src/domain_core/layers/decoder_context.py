@@ -75,7 +75,8 @@ class DecoderContext(RemembersArguments, keras.layers.Layer):
             visible = self._visible(slots, slots, real, self.window)
             context["window_bias"] = attention_bias(visible, self.compute_dtype)
         if self.relative is not None:
-            context["attention_bias"] += self.relative.call(slots, slots)
+            more = self.relative.call(slots, slots)
+            context["attention_bias"] = context["attention_bias"] + more
         if source_mask is not None:
             context["source_bias"] = source_bias(source_mask, self.compute_dtype)
         return context

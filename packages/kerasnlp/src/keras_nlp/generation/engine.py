@@ -103,16 +103,20 @@ class Engine:
         steps = 0 if self._steps is None else self._steps.compiled
         return self._programs.compiled + steps
 
-    def cache_bytes(self, batch: int, length: int) -> int:
+    def cache_bytes(self, batch: int, length: int, source_length: int = 0) -> int:
         """Returns the bytes of the caches for rows of `length` tokens.
 
         They are `2 * slots * key heads * head width * bytes of a number` for each row
-        and block, where a block with a sliding window has at most that many slots.
+        and block, where a block with a sliding window has at most that many slots; and
+        as much for the `source_length` tokens of a source in place of slots.
         """
         total = 0
+        if self._has_buckets and source_length:
+            source_length = bucket(source_length, _PROMPT)
         for cache in make_caches(self._backbone, 0, self._slots(length)):
             _, heads, slots, width = cache.key.shape
-            total += 2 * batch * slots * heads * width * _BYTES[self._dtype]
+            numbers = 2 * batch * (slots + source_length) * heads * width
+            total += numbers * _BYTES[self._dtype]
         return total
 
     def generate(

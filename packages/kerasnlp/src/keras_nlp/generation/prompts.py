@@ -29,6 +29,8 @@ class Prompts:
         width: length of the rows of ids to answer with; None to answer with texts.
         preprocessor: what turns ids into texts.
         stop: texts that end an answer.
+        sources: ids that an encoder reads, one for each prompt; None without one.
+        prefix: what the names of ids begin with.
     """
 
     rows: list[np.ndarray]
@@ -38,6 +40,8 @@ class Prompts:
     width: int | None
     preprocessor: Any
     stop: tuple[str, ...]
+    sources: list[np.ndarray] | None = None
+    prefix: str = ""
 
     def is_over(self, row: int, new: np.ndarray) -> bool:
         """Whether the answer to a row holds a text that ends it."""
@@ -76,7 +80,10 @@ class Prompts:
         for index, row in enumerate(rows):
             ids[index, : len(row)] = row
             mask[index, : len(row)] = 1
-        answer = {"token_ids": ids, "padding_mask": mask}
+        answer = {
+            f"{self.prefix}token_ids": ids,
+            f"{self.prefix}padding_mask": mask,
+        }
         if self.single and self.repeats is None:
             return {key: value[0] for key, value in answer.items()}
         return answer
@@ -128,22 +135,11 @@ def read_prompts(
         ValueError: if a prompt is empty, too long or holds ids that the model lacks;
             or an argument is out of range.
     """
-    for name, number in (
-        ("max_length", max_length),
-        ("max_new_tokens", max_new_tokens),
-        ("num_return_sequences", repeats),
-    ):
-        if number is not None:
-            as_positive_int(name, number, 10**8)
-    stop = _as_stop(stop)
+    asked = _Asked(max_length, max_new_tokens, repeats, _as_stop(stop))
     width = None
     if isinstance(inputs, dict):
         rows, single, width = _read_ids(inputs)
-        if stop:
-            raise ValueError(
-                f"Expected texts as prompts, to stop at {stop[0]!r:.80}; received ids. "
-                f"{_ADVICE}"
-            )
+        asked.check_ids()
     elif hasattr(preprocessor, "prompts"):
         rows, single = preprocessor.prompts(inputs, begins=before is None)
     else:
@@ -154,33 +150,133 @@ def read_prompts(
     if before is not None:
         rows = _after(before, rows, repeats)
         width = None if width is None else width + max(map(len, before))
-    _check_ids(rows, backbone)
-    room = max_length
-    if room is None and max_new_tokens is None:
-        room = preprocessor.sequence_length if width is None else width
-    positions = getattr(backbone, "max_sequence_length", None)
-    limits = [
-        _limit(len(row), room, max_length, max_new_tokens, positions) for row in rows
-    ]
-    times = repeats or 1
-    return Prompts(
-        [row for row in rows for _ in range(times)],
-        [limit for limit in limits for _ in range(times)],
-        repeats,
-        single,
-        None if width is None else max_length or width,
-        preprocessor,
-        stop,
-    )
+    return asked.prompts(rows, single, width, preprocessor, backbone)
 
 
-def _read_ids(inputs: dict[str, Any]) -> tuple[list[np.ndarray], bool, int]:
-    if "token_ids" not in inputs:
+def read_pairs(
+    inputs: Any,
+    preprocessor: Any,
+    backbone: Any,
+    *,
+    max_length: int | None,
+    max_new_tokens: int | None,
+    stop: str | Sequence[str] | None,
+    repeats: int | None,
+    before: None = None,
+) -> Prompts:
+    """Reads sources in any form, and how the answers begin.
+
+    Args:
+        inputs: as `Seq2SeqLM.generate` takes them, but no dataset.
+        preprocessor: a `Seq2SeqLMPreprocessor`, or None.
+        backbone: what generates; with `max_sequence_length` if there is a limit.
+        max_length: the most tokens of an answer; None for what there is room for.
+        max_new_tokens: likewise, those that it begins with left out.
+        stop: texts that end an answer.
+        repeats: number of answers to each source; None for one.
+        before: nothing.
+
+    Raises:
+        ValueError: as `read_prompts`; or if a source is too long.
+    """
+    del before
+    asked = _Asked(max_length, max_new_tokens, repeats, _as_stop(stop))
+    width = None
+    if isinstance(inputs, dict) and "encoder_token_ids" in inputs:
+        sources, single, _ = _read_ids(inputs, "encoder_")
+        rows, _, width = _read_ids(inputs, "decoder_")
+        if len(rows) != len(sources):
+            raise ValueError(
+                f"Expected as many beginnings as sources, received {len(rows)} rows of "
+                f"'decoder_token_ids' and {len(sources)} of 'encoder_token_ids'."
+            )
+        asked.check_ids()
+    elif hasattr(preprocessor, "sources"):
+        sources, rows, single = preprocessor.sources(inputs)
+    else:
         raise ValueError(
-            f"Expected a dict with 'token_ids', received {sorted(inputs)}. {_ADVICE}"
+            "Expected a dict of 'encoder_token_ids' and 'decoder_token_ids' for a "
+            "model without a preprocessor that tokenizes, received "
+            f"{type(inputs).__name__}. Pass such a dict, or texts to a model with one."
         )
-    ids = keras.ops.convert_to_numpy(inputs["token_ids"])
-    mask = inputs.get("padding_mask")
+    _check_ids(sources, backbone, "source")
+    positions = getattr(backbone, "max_sequence_length", None)
+    longest = max(map(len, sources), default=0)
+    if positions is not None and longest > positions:
+        raise ValueError(
+            f"Expected sources of at most {positions} tokens, all that the model has "
+            f"positions for; one has {longest}. Shorten it."
+        )
+    prompts = asked.prompts(rows, single, width, preprocessor, backbone)
+    return dataclasses.replace(prompts, sources=sources, prefix="decoder_")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Asked:
+    """What a call says beside its prompts; see `read_prompts`."""
+
+    max_length: int | None
+    max_new_tokens: int | None
+    repeats: int | None
+    stop: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        for name, number in (
+            ("max_length", self.max_length),
+            ("max_new_tokens", self.max_new_tokens),
+            ("num_return_sequences", self.repeats),
+        ):
+            if number is not None:
+                as_positive_int(name, number, 10**8)
+
+    def check_ids(self) -> None:
+        """Raises ValueError for what ids can't have."""
+        if self.stop:
+            raise ValueError(
+                f"Expected texts as prompts, to stop at {self.stop[0]!r:.80}; received "
+                f"ids. {_ADVICE}"
+            )
+
+    def prompts(
+        self,
+        rows: list[np.ndarray],
+        single: bool,
+        width: int | None,
+        preprocessor: Any,
+        backbone: Any,
+    ) -> Prompts:
+        """Returns the prompts, with how much may follow each."""
+        _check_ids(rows, backbone)
+        room = self.max_length
+        if room is None and self.max_new_tokens is None:
+            room = preprocessor.sequence_length if width is None else width
+        positions = getattr(backbone, "max_sequence_length", None)
+        limits = [
+            _limit(len(row), room, self.max_length, self.max_new_tokens, positions)
+            for row in rows
+        ]
+        times = self.repeats or 1
+        return Prompts(
+            [row for row in rows for _ in range(times)],
+            [limit for limit in limits for _ in range(times)],
+            self.repeats,
+            single,
+            None if width is None else self.max_length or width,
+            preprocessor,
+            self.stop,
+        )
+
+
+def _read_ids(
+    inputs: dict[str, Any], prefix: str = ""
+) -> tuple[list[np.ndarray], bool, int]:
+    name = f"{prefix}token_ids"
+    if name not in inputs:
+        raise ValueError(
+            f"Expected a dict with {name!r}, received {sorted(inputs)}. {_ADVICE}"
+        )
+    ids = keras.ops.convert_to_numpy(inputs[name])
+    mask = inputs.get(f"{prefix}padding_mask")
     mask = np.ones_like(ids) if mask is None else keras.ops.convert_to_numpy(mask)
     if ids.ndim not in (1, 2) or ids.shape != mask.shape or ids.dtype.kind not in "iu":
         raise ValueError(
@@ -207,18 +303,18 @@ def _after(
     ]
 
 
-def _check_ids(rows: list[np.ndarray], backbone: Any) -> None:
+def _check_ids(rows: list[np.ndarray], backbone: Any, name: str = "prompt") -> None:
     size = backbone.token_embedding.input_dim
     for index, row in enumerate(rows):
         if not len(row):
             raise ValueError(
-                f"Expected prompts of at least one token, prompt {index} has none, and "
+                f"Expected {name}s of at least one token, {name} {index} has none, and "
                 "no start token stands before it. Pass some text."
             )
         if row.min() < 0 or row.max() >= size:
             wrong = row[(row < 0) | (row >= size)][0]
             raise ValueError(
-                f"Expected ids from 0 to {size - 1}, those of the model; prompt "
+                f"Expected ids from 0 to {size - 1}, those of the model; {name} "
                 f"{index} holds {wrong}. Use the model's own tokenizer."
             )
 

@@ -29,6 +29,8 @@ from keras_nlp.models.question_answerer_preprocessor import (
 from keras_nlp.models.qwen2 import *
 from keras_nlp.models.qwen3 import *
 from keras_nlp.models.roberta import *
+from keras_nlp.models.seq2seq_backbone import Seq2SeqBackbone as Seq2SeqBackbone
+from keras_nlp.models.seq2seq_lm import Seq2SeqLM as Seq2SeqLM
 from keras_nlp.models.seq2seq_lm_preprocessor import (
     Seq2SeqLMPreprocessor as Seq2SeqLMPreprocessor,
 )

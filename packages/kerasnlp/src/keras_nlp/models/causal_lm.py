@@ -13,7 +13,7 @@ from domain_core.arguments import check_choices
 from domain_core.preprocessor import Preprocessor
 from keras_nlp.generation.constraints import Constraints
 from keras_nlp.generation.engine import Engine, Request, TextCache
-from keras_nlp.generation.prompts import read_prompts
+from keras_nlp.generation.prompts import Prompts, read_prompts
 from keras_nlp.generation.sampling import merged_sampling
 from keras_nlp.models.causal_lm_preprocessor import CausalLMPreprocessor
 from keras_nlp.models.decoder_backbone import DecoderBackbone
@@ -49,6 +49,7 @@ class CausalLM(TokenPrediction):
     """
 
     preprocessor_cls = CausalLMPreprocessor
+    refusal = staticmethod(is_decoder)
 
     def __init__(
         self,
@@ -58,14 +59,13 @@ class CausalLM(TokenPrediction):
         name: str | None = None,
         compile: bool = True,
     ) -> None:
-        if refusal := is_decoder(backbone):
+        if refusal := self.refusal(backbone):
             raise ValueError(refusal)
         check_preprocessor_fits(preprocessor, backbone)
-        features = backbone(backbone.input)
         super().__init__(
             backbone,
             backbone.input,
-            backbone.token_embedding(features, reverse=True),
+            self.scores_of(backbone, backbone(backbone.input)),
             preprocessor=preprocessor,
             name=name,
         )
@@ -175,10 +175,8 @@ class CausalLM(TokenPrediction):
         if _is_dataset(inputs):
             options = {k: v for k, v in locals().items() if k not in ("self", "inputs")}
             return self._generate_each(inputs, **options)
-        prompts = read_prompts(
+        prompts = self.read_prompts(
             inputs,
-            self.preprocessor,
-            self.backbone,
             max_length=max_length,
             max_new_tokens=max_new_tokens,
             stop=stop,
@@ -194,10 +192,7 @@ class CausalLM(TokenPrediction):
             min_p=min_p,
             repetition_penalty=repetition_penalty,
         )
-        constraints = Constraints(
-            0 if no_repeat_ngram_size is None else no_repeat_ngram_size,
-            0 if min_new_tokens is None else min_new_tokens,
-        )
+        constraints = self.constraints(prompts, no_repeat_ngram_size, min_new_tokens)
         most = max(prompts.limits, default=0)
         if prompts.limits and constraints.min_new_tokens > most:
             raise ValueError(
@@ -216,6 +211,7 @@ class CausalLM(TokenPrediction):
             cache,
             constraints,
             num_return_sequences or 1,
+            prompts.sources,
         )
         new, scores, kept = self.engine.generate(request)
         answer = prompts.answer(new, strip_prompt)
@@ -223,6 +219,25 @@ class CausalLM(TokenPrediction):
             more = [prompts.nested(scores)] if return_logprobs else []
             return (answer, *more, *([kept] if return_cache else []))
         return answer
+
+    @staticmethod
+    def scores_of(backbone: Any, outputs: Any) -> Any:
+        """Returns the scores `(B, T, V)` of a backbone's outputs."""
+        return backbone.embeddings(outputs, reverse=True)
+
+    def read_prompts(self, inputs: Any, **options: Any) -> Prompts:
+        """Returns what `generate` is asked; options are those of `read_prompts`."""
+        return read_prompts(inputs, self.preprocessor, self.backbone, **options)
+
+    def constraints(
+        self,
+        prompts: Prompts,
+        no_repeat_ngram_size: int | None,
+        min_new_tokens: int | None,
+    ) -> Constraints:
+        """Returns what a call of `generate` rules out."""
+        del prompts
+        return Constraints(no_repeat_ngram_size or 0, min_new_tokens or 0)
 
     @property
     def engine(self) -> Engine:
