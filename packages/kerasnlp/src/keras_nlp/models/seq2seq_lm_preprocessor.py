@@ -82,8 +82,8 @@ class Seq2SeqLMPreprocessor(GenerationPreprocessor):
         >>> tokenizer = keras_nlp.models.T5Tokenizer(model)
         >>> preprocessor = keras_nlp.models.Seq2SeqLMPreprocessor(tokenizer, 8, 10)
         >>> x, y, weights = preprocessor(["a cat"], ["un chat"])
-        >>> x["encoder_padding_mask"].sum(), weights.sum()
-        (7, 9.0)
+        >>> x["encoder_padding_mask"].tolist(), weights.tolist()
+        ([1, 1, 1, 1, 1, 1, 1, 0], [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0])
     """
 
     def __init__(

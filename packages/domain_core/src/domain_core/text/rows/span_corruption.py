@@ -126,9 +126,8 @@ class SpanCorruption(RemembersArguments):
 
     def lengths(self, length: int) -> dict[str, int]:
         """Returns how many tokens the outputs have of a row of `length` tokens."""
-        noise, spans = self._counts(np.array([length], "int64"), NUMPY)
-        counts = length - noise[0] + spans[0], noise[0] + spans[0] + 1
-        return dict(zip(_OUTPUTS, map(int, counts), strict=True))
+        found = self._lengths(np.array([length], "int64"), NUMPY)
+        return {name: int(counts[0]) for name, counts in found.items()}
 
     def corrupt(self, rows: Ragged, engine: Operations = NUMPY) -> dict[str, Ragged]:
         """Does what calling does, for ragged rows."""
@@ -166,6 +165,11 @@ class SpanCorruption(RemembersArguments):
         ends = engine.take(sentinels, spans)
         written = engine.put(written, starts + lengths - 1, ends)
         return dict(zip(_OUTPUTS, (read, Ragged(written, lengths)), strict=True))
+
+    def _lengths(self, lengths: Any, engine: Operations) -> dict[str, Any]:
+        noise, spans = self._counts(lengths, engine)
+        both = lengths - noise + spans, noise + spans + 1
+        return dict(zip(_OUTPUTS, both, strict=True))
 
     def _counts(self, lengths: Any, engine: Operations) -> tuple[Any, Any]:
         """Returns how many tokens of rows are left out, in how many spans."""
@@ -228,14 +232,14 @@ class SpanCorruption(RemembersArguments):
     ) -> tuple[dict[str, Ragged], bool]:
         rows, single = as_rows(inputs)
         if padding_mask is not None:
-            mask, is_one = as_rows(padding_mask, "padding_mask")
+            mask, is_one = as_rows(_as_mask(padding_mask), "padding_mask")
             if single != is_one or mask.lengths.tolist() != rows.lengths.tolist():
                 raise ValueError(
                     "Expected a `padding_mask` of the shape of `inputs`, received rows "
                     f"of {mask.lengths.tolist()[:5]} beside rows of "
                     f"{rows.lengths.tolist()[:5]} tokens."
                 )
-            rows = rows.where(mask.values != 0)
+            rows = rows.where(mask.values == 1)
         return self.corrupt(rows), single
 
     def _of_tensors(self, inputs: Any, padding_mask: Any) -> dict[str, Any]:
@@ -255,10 +259,19 @@ class SpanCorruption(RemembersArguments):
             called: dict[str, Any] = host_call(self._on_host, arguments, out)
             return called
         parts = self._in_graph(inputs, padding_mask)
-        return {
-            name: self._shaped(part, single, is_ragged, out[name].shape)
-            for name, part in parts.items()
-        }
+        if is_ragged and not single:
+            return {name: as_ragged_tensor(part) for name, part in parts.items()}
+        import tensorflow as tf
+
+        engine, shape = tensorflow_operations(), tf.shape(inputs, "int64")
+        found = self._lengths(shape[-1:], engine)
+        values = {name: part.values for name, part in parts.items()}
+        if not single:
+            values = {
+                name: tf.reshape(values[name], tf.concat([shape[:1], found[name]], 0))
+                for name in _OUTPUTS
+            }
+        return {name: tf.ensure_shape(values[name], out[name].shape) for name in out}
 
     def _on_host(
         self, inputs: Any, padding_mask: Any, out: dict[str, Spec]
@@ -297,24 +310,19 @@ class SpanCorruption(RemembersArguments):
         corrupted: dict[str, Ragged] = engine.run(self.corrupt, rows, engine)
         return corrupted
 
-    @staticmethod
-    def _shaped(rows: Ragged, single: bool, is_ragged: bool, shape: Any) -> Any:
-        import tensorflow as tf
-
-        if is_ragged and not single:
-            return as_ragged_tensor(rows)
-        values = rows.values
-        if not single:
-            width = shape[1] if shape[1] is not None else tf.reduce_max(rows.lengths)
-            values = tf.reshape(values, (tf.size(rows.lengths), width))
-        return tf.ensure_shape(values, shape)
-
     def _too_few(self, length: Any) -> str:
         return (
             f"Expected a sentinel for each span and one more; of a row of {length} "
             f"tokens there are more than the {len(self.sentinel_ids)} sentinels. Cut "
             "rows, pass more `sentinel_ids`, or a larger `mean_noise_span_length`."
         )
+
+
+def _as_mask(mask: Any) -> Any:
+    """Returns a mask of any type as integers, which rows are read of."""
+    if isinstance(mask, list | tuple) and any(map(np.ndim, mask)):
+        return [(np.asarray(row) != 0).astype("int32") for row in mask]
+    return (np.asarray(mask) != 0).astype("int32")
 
 
 def _is_number(value: Any) -> bool:
