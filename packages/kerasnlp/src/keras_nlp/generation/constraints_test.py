@@ -1,3 +1,5 @@
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -84,6 +86,7 @@ def test_what_is_left():
 
 def test_they_outlast_a_change_of_angles():
     """With which the engine begins anew, at each token here."""
+    keras.utils.set_random_seed(0)
     scaling = {"rope_type": "dynamic", "factor": 4.0}
     scaling["original_max_position_embeddings"] = 2
     backbone = models.LlamaBackbone(9, 1, 2, 8, 8, 2, rope_scaling=scaling)
@@ -95,8 +98,10 @@ def test_they_outlast_a_change_of_angles():
         constraints=Constraints(2, 4, 0, 7),
     )
     new, _, _ = Engine(backbone).generate(request)
-    for ids in new:
+    for prompt, ids in zip(request.prompts, new, strict=True):
         assert ids[0] == 0 and not ids[:4].max() > 1 and len(ids) > 4
+        pairs = [*itertools.pairwise([*prompt, *ids[:5].tolist()])]
+        assert len({*pairs}) == len(pairs)
         assert len(ids) == 5 or ids[-1] == 7
 
 
