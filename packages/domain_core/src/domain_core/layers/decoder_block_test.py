@@ -121,3 +121,61 @@ def test_config_round_trip():
 def test_heads_that_do_not_divide():
     with pytest.raises(ValueError, match="divide num_heads=4, received 3"):
         layers.SelfAttention(4, num_key_value_heads=3).build((None, None, 8))
+
+
+def make_pair(normalize_first):
+    """Returns a block with cross-attention, a sequence, a source, and its context."""
+    block = layers.DecoderBlock(
+        layers.SelfAttention(2),
+        layers.FeedForward(12, "gelu"),
+        norm=keras.layers.LayerNormalization(),
+        cross_attention=layers.CrossAttention(2, head_dim=3, use_bias=False),
+        normalize_first=normalize_first,
+    )
+    block.build((None, None, WIDTH))
+    draw = np.random.default_rng(0)
+    for weight in block.weights:
+        weight.assign(draw.normal(0, 0.5, weight.shape))
+    x, source = (draw.normal(size=(2, n, WIDTH)).astype("float32") for n in (3, 5))
+    mask = np.array([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0]], "int32")
+    context = layers.DecoderContext()
+    return block, x, source, context(np.ones((2, 3), "int32"), mask)
+
+
+@pytest.mark.parametrize("normalize_first", [False, True])
+def test_attention_to_a_source(normalize_first):
+    """By its parts, called one after the other."""
+    block, x, source, context = make_pair(normalize_first)
+    received = block(x, {**context, "source": source})
+    expected = keras.ops.convert_to_tensor(x)
+    for norm, part in (
+        (block.attention_norm, lambda y: block.attention(y, context)),
+        (
+            block.cross_attention_norm,
+            lambda y: block.cross_attention(
+                y, source, {"attention_bias": context["source_bias"]}
+            ),
+        ),
+        (block.feedforward_norm, block.feedforward),
+    ):
+        if normalize_first:
+            expected = expected + part(norm(expected))
+        else:
+            expected = norm(expected + part(expected))
+    assert_close(received, expected)
+    source[1, 2:] = 9  # padding
+    assert_close(block(x, {**context, "source": source}), expected)
+
+
+@pytest.mark.backends
+def test_what_a_source_gives_is_made_once():
+    """And shared by the rows that are about it."""
+    block, x, source, context = make_pair(True)
+    expected = to_numpy(block(x, {**context, "source": source}))
+    made = block.cross_attention.bind_source()(keras.ops.convert_to_tensor(source))
+    assert [tuple(part.shape) for part in made] == [(2, 2, 5, 3)] * 2
+    rows = np.repeat(x, 3, axis=0)
+    shared = layers.DecoderContext()(np.ones((6, 3), "int32"))
+    shared |= {"source_bias": context["source_bias"], "source": made}
+    received = block.bind()(keras.ops.convert_to_tensor(rows), shared)
+    assert_close(received, np.repeat(expected, 3, axis=0))
