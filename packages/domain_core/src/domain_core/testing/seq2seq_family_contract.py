@@ -69,6 +69,8 @@ class Seq2SeqFamilyContract(BackboneContract):
         hub_packs_alike: whether KerasHub packs pairs as the models were trained.
         texts: raw samples, none of them empty.
         tokens: ids of the tokens that begin and end what is written.
+        no_repeat_ngram_size: of greedy answers; 0 for those that do not go round in
+            circles.
     """
 
     models: ClassVar[ModuleType]
@@ -81,6 +83,7 @@ class Seq2SeqFamilyContract(BackboneContract):
     hub_packs_alike: ClassVar[bool] = True
     texts: ClassVar[list[str]]
     tokens: ClassVar[tuple[int, int]]
+    no_repeat_ngram_size: ClassVar[int] = 0
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -119,7 +122,7 @@ class Seq2SeqFamilyContract(BackboneContract):
 
     @classmethod
     def inputs(cls) -> dict[str, np.ndarray]:
-        """Returns pairs, padded behind, without ids that have a meaning of their own."""
+        """Returns pairs, padded behind, of ids without a meaning of their own."""
         draw = np.random.default_rng(0)
         size = min(cls.arguments["vocabulary_size"], cls.foreign_config["vocab_size"])
         inputs = {}
@@ -178,6 +181,7 @@ class Seq2SeqFamilyContract(BackboneContract):
             greedy={
                 **{"decoder_start_token_id": first, "eos_token_id": None},
                 **{"max_new_tokens": NEW, "forced_eos_token_id": None},
+                "no_repeat_ngram_size": cls.no_repeat_ngram_size,
             },
             search={
                 **{"decoder_start_token_id": first, "eos_token_id": end},
@@ -225,6 +229,7 @@ class Seq2SeqFamilyContract(BackboneContract):
         answers, scores = task.generate(
             self.sources(),
             max_new_tokens=NEW,
+            no_repeat_ngram_size=self.no_repeat_ngram_size,
             stop_token_ids=None,
             return_logprobs=True,
         )
@@ -348,7 +353,8 @@ class Seq2SeqFamilyContract(BackboneContract):
         assert_close(ours, self.real(arrays))
         preprocessor = task.preprocessor
         assert type(preprocessor) is self.ours("Seq2SeqLMPreprocessor")
-        assert preprocessor.encoder_sequence_length == max(READ)
+        preprocessor.encoder_sequence_length = max(READ)  # which theirs forgets
+        preprocessor.decoder_sequence_length = max(WRITTEN)
         inputs, labels, weights = preprocessor(self.texts, self.texts)
         packed = {**inputs, "labels": labels, "weights": weights}
         for key in packed if self.hub_packs_alike else ("encoder_token_ids",):
@@ -415,11 +421,16 @@ def transformers_seq2seq(
             shape = model.lm_head.weight.shape
             model.lm_head.weight = torch.nn.Parameter(torch.zeros(shape))
         with torch.no_grad():
-            for parameter in model.parameters():
-                parameter.normal_(std=0.3)  # no zero biases, no unit norms
+            for key, parameter in model.named_parameters():  # no zeros, no ones
+                if "norm" in key and key.endswith("weight"):
+                    parameter.uniform_(0.5, 1.5)
+                else:
+                    parameter.normal_(std=0.2)
             if hasattr(model, "final_logits_bias"):
-                model.final_logits_bias.normal_()
-            model.lm_head.weight[end] *= 2  # else no answer ends
+                model.final_logits_bias.normal_(std=0.2)
+                model.final_logits_bias[0, end] += 3  # else no answer ends
+            else:
+                model.lm_head.weight[end] *= 3
             outputs = model(
                 **source,
                 decoder_input_ids=given["decoder_token_ids"],

@@ -112,7 +112,7 @@ def transformers_converter(
         config=to_ours,
         to_config=to_theirs if writes else None,
         weights=weights,
-        heads={one: head for one in (f"{name}{HEAD}", *former_names)},
+        heads=dict.fromkeys((f"{name}{HEAD}", *former_names), head),
         unknown=table.unknown,
         writes=writes,
         **more,

@@ -30,6 +30,7 @@ from domain_core.presets.chat_and_generation import (
     read_chat_template,
     read_generation_config,
 )
+from domain_core.presets.compatibility import fitting_lengths
 from domain_core.presets.folder import Folder
 from domain_core.presets.json_files import json_value, read_json
 from domain_core.presets.keras.converter import (
@@ -200,6 +201,9 @@ class KerasLayout(Layout):
             arguments["image_converter"] = self.image_converter()
         if any(arguments.get(part, part) is None for part in _PARTS):
             return None
+        if CONFIG in self._folder:
+            # Not all of theirs keep their lengths.
+            arguments = fitting_lengths(item.cls, self.backbone(False)[1]) | arguments
         return item.cls(**arguments)
 
     def generation_config(self) -> dict[str, Any] | None:

@@ -33,6 +33,7 @@ class TestBart(Seq2SeqFamilyContract):
     }
     tensors = 91
     tokens = (2, 2)
+    no_repeat_ngram_size = 2
     foreign_config: ClassVar = {
         "vocab_size": SIZE,
         "encoder_layers": 2,
@@ -58,7 +59,7 @@ class TestBart(Seq2SeqFamilyContract):
     exported_as: ClassVar = {"mBART": "MBart"}
     hub_arguments = arguments
     hub_tokenizer: ClassVar = {"vocabulary": "vocab.json", "merges": "merges.txt"}
-    texts: ClassVar = ["the value of a string", "is  it?", "é 漢字 👍"]
+    texts: ClassVar = ["the value of a string", "is it?", "é 漢字 👍"]
 
     @classmethod
     def tokenizer(cls):

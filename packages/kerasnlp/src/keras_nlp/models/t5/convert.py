@@ -152,8 +152,9 @@ def _with_output(
         if is_tied and not tied and not architecture.endswith(seq2seq_converters.HEAD):
             warnings.warn(
                 f"Expected the output {_OUTPUT!r} among the weights, found none, "
-                "though it is not the embedding's table. The features of such a model are "
-                "right; scores of tokens, and text that it generates, mean nothing.",
+                "though it is not the embedding's table. The features of such a model "
+                "are right; scores of tokens, and text that it generates, mean "
+                "nothing.",
                 stacklevel=2,
             )
     config["tie_embedding_weights"] = is_tied

@@ -46,6 +46,7 @@ class TestT5(Seq2SeqFamilyContract):
         "tie_word_embeddings": False,
         "relative_attention_num_buckets": 8,
         "relative_attention_max_distance": 10,
+        "decoder_start_token_id": 0,
     }
     variants: ClassVar = {
         "1.0": {
