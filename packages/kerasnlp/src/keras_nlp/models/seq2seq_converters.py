@@ -89,7 +89,7 @@ def transformers_converter(
     where = "Hugging Face's config"
 
     def to_ours(theirs: Mapping[str, Any], names: Collection[str] | None) -> Config:
-        architecture = (theirs.get("architectures") or [""])[0]
+        architecture = str((theirs.get("architectures") or [""])[0])
         return complete(table.read(theirs, backbone, where), names, architecture)
 
     def to_theirs(ours: Mapping[str, Any]) -> Config:
