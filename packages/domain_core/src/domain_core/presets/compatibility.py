@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 # 2,300 x 2,300 pixels in colour, 64 MiB as floats.
 _MAX_IMAGE = 2**24
+_LENGTHS = ("sequence_length", "encoder_sequence_length", "decoder_sequence_length")
 
 
 def check_tokenizer_fits(
@@ -119,6 +121,24 @@ def check_stored_parts(preset: Layout, label: str) -> None:
         ),
         label,
     )
+
+
+def fitting_lengths(cls: type, config: Mapping[str, Any]) -> dict[str, int]:
+    """Returns the lengths of a preprocessor that by default are beyond a backbone.
+
+    Args:
+        cls: the preprocessor's class.
+        config: arguments of the backbone; `max_sequence_length` is what it takes.
+
+    Returns:
+        The number of its positions for each of these arguments.
+    """
+    positions = config.get("max_sequence_length")
+    parameters = inspect.signature(cls).parameters
+    usual = {name: parameters[name].default for name in _LENGTHS if name in parameters}
+    if positions is None:
+        return {}
+    return {name: positions for name, length in usual.items() if length > positions}
 
 
 def _homes_of(tokenizer_cls: type) -> list[type]:

@@ -14,6 +14,7 @@ from domain_core.presets.compatibility import (
     check_converter,
     check_parts,
     check_token_ids,
+    fitting_lengths,
 )
 from domain_core.presets.consistent_reads import consistent
 from domain_core.presets.layout import Layout
@@ -310,11 +311,8 @@ def _preprocessor(
     if any(part is None for part in arguments.values()):
         return None
     arguments |= kwargs
-    usual = parameters.get("sequence_length")
-    if usual is not None and backbone_cls is not None:
-        positions = layout.backbone(False)[1].get("max_sequence_length")
-        if positions is not None and positions < usual.default:
-            arguments.setdefault("sequence_length", positions)
+    if backbone_cls is not None:
+        arguments = fitting_lengths(cls, layout.backbone(False)[1]) | arguments
     return cls(**arguments)
 
 

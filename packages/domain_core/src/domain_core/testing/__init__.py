@@ -14,6 +14,9 @@ from domain_core.testing.encoder_family_contract import (
 )
 from domain_core.testing.fresh_process import run_python as run_python
 from domain_core.testing.references import reference as reference
+from domain_core.testing.seq2seq_family_contract import (
+    Seq2SeqFamilyContract as Seq2SeqFamilyContract,
+)
 from domain_core.testing.task_contract import MaskedLMContract as MaskedLMContract
 from domain_core.testing.task_contract import TaskContract as TaskContract
 from domain_core.testing.texts import NASTY_TEXTS as NASTY_TEXTS

@@ -5,6 +5,7 @@ Where a name says "Classifier" theirs says "TextClassifier"; KerasNLP had our na
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,6 +24,7 @@ from keras_nlp.models.causal_lm import CausalLM
 from keras_nlp.models.causal_lm_preprocessor import CausalLMPreprocessor
 from keras_nlp.models.masked_lm import MaskedLM
 from keras_nlp.models.masked_lm_preprocessor import MaskedLMPreprocessor
+from keras_nlp.models.seq2seq_lm_preprocessor import Seq2SeqLMPreprocessor
 from keras_nlp.models.text_classifier import HiddenTextClassifier, TextClassifier
 from keras_nlp.models.text_classifier_preprocessor import TextClassifierPreprocessor
 from keras_nlp.models.text_embedder import TextEmbedder
@@ -72,6 +74,16 @@ def _names(cls: type, before: str) -> tuple[str, ...]:
         name.replace("Classifier", before),
     )
     return tuple(dict.fromkeys(names))
+
+
+def _added_by(cls: type) -> dict[str, Any]:
+    """Returns arguments that a tokenizer adds to SentencePiece's, and defaults."""
+    usual = inspect.signature(SentencePieceTokenizer).parameters
+    return {
+        parameter.name: parameter.default
+        for parameter in inspect.signature(cls).parameters.values()
+        if parameter.kind is parameter.KEYWORD_ONLY and parameter.name not in usual
+    }
 
 
 def _as_bool(value: Any) -> bool:
@@ -134,12 +146,14 @@ _TOKENIZERS = {
             "ignore_merges": cls.usually_ignores_merges,
         },
     ),
-    SentencePieceTokenizer: ConfigMap(
+    SentencePieceTokenizer: lambda cls: ConfigMap(
         *("sequence_length", "add_bos", "add_eos"),
         renamed={"dtype": DTYPE},
         ignored=("trainable",),
         theirs={"proto": None},
-        ours={**_OURS, "special_tokens": "text"},
+        # Of what a class of ours adds, theirs knows nothing: there is no text in which
+        # it would have found it.
+        ours={**_OURS, "special_tokens": "text", **_added_by(cls)},
     ),
 }
 _PREPROCESSORS = {
@@ -151,6 +165,11 @@ _PREPROCESSORS = {
     ),
     TextClassifierPreprocessor: ConfigMap(
         *("sequence_length", "truncate"), ours={"pad_to": None}, ignored=_IGNORED
+    ),
+    Seq2SeqLMPreprocessor: ConfigMap(
+        *("encoder_sequence_length", "decoder_sequence_length"),
+        ours={"pad_to": None, "decoder_start_tokens": None},
+        ignored=_IGNORED,
     ),
     CausalLMPreprocessor: ConfigMap(
         *("sequence_length", "add_start_token", "add_end_token"),

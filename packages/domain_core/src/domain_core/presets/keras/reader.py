@@ -30,6 +30,7 @@ from domain_core.presets.chat_and_generation import (
     read_chat_template,
     read_generation_config,
 )
+from domain_core.presets.compatibility import fitting_lengths
 from domain_core.presets.folder import Folder
 from domain_core.presets.json_files import json_value, read_json
 from domain_core.presets.keras.converter import (
@@ -71,7 +72,8 @@ _OF_KERAS = (
     *("QuantizedDTypePolicy", "QuantizedFloat8DTypePolicy"),
     *("Constant", "Zeros"),
 )
-
+# Functions, likewise.
+_FUNCTIONS = ("keras_hub>gelu_approximate",)
 # What a preprocessor is made of.
 _PARTS = ("tokenizer", "image_converter")
 
@@ -199,6 +201,9 @@ class KerasLayout(Layout):
             arguments["image_converter"] = self.image_converter()
         if any(arguments.get(part, part) is None for part in _PARTS):
             return None
+        if CONFIG in self._folder:
+            # Not all of theirs keep their lengths.
+            arguments = fitting_lengths(item.cls, self.backbone(False)[1]) | arguments
         return item.cls(**arguments)
 
     def generation_config(self) -> dict[str, Any] | None:
@@ -246,6 +251,8 @@ class KerasLayout(Layout):
         for item in _nested(value):
             name = item.get("registered_name")
             if name is None and item.get("class_name") in _OF_KERAS:
+                continue
+            if name == "function" and upstream_name(item["config"]) in _FUNCTIONS:
                 continue
             if upstream_name(name) not in known:
                 raise PresetUnsafeError(

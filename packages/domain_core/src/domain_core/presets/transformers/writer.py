@@ -104,10 +104,12 @@ def write_transformers(
 
 def _token_ids(tokenizer: Tokenizer, config: Mapping[str, Any]) -> dict[str, int]:
     """Returns ids of special tokens; those at the ends as far as a config has them."""
+    first = tokenizer.decoder_start_tokens[:1]
     ids = {
         "bos_token_id": tokenizer.start_token_id,
         "eos_token_id": tokenizer.end_token_id,
         "pad_token_id": tokenizer.pad_token_id,
+        "decoder_start_token_id": tokenizer.token_to_id(first[0]) if first else None,
     }
     return {
         key: value

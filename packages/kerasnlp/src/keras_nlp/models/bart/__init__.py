@@ -1,6 +1,7 @@
 """BART: what it is made of."""
 
 from domain_core import register_family
+from keras_nlp.models.bart import convert, presets
 from keras_nlp.models.bart.backbone import BartBackbone as BartBackbone
 from keras_nlp.models.bart.tasks import BartSeq2SeqLM as BartSeq2SeqLM
 from keras_nlp.models.bart.tasks import (
@@ -15,4 +16,11 @@ __all__ = [
     "BartTokenizer",
 ]
 
-register_family(BartBackbone, tasks=(BartSeq2SeqLM,), package="kerasnlp")
+register_family(
+    BartBackbone,
+    tasks=(BartSeq2SeqLM,),
+    presets=presets.PRESETS,
+    converters=convert.CONVERTERS,
+    sharding=convert.SHARDING,
+    package="kerasnlp",
+)

@@ -39,7 +39,8 @@ class BartBackbone(Seq2SeqBackbone):
         num_heads: attention heads per block; divides `hidden_dim`.
         hidden_dim: width `D` of the features.
         intermediate_dim: width inside the feed-forward parts.
-        dropout: share of features to drop in training, in `[0, 1)`.
+        dropout: share of features to drop in training, in `[0, 1)`. (Not inside of the
+            feed-forward parts, where some models were trained to drop, too.)
         max_sequence_length: number of positions `S` and `T` at most.
         dtype: dtype policy of layers and weights.
         activation: of the feed-forward parts; the default is the exact GELU.

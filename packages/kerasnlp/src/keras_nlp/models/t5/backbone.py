@@ -50,12 +50,13 @@ class T5Backbone(Seq2SeqBackbone):
         activation: of the feed-forward parts.
         use_gated_activation: whether these have gates.
         layer_norm_epsilon: added to mean squares.
-        tie_embedding_weights: whether the output is the embedding's table, of features
-            over the root of `hidden_dim`.
+        tie_embedding_weights: whether the output is the embedding's table.
         dtype: dtype policy of layers and weights.
         num_decoder_layers: number of blocks of the decoder; None for `num_layers`.
         relative_attention_num_buckets: number of distances that are told apart.
         relative_attention_max_distance: from which on all are the same.
+        scale_output: whether features are divided by the root of `hidden_dim` before
+            they are scored; None for where the tables are tied, as in the original.
         name: name of the model.
         trainable: whether its weights train.
 
@@ -95,6 +96,7 @@ class T5Backbone(Seq2SeqBackbone):
         num_decoder_layers: int | None = None,
         relative_attention_num_buckets: int = 32,
         relative_attention_max_distance: int = 128,
+        scale_output: bool | None = None,
         name: str | None = None,
         trainable: bool = True,
     ) -> None:
@@ -103,6 +105,7 @@ class T5Backbone(Seq2SeqBackbone):
         )
         policy = keras.dtype_policies.get(dtype)
         width = key_value_dim or hidden_dim // num_heads
+        is_scaled = tie_embedding_weights if scale_output is None else scale_output
 
         def normal(variance: float) -> keras.initializers.Initializer:
             return keras.initializers.RandomNormal(stddev=variance**0.5)
@@ -142,7 +145,7 @@ class T5Backbone(Seq2SeqBackbone):
                     hidden_dim,
                     dropout=dropout,
                     tie_weights=tie_embedding_weights,
-                    score_scale=hidden_dim**-0.5 if tie_embedding_weights else 1.0,
+                    score_scale=hidden_dim**-0.5 if is_scaled else 1.0,
                     shared_with=shared,
                     embeddings_initializer=normal(
                         1.0 if tie_embedding_weights else 1 / hidden_dim
