@@ -15,7 +15,7 @@ ours                `Seq2SeqLM.generate` on a dict of ids; `-compiled` with
                     `jit_compile=True` (on JAX and TensorFlow always).
 transformers        `generate` with its dynamic cache and fused attention; `-compiled`:
                     with its static cache, through `torch.compile`.
-keras-hub           `generate` of its BART on the same ids. It has no task for T5.
+keras-hub           `generate` of its tasks on the same ids.
 
 The time of a generation is that of one call, source included. "first call" holds
 compilation.
@@ -155,17 +155,15 @@ def build_ours(options: argparse.Namespace, compiled: bool = False) -> Measureme
 
 
 def build_keras_hub(options: argparse.Namespace) -> Measurements:
-    """keras-hub's BART on the active backend."""
+    """keras-hub's task on the active backend."""
     import keras
     import keras_hub
 
-    # The harness leaves out what a contender lacks.
-    options.sizes = [size for size in options.sizes if not is_t5(size)]
-
     def untrained(size: str) -> Any:
-        return keras_hub.models.BartSeq2SeqLM(
-            keras_hub.models.BartBackbone(**arguments(size)), preprocessor=None
-        )
+        family = "T5" if is_t5(size) else "Bart"
+        backbone = getattr(keras_hub.models, f"{family}Backbone")(**arguments(size))
+        task = getattr(keras_hub.models, f"{family}Seq2SeqLM")
+        return task(backbone, preprocessor=None)
 
     def trained(size: str) -> Any:
         model = untrained(size)
