@@ -5,7 +5,8 @@
 It reads "three hundred forty-two thousand and seven" and writes "342007": raw texts go
 in and come out, the vocabulary is computed here. The numbers have one to nine digits,
 and those that it is tested on are not among those that it learns from. The script
-promises that 95 of 100 of them are right in every digit. It takes three minutes on one core.
+promises that 95 of 100 of them are right in every digit. It takes three minutes on one
+core.
 """
 
 import argparse
