@@ -12,7 +12,7 @@ random tokens and writes 64 more; no token ends an answer. Sizes:
   t5-tiny, bart-tiny   the same of 2 + 2 layers x 64, to see that all of it runs
 
 ours                `Seq2SeqLM.generate` on a dict of ids; `-compiled` with
-                    `jit_compile=True` (on JAX and TensorFlow always).
+                    `jit_compile=True` (on JAX and TensorFlow always), without training.
 transformers        `generate` with its dynamic cache and fused attention; `-compiled`:
                     with its static cache, through `torch.compile`.
 keras-hub           `generate` of its tasks on the same ids.
@@ -65,8 +65,10 @@ def shifted(targets: np.ndarray, size: str) -> np.ndarray:
     return np.pad(targets[:, :-1], ((0, 0), (1, 0)), constant_values=start_of(size))
 
 
-def measure(options: argparse.Namespace, make: Any, trained: Any) -> Measurements:
-    """Returns the measurements of both.
+def measure(
+    options: argparse.Namespace, make: Any, trained: Any = None
+) -> Measurements:
+    """Returns the measurements of both, or of one alone.
 
     `make(size)` returns a function of sources that gives `NEW` ids for each of them;
     `trained(size)` one of `(sources, decoder ids, targets)` that makes a step.
@@ -78,6 +80,8 @@ def measure(options: argparse.Namespace, make: Any, trained: Any) -> Measurement
             measurements[f"{size} batch {batch}, {NEW} tokens"] = functools.partial(
                 _generate, generate, draw_ids(size, batch)
             )
+        if trained is None:
+            continue
         targets = draw_ids(size, BATCH, seed=1)
         measurements[f"{size} training step"] = functools.partial(
             trained(size), draw_ids(size, BATCH), shifted(targets, size), targets
@@ -152,7 +156,7 @@ def build_ours(options: argparse.Namespace, compiled: bool = False) -> Measureme
 
         return generate
 
-    return measure(options, make, trained)
+    return measure(options, make, None if compiled else trained)
 
 
 def build_keras_hub(options: argparse.Namespace) -> Measurements:
@@ -265,6 +269,7 @@ def build_transformers(
         if compiled:
             config.cache_implementation = "static"
             config.disable_compile = True  # it would not on a CPU
+            torch._dynamo.config.recompile_limit = 64  # it runs eagerly from there on
             model.forward = torch.compile(model.forward)
 
         def generate(sources: np.ndarray) -> Any:
