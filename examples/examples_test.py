@@ -39,6 +39,11 @@ def test_masked_lm():
     subprocess.run([*program, *options], check=True)
 
 
+def test_write_numbers_as_digits():
+    program = [sys.executable, EXAMPLES / "write_numbers_as_digits.py"]
+    subprocess.run(program, check=True)
+
+
 @pytest.mark.skipif(not (DATA / "text").is_dir(), reason="needs Shakespeare's plays")
 def test_write_plays():
     program = [sys.executable, EXAMPLES / "write_plays.py"]

@@ -8,10 +8,11 @@ import keras
 
 from domain_core import serializable
 from domain_core.arguments import as_rate
+from keras_nlp.models.token_crossentropy import TokenCrossentropy
 
 
 @serializable(package="kerasnlp")
-class SmoothedCrossentropy(keras.losses.Loss):
+class SmoothedCrossentropy(TokenCrossentropy):
     """Cross-entropy beside labels of which a share is spread over all tokens.
 
     Args:
@@ -32,13 +33,11 @@ class SmoothedCrossentropy(keras.losses.Loss):
         name: str = "smoothed_crossentropy",
         dtype: Any = None,
     ) -> None:
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
+        super().__init__(True, reduction=reduction, name=name, dtype=dtype)
         self.label_smoothing = as_rate("label_smoothing", label_smoothing)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        of_label = keras.ops.sparse_categorical_crossentropy(
-            y_true, y_pred, from_logits=True
-        )
+        of_label = super().call(y_true, y_pred)
         if not self.label_smoothing:
             return of_label
         total = keras.ops.logsumexp(y_pred, axis=-1)

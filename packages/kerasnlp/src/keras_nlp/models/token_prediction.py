@@ -8,6 +8,7 @@ import keras
 
 from domain_core.classifier import check_labels
 from domain_core.task import Task
+from keras_nlp.models.token_crossentropy import TokenCrossentropy
 
 
 class TokenPrediction(Task):
@@ -31,7 +32,7 @@ class TokenPrediction(Task):
             **kwargs: as in `keras.Model.compile`.
         """
         if isinstance(loss, str) and loss == "auto":
-            loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+            loss = TokenCrossentropy(from_logits=True)
         if isinstance(weighted_metrics, str) and weighted_metrics == "auto":
             weighted_metrics = [keras.metrics.SparseCategoricalAccuracy()]
         super().compile(
