@@ -9,6 +9,7 @@ import numpy as np
 
 from domain_core import Converter, Transform, WeightMap, dense_weights, norm_weights
 from domain_core.presets.config_map import Config, ConfigMap
+from domain_core.presets.keras.converter import KerasConverter
 from domain_core.presets.transformers.config_keys import HARMLESS
 from domain_core.presets.transformers.tokenizer_files import (
     byte_pair_arguments,
@@ -225,7 +226,7 @@ def _hub_weights(config: Mapping[str, Any]) -> WeightMap:
     return WeightMap(entries)
 
 
-CONVERTERS = (
+CONVERTERS: tuple[Converter | KerasConverter, ...] = (
     _transformers("bart", "Bart", False),
     _transformers("mbart", "MBart", True),
     seq2seq_converters.keras_converter(

@@ -11,6 +11,7 @@ import keras
 from domain_core import Converter, WeightMap
 from domain_core.ops import canonical_activation
 from domain_core.presets.config_map import Argument, Config, ConfigMap
+from domain_core.presets.keras.converter import KerasConverter
 from domain_core.presets.transformers.config_keys import HARMLESS
 from domain_core.presets.transformers.reader import activation_name, foreign_activation
 from domain_core.registry import Sharding
@@ -193,6 +194,8 @@ def _transformers(model_type: str, is_gated: bool) -> Converter:
 
 # KerasHub and KerasNLP.
 
+# What runs through the activation is called a gate here.
+_HUB_GATES = {"input": "gate", "gate": "up", "output": "down"}
 _TANH = "gelu_approximate"
 _FUNCTION = {
     "module": "builtins",
@@ -260,9 +263,7 @@ def _hub_weights(config: Mapping[str, Any]) -> WeightMap:
     return WeightMap(entries)
 
 
-_HUB_GATES = {"input": "gate", "gate": "up", "output": "down"}
-
-CONVERTERS = (
+CONVERTERS: tuple[Converter | KerasConverter, ...] = (
     *(_transformers("t5", is_gated) for is_gated in (False, True)),
     *(_transformers("mt5", is_gated) for is_gated in (True, False)),
     seq2seq_converters.keras_converter(

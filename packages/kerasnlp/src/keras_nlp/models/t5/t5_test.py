@@ -17,8 +17,10 @@ from domain_core.registry import find_converter
 from domain_core.testing import (
     Seq2SeqFamilyContract,
     assert_close,
+    reference,
     sentence_piece_model,
 )
+from domain_core.testing.seq2seq_family_contract import keras_hub_seq2seq
 from domain_core.weights.tensor import Tensor
 from keras_nlp.models import Seq2SeqLM, T5Backbone, T5Seq2SeqLM, T5Tokenizer
 
@@ -95,6 +97,24 @@ class TestT5(Seq2SeqFamilyContract):
     @classmethod
     def write_tokenizer(cls, folder: Path):
         (folder / "spiece.model").write_bytes(model())
+
+    def test_version_1_0_of_keras_hub(self, files):
+        changes = {"use_gated_activation": False, "tie_embedding_weights": True}
+        theirs = reference(
+            "keras_hub",
+            keras_hub_seq2seq,
+            files=files,
+            name="T5",
+            sizes={**self.hub_arguments, **changes, "activation": "relu"},
+            tokenizer=self.hub_tokenizer,
+            inputs={key: value.tolist() for key, value in self.inputs().items()},
+            texts=self.texts,
+            lengths=[8, 8],
+        )
+        task = Seq2SeqLM.from_preset(theirs.folder / "preset")
+        assert task.backbone.embeddings.score_scale == 0.25
+        expected = self.real({"decoder_logits": theirs.arrays["decoder_logits"]})
+        assert_close(self.real(task(self.inputs())), expected)
 
 
 def tiny(**changes):
