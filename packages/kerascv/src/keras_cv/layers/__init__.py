@@ -5,6 +5,9 @@ from keras_cv.layers import preprocessing as preprocessing
 from keras_cv.layers.add_positional_embedding import (
     AddPositionalEmbedding as AddPositionalEmbedding,
 )
+from keras_cv.layers.add_relative_positional_embedding import (
+    AddRelativePositionalEmbedding as AddRelativePositionalEmbedding,
+)
 from keras_cv.layers.anchor_generator import AnchorGenerator as AnchorGenerator
 from keras_cv.layers.box_matcher import BoxMatcher as BoxMatcher
 from keras_cv.layers.drop_block_2d import DropBlock2D as DropBlock2D
@@ -17,6 +20,9 @@ from keras_cv.layers.multi_class_non_max_suppression import (
 )
 from keras_cv.layers.multi_head_attention_with_downsampling import (
     MultiHeadAttentionWithDownsampling as MultiHeadAttentionWithDownsampling,
+)
+from keras_cv.layers.multi_head_attention_with_relative_pe import (
+    MultiHeadAttentionWithRelativePE as MultiHeadAttentionWithRelativePE,
 )
 from keras_cv.layers.non_max_suppression import NonMaxSuppression as NonMaxSuppression
 from keras_cv.layers.preprocessing import Augmenter as Augmenter
@@ -98,6 +104,7 @@ from keras_cv.layers.two_way_multi_head_attention import (
 from keras_cv.layers.vit_det_patching_and_embedding import (
     ViTDetPatchingAndEmbedding as ViTDetPatchingAndEmbedding,
 )
+from keras_cv.layers.window_partitioning import WindowPartitioning as WindowPartitioning
 from keras_cv.layers.windowed_transformer_encoder import (
     WindowedTransformerEncoder as WindowedTransformerEncoder,
 )

@@ -41,7 +41,8 @@ OF_BOXES = ["AnchorGenerator", "BoxMatcher", "MultiClassNonMaxSuppression"]
 OF_BOXES += ["NonMaxSuppression"]
 # Of tokens: `segment_anything_layers_test.py` asks it.
 OF_TOKENS = ["MultiHeadAttentionWithDownsampling", "TwoWayMultiHeadAttention"]
-OF_TOKENS += ["RandomFrequencyPositionalEmbeddings"]
+OF_TOKENS += ["RandomFrequencyPositionalEmbeddings", "AddRelativePositionalEmbedding"]
+OF_TOKENS += ["MultiHeadAttentionWithRelativePE", "WindowPartitioning"]
 # One shape for most tests: JAX compiles each operation anew for each.
 FULL, HALF = (3, 9, 7, 4), (3, 5, 4, 4)
 INPUT_SHAPES = {"FeaturePyramid": {2: FULL, 3: HALF}, "StochasticDepth": [FULL, FULL]}

@@ -16,6 +16,9 @@ from domain_core.serialization import serializable
 from keras_cv.layers.feature_maps import as_sequence
 from keras_cv.layers.windows import join_windows, split_windows
 
+# Of an image, in one product of several heads: 16 MB stay in a cache.
+_MOST_SCORES = 2**22
+
 
 @serializable("kerascv")
 class MapAttention(Attention):
@@ -89,19 +92,11 @@ class MapAttention(Attention):
                 f"positions are made for, where maps are of any size: {x_shape}. Pass "
                 "it, or use_rel_pos=False."
             )
-        self.row_positions, self.column_positions = (
-            self.add_weight(
-                name=name,
-                shape=(2 * size - 1, x_shape[-1] // self.num_heads),
-                initializer=initializer(keras.initializers.TruncatedNormal(0.02)),
-            )
-            for name, size in zip(
-                ("row_positions", "column_positions"), sizes, strict=True
-            )
-        )
+        width = self.query.units // self.num_heads
+        self.row_positions, self.column_positions = add_distances(self, sizes, width)
 
     def call(self, x: Any, context: Any = None, training: bool = False) -> Any:
-        policy = self.dtype_policy
+        policy, units = self.dtype_policy, self.query.units
         height, width = keras.ops.shape(x)[1:3]
         parts = []
         for layer in (self.query, self.key, self.value):
@@ -114,48 +109,96 @@ class MapAttention(Attention):
         query, key, value = (
             ops.split_heads(as_sequence(part), self.num_heads) for part in parts
         )  # (B * N, T, H, d), and T is s * s
-        bias = self._position_bias(query, rows, columns) if self.use_rel_pos else None
-        mixed = ops.join_heads(ops.attention(query, key, value, bias))
-        y = keras.ops.reshape(mixed, (-1, rows, columns, x.shape[-1]))
+        tables = None
+        if self.use_rel_pos:
+            tables = (
+                distances(tensor(self.row_positions, policy), rows),
+                distances(tensor(self.column_positions, policy), columns),
+            )
+        mixed = []
+        for heads in self._groups(rows, columns):
+            group = query[:, :, heads]
+            bias = None if tables is None else position_bias(group, *tables)
+            mixed.append(
+                ops.attention(group, key[:, :, heads], value[:, :, heads], bias)
+            )
+        joined = mixed[0] if len(mixed) == 1 else keras.ops.concatenate(mixed, axis=2)
+        y = keras.ops.reshape(ops.join_heads(joined), (-1, rows, columns, units))
         if self.window_size:
             y = join_windows(y, height, width)
         return bound_dense(self.out, policy)(y)
 
-    def _position_bias(self, query: Any, rows: Any, columns: Any) -> Any:
-        """Returns what positions add to scores, `(B * N, H, T, T)`."""
-        heads, size = query.shape[2:]
-        # Heads stay behind places: what has few numbers is moved, not the scores.
-        by_row = keras.ops.matmul(
-            keras.ops.reshape(query, (-1, rows, columns * heads, size)),
-            self._distances(self.row_positions, rows),
-        )
-        query = keras.ops.reshape(query, (-1, rows, columns, heads, size))
-        query = keras.ops.transpose(query, (0, 2, 1, 3, 4))
-        by_column = keras.ops.matmul(
-            keras.ops.reshape(query, (-1, columns, rows * heads, size)),
-            self._distances(self.column_positions, columns),
-        )
-        shape = (-1, rows, columns, heads, rows)
-        by_row = _moved(by_row, shape, (0, 3, 1, 2, 4))
-        shape = (-1, columns, rows, heads, columns)
-        by_column = _moved(by_column, shape, (0, 3, 2, 1, 4))
-        # For a query in row i, column j: of (B * N, H, i, j, row) and (..., column).
-        bias = keras.ops.expand_dims(by_row, -1) + keras.ops.expand_dims(by_column, -2)
-        return keras.ops.reshape(bias, (-1, heads, rows * columns, rows * columns))
-
-    def _distances(self, positions: Any, size: Any) -> Any:
-        """Returns the vector for each place of a query and of a key, `(s, d, s)`."""
-        table = tensor(positions, self.dtype_policy)
-        table = resize_line(table, 2 * size - 1)
-        places = position_indices(size)
-        distances = places[:, None] - places[None, :] + (size - 1)  # from 0 on
-        vectors = ops.take_rows(table, distances)  # (query, key, d)
-        return keras.ops.transpose(vectors, (0, 2, 1))
+    def _groups(self, rows: Any, columns: Any) -> list[slice]:
+        """Returns heads that attend at a time: the scores of all take much memory."""
+        heads = self.num_heads
+        if isinstance(rows, int) and isinstance(columns, int):
+            heads = max(1, min(heads, _MOST_SCORES // (rows * columns) ** 2))
+        return [slice(i, i + heads) for i in range(0, self.num_heads, heads)]
 
     def compute_output_spec(
         self, x: Any, context: Any = None, training: bool = False
     ) -> Any:
         return keras.KerasTensor(x.shape, dtype=self.compute_dtype)
+
+
+def add_distances(layer: keras.Layer, sizes: Sequence[int], width: int) -> Any:
+    """Gives a layer the tables of vectors for distances in rows and in columns.
+
+    Args:
+        layer: that is being built.
+        sizes: height and width of the maps that they are made for.
+        width: of a vector, `d`.
+    """
+    return tuple(
+        layer.add_weight(
+            name=name,
+            shape=(2 * size - 1, width),
+            initializer=initializer(keras.initializers.TruncatedNormal(0.02)),
+        )
+        for name, size in zip(("row_positions", "column_positions"), sizes, strict=True)
+    )
+
+
+def distances(table: Any, size: Any) -> Any:
+    """Returns the vector for each place of a query and of a key, `(s, d, s)`.
+
+    Args:
+        table: tensor `(S, d)`, by distance.
+        size: number of places, `s`.
+    """
+    table = resize_line(table, 2 * size - 1)
+    places = position_indices(size)
+    apart = places[:, None] - places[None, :] + (size - 1)  # from 0 on
+    vectors = ops.take_rows(table, apart)  # (query, key, d)
+    return keras.ops.transpose(vectors, (0, 2, 1))
+
+
+def position_bias(query: Any, by_rows: Any, by_columns: Any) -> Any:
+    """Returns what positions add to scores, `(B * N, H, T, T)`.
+
+    Args:
+        query: tensor `(B * N, T, H, d)`.
+        by_rows: of `distances`, for the rows of a map.
+        by_columns: likewise, for its columns.
+    """
+    heads, size = query.shape[2:]
+    rows, columns = keras.ops.shape(by_rows)[0], keras.ops.shape(by_columns)[0]
+    # Heads stay behind places: what has few numbers is moved, not the scores.
+    by_row = keras.ops.matmul(
+        keras.ops.reshape(query, (-1, rows, columns * heads, size)), by_rows
+    )
+    query = keras.ops.reshape(query, (-1, rows, columns, heads, size))
+    query = keras.ops.transpose(query, (0, 2, 1, 3, 4))
+    by_column = keras.ops.matmul(
+        keras.ops.reshape(query, (-1, columns, rows * heads, size)), by_columns
+    )
+    shape = (-1, rows, columns, heads, rows)
+    by_row = _moved(by_row, shape, (0, 3, 1, 2, 4))
+    shape = (-1, columns, rows, heads, columns)
+    by_column = _moved(by_column, shape, (0, 3, 2, 1, 4))
+    # For a query in row i, column j: of (B * N, H, i, j, row) and (..., column).
+    bias = keras.ops.expand_dims(by_row, -1) + keras.ops.expand_dims(by_column, -2)
+    return keras.ops.reshape(bias, (-1, heads, rows * columns, rows * columns))
 
 
 def _moved(x: Any, shape: Any, axes: Any) -> Any:

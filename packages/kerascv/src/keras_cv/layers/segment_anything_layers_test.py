@@ -7,9 +7,12 @@ import pytest
 from domain_core import weight_paths
 from domain_core.testing import assert_close, to_numpy
 from keras_cv.layers import (
+    AddRelativePositionalEmbedding,
     MultiHeadAttentionWithDownsampling,
+    MultiHeadAttentionWithRelativePE,
     RandomFrequencyPositionalEmbeddings,
     TwoWayMultiHeadAttention,
+    WindowPartitioning,
 )
 
 ATTENTION = ("query", "key", "value", "out")
@@ -125,3 +128,44 @@ def test_attention_is_that_of_keras():
 def test_wrong_arguments(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_windows_and_back():
+    layer = WindowPartitioning(3)
+    x = np.random.default_rng(0).normal(size=(2, 4, 7, 5)).astype("float32")
+    windows, padded = layer.partition(x)
+    assert windows.shape == (2 * 6, 3, 3, 5) and padded == (6, 9)
+    assert_close(windows[0], x[0, :3, :3])
+    assert_close(windows[5, :1, :1], x[0, 3:, 6:])
+    assert not to_numpy(windows)[5, 1:].any()
+    assert_close(layer.unpartition(windows, padded, (4, 7)), x)
+    assert type(layer).from_config(layer.get_config()).window_size == 3
+
+
+def test_relative_positions_added_to_scores():
+    """By hand, for the attention that adds them itself."""
+    draw = np.random.default_rng(0)
+    x = draw.normal(size=(2, 2, 3, 10)).astype("float32")
+    attention = MultiHeadAttentionWithRelativePE(2, 4, use_rel_pos=True)
+    attention.build(x.shape)
+    layer = AddRelativePositionalEmbedding((2, 3), 4)
+    layer.build()
+    for name in ("row_positions", "column_positions"):
+        values = draw.normal(size=getattr(layer, name).shape)
+        getattr(layer, name).assign(values)
+        getattr(attention, name).assign(values)
+    query, key, value = (
+        to_numpy(part(x)).reshape(2, 6, 2, 4)
+        for part in (attention.query, attention.key, attention.value)
+    )
+    mixed = []
+    for head in range(2):
+        q, k = query[:, :, head], key[:, :, head]
+        scores = layer(
+            q @ k.transpose(0, 2, 1) / 2, q, query_size=(2, 3), key_size=(2, 3)
+        )
+        mixed.append(to_numpy(keras.ops.softmax(scores)) @ value[:, :, head])
+    expected = attention.out(np.concatenate(mixed, -1).reshape(2, 2, 3, 8))
+    assert_close(attention(x), expected, rtol=1e-5, atol=1e-5)
+    with pytest.raises(ValueError, match="queries and keys of one map"):
+        layer(scores, q, query_size=(2, 3), key_size=(3, 2))

@@ -140,6 +140,7 @@ def test_saved_model_of_jax(model, tmp_path):
     check(model, saved_model(tmp_path / "encoder"), saved_model(tmp_path / "decoder"))
 
 
+@pytest.mark.large
 @pytest.mark.backends("torch")
 def test_onnx(model, tmp_path):
     model.export(tmp_path, "onnx")
