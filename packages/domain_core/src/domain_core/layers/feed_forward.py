@@ -62,10 +62,9 @@ class FeedForward(RemembersArguments, keras.layers.Layer):
 
     def bind(self) -> Callable[[Any], Any]:
         """Returns the function that `call` is now; see `projection`."""
-        up = bound_dense(self.up, self.dtype_policy)
+        up = bound_dense(self.up, self.dtype_policy, self._activate)
         down = bound_dense(self.down, self.dtype_policy)
-        activate = self._activate
-        return lambda x: down(activate(up(x)))  # (B, T, F) inside
+        return lambda x: down(up(x))  # (B, T, F) inside
 
     def compute_output_spec(self, x: Any) -> Any:
         return keras.KerasTensor(x.shape, dtype=self.compute_dtype)
@@ -124,9 +123,8 @@ class GatedFeedForward(FeedForward):
         self.down.build((*x_shape[:-1], self.intermediate_dim))
 
     def bind(self) -> Callable[[Any], Any]:
-        gate, up, down = (
-            bound_dense(part, self.dtype_policy)
-            for part in (self.gate, self.up, self.down)
+        gate = bound_dense(self.gate, self.dtype_policy, self._activate)
+        up, down = (
+            bound_dense(part, self.dtype_policy) for part in (self.up, self.down)
         )
-        activate = self._activate
-        return lambda x: down(activate(gate(x)) * up(x))  # (B, T, F) inside
+        return lambda x: down(gate(x) * up(x))  # (B, T, F) inside

@@ -20,7 +20,11 @@ from domain_core import ops
 from domain_core.weights.initialization import initializer
 
 
-def bound_dense(dense: keras.layers.Dense, policy: Any) -> Callable[[Any], Any]:
+def bound_dense(
+    dense: keras.layers.Dense,
+    policy: Any,
+    activate: Callable[[Any], Any] | None = None,
+) -> Callable[[Any], Any]:
     """Binds a dense sublayer of a block.
 
     Args:
@@ -28,13 +32,16 @@ def bound_dense(dense: keras.layers.Dense, policy: Any) -> Callable[[Any], Any]:
         policy: the block's dtype policy; quantizing a sublayer replaces the
             sublayer's own, and so leads back to the ordinary call. LoRA is part of
             `dense.kernel`.
+        activate: what follows it, a function of `ops.activation`; None for nothing.
 
     Returns:
         A function of a tensor `(..., D)` that gives `(..., E)`.
     """
     if not _plain(dense, policy) or dense.activity_regularizer is not None:
-        return dense
-    return ops.bound_linear(tensor(dense.kernel, policy), tensor(dense.bias, policy))
+        return dense if activate is None else lambda x: activate(dense(x))
+    return ops.bound_linear(
+        tensor(dense.kernel, policy), tensor(dense.bias, policy), activate
+    )
 
 
 def bound_norm(norm: keras.Layer, policy: Any) -> Callable[[Any], Any]:

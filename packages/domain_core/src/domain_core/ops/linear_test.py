@@ -14,21 +14,26 @@ DRAW = np.random.default_rng(0)
 KERNEL, BIAS = DRAW.normal(size=(1024, 1024)), DRAW.normal(size=1024)
 
 
-@pytest.mark.parametrize("is_transposed", [False, True])
-@pytest.mark.parametrize("shape", [(1, 1, 1024), (2, 1024), (3, 1, 1024), (0, 1024)])
-def test_large_kernels_without_gradients(shape, is_transposed, monkeypatch):
-    import torch
-
+@pytest.fixture
+def calls(monkeypatch):
+    """Numbers of rows that the other library gets."""
     if module._one_dnn is None:
         pytest.skip("torch has no oneDNN here")
-    calls = []
+    found, one_dnn = [], module._one_dnn
 
-    def counted(*arguments):
-        calls.append(arguments)
-        return one_dnn(*arguments)
+    def counted(x, *arguments):
+        found.append(x.numel() // x.shape[-1])
+        return one_dnn(x, *arguments)
 
-    one_dnn = module._one_dnn
     monkeypatch.setattr(module, "_one_dnn", counted)
+    return found
+
+
+@pytest.mark.parametrize("is_transposed", [False, True])
+@pytest.mark.parametrize("shape", [(1, 1, 1024), (2, 1024), (3, 1, 1024), (0, 1024)])
+def test_large_kernels_without_gradients(shape, is_transposed, calls):
+    import torch
+
     x = DRAW.normal(size=shape)
     kernel = torch.tensor(KERNEL, dtype=torch.float32)
     if is_transposed:  # as that of a tied embedding
@@ -36,12 +41,29 @@ def test_large_kernels_without_gradients(shape, is_transposed, monkeypatch):
     bias = torch.tensor(BIAS, dtype=torch.float32)
     inputs = torch.tensor(x, dtype=torch.float32)
     for added, expected in ((bias, x @ KERNEL + BIAS), (None, x @ KERNEL)):
-        with torch.inference_mode():
-            found = ops.bound_linear(kernel, added)(inputs)
+        with torch.no_grad():
+            bound = ops.bound_linear(kernel, added)
+            found = bound(inputs)
+            np.testing.assert_array_equal(found, ops.linear(inputs, kernel, added))
         # Sums of 1024 products of about 1, in float32.
         np.testing.assert_allclose(found.numpy(), expected, rtol=0, atol=5e-4)
+        assert bound(inputs).requires_grad is kernel.requires_grad
     rows = x.size // 1024
-    assert len(calls) == 2 * (rows >= (1 if is_transposed else 3))
+    assert len(calls) == 4 * (rows >= (1 if is_transposed else 3))
+
+
+@pytest.mark.parametrize("name", ["relu", "gelu", "gelu_approximate", "silu"])
+def test_activations_of_large_kernels(name, calls):
+    import torch
+
+    kernel = torch.tensor(KERNEL / 32, dtype=torch.float32)
+    x = torch.tensor(DRAW.normal(size=(7, 1024)), dtype=torch.float32)
+    activate = ops.activation(name)
+    with torch.no_grad():
+        found = ops.bound_linear(kernel, None, activate)(x)
+    expected = activate(x @ kernel)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+    assert calls == [7] * (name != "silu")
 
 
 def test_a_large_kernel_has_gradients():
