@@ -377,10 +377,8 @@ class CrossAttention(Attention):
         be several rows of `x` for each of the source, one after the other.
         """
         policy, drops = self.dtype_policy, self.dropout
-        query, out = (
-            self.heads(self.query, self.num_heads),
-            bound_dense(self.out, policy),
-        )
+        query = self.heads(self.query, self.num_heads)
+        out = bound_dense(self.out, policy)
         keys_and_values = self.bind_source()
         seed, scale = self.seed_generator, self.scale
 
@@ -394,9 +392,11 @@ class CrossAttention(Attention):
                 source = keys_and_values(source)
             if shares:  # rows of one source stand where its queries do
                 queries = keras.ops.reshape(queries, (rows, -1, *shape[2:]))
+            key, value = source
             mixed = ops.attention(
                 queries,
-                *source,
+                key,
+                value,
                 context["source_bias"],
                 dropout=drops if training else 0.0,
                 seed=seed,

@@ -81,18 +81,19 @@ class DecoderEmbedding(RemembersArguments, keras.layers.Layer):
         self.score_bias = score_bias
         self.embeddings_initializer = keras.initializers.get(embeddings_initializer)
         self.seed_generator = keras.random.SeedGenerator()
+        self.token_embedding: keras.layers.ReversibleEmbedding
         if shared_with is not None:
             self.token_embedding = shared_with.token_embedding
-            return
-        self.token_embedding = keras.layers.ReversibleEmbedding(
-            vocabulary_size,
-            hidden_dim,
-            tie_weights=tie_weights,
-            embeddings_initializer=initializer(self.embeddings_initializer),
-            logit_soft_cap=logit_soft_cap,
-            dtype=self.dtype_policy,
-            name="token_embedding",
-        )
+        else:
+            self.token_embedding = keras.layers.ReversibleEmbedding(
+                vocabulary_size,
+                hidden_dim,
+                tie_weights=tie_weights,
+                embeddings_initializer=initializer(self.embeddings_initializer),
+                logit_soft_cap=logit_soft_cap,
+                dtype=self.dtype_policy,
+                name="token_embedding",
+            )
 
     def build(self, token_ids_shape: Any, context_shape: Any = None) -> None:
         if not self.token_embedding.built:

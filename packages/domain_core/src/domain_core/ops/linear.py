@@ -13,9 +13,9 @@ if keras.config.backend() == "torch":
     import torch
     from torch.nn import functional
 
-    # On a core of an AMD EPYC oneDNN takes 5 to 12 % less time than what torch takes on a
-    # CPU, of 8 rows 30 % from 768 to 3072 and 40 % to a vocabulary of 50,000; for few
-    # numbers it is slower. It knows no gradients.
+    # On a core of an AMD EPYC oneDNN takes 5 to 12 % less time than what torch takes on
+    # a CPU, with 8 rows 30 % less from 768 to 3072 and 40 % to a vocabulary of 50,000;
+    # for few numbers it is slower. It knows no gradients.
     _MANY = 2**19
 
     def _find_one_dnn():

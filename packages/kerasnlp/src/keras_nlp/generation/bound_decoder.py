@@ -42,7 +42,7 @@ class BoundDecoder:
             Dict with "source_bias", `(B, 1, 1, S)`, and "sources", keys and values
             `(B, H, S, h)` for each block.
         """
-        backbone = self._backbone
+        backbone: Any = self._backbone
         context = backbone.encoder_context.call(padding_mask)
         x = backbone.encoder_embeddings.bind()(token_ids, None)
         for block in backbone.encoder_blocks:
@@ -120,22 +120,21 @@ def _bound_norm(norm: Any, policy: Any) -> Callable[[Any], Any]:
     return (lambda x: x) if norm is None else bound_norm(norm, policy)
 
 
-def encode(
-    backbone: Any, tokens: Any, mask: Any, rows: Any = None, decoder: Any = None
-) -> dict[str, Any]:
+def encode(decoder: BoundDecoder, *sources: Any) -> dict[str, Any]:
     """Returns what `BoundDecoder.encode` gives, for the rows of a batch.
 
     Args:
-        backbone: a built `Seq2SeqBackbone`.
-        tokens: int `(U, S)`; see `loops.Sources`, and so are the next two.
-        mask: likewise.
-        rows: likewise.
-        decoder: a `BoundDecoder` of the backbone; None to make one.
+        decoder: of a `Seq2SeqBackbone`.
+        *sources: tensors as `Sources.arrays` has them.
     """
-    source = (decoder or BoundDecoder(backbone)).encode(tokens, mask)
-    if rows is None:
+    tokens, mask, *rows = sources
+    source = decoder.encode(tokens, mask)
+    if not rows:
         return source
-    return keras.tree.map_structure(lambda x: keras.ops.take(x, rows, axis=0), source)
+    taken: dict[str, Any] = keras.tree.map_structure(
+        lambda x: keras.ops.take(x, rows[0], axis=0), source
+    )
+    return taken
 
 
 def make_caches(

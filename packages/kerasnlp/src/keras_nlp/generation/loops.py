@@ -154,8 +154,7 @@ class EagerLoop:
                 batch.constraints,
             )
             if batch.sources is not None:
-                arrays = map(moved, batch.sources.arrays)
-                source = encode(backbone, *arrays, decoder=self._decoder)
+                source = encode(self._decoder, *map(moved, batch.sources.arrays))
                 self._plan = dataclasses.replace(self._plan, source=source)
             tables = self._decoder.context.tables_of(batch.slots)
             tokens = torch.zeros((rows, batch.slots), dtype=torch.int32, device=device)
@@ -267,7 +266,7 @@ class CompiledLoop:
             arrays = batch.sources.arrays
             self._plan["source"] = programs.run(
                 ("encode", *(array.shape for array in arrays)),
-                functools.partial(encode, backbone),
+                functools.partial(_encode, backbone),
                 (),
                 *arrays,
             )
@@ -373,6 +372,11 @@ class CompiledLoop:
 
 
 # Programs keep these functions: they hold on to no batch, and to no caches.
+
+
+def _encode(backbone: Any, *sources: Any) -> dict[str, Any]:
+    """Returns what decoders need of sources."""
+    return encode(BoundDecoder(backbone), *sources)
 
 
 def _prefill(

@@ -50,7 +50,7 @@ def search(
     beam_search = beam_search_of(sampler)
     decoder = BoundDecoder(backbone)
     # What belongs to all texts of a row stays: samplers keep these together.
-    source = encode(backbone, *sources, decoder=decoder) if sources else {}
+    source = encode(decoder, *sources) if sources else {}
     rows, slots = tokens.shape
     caches = make_caches(backbone, rows, slots)
     width = backbone.embeddings.hidden_dim

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -48,7 +48,7 @@ class CausalLM(TokenPrediction):
         ValueError: if the backbone is no decoder.
     """
 
-    preprocessor_cls = CausalLMPreprocessor
+    preprocessor_cls: ClassVar[type | None] = CausalLMPreprocessor
     refusal = staticmethod(is_decoder)
 
     def __init__(

@@ -50,7 +50,7 @@ class Seq2SeqLM(CausalLM):
         features = outputs["decoder_sequence_output"]
         return backbone.embeddings(features, reverse=True)
 
-    def compile(  # type: ignore[override]
+    def compile(
         self,
         optimizer: Any = "auto",
         loss: Any = "auto",
@@ -90,7 +90,7 @@ class Seq2SeqLM(CausalLM):
             **kwargs,
         )
 
-    def generate(  # type: ignore[override]
+    def generate(
         self,
         inputs: Any,
         max_length: int | None = None,
@@ -157,7 +157,7 @@ class Seq2SeqLM(CausalLM):
             config.get("forced_eos_token_id"),
         )
 
-    def warmup(  # type: ignore[override]
+    def warmup(
         self, batch_size: int = 1, source_length: int = 1, length: int = 64
     ) -> None:
         """Compiles what later calls need.
@@ -175,9 +175,7 @@ class Seq2SeqLM(CausalLM):
         }
         self.generate(inputs, max_length=length, stop_token_ids=None)
 
-    def cache_bytes(  # type: ignore[override]
-        self, batch_size: int, length: int, source_length: int = 0
-    ) -> int:
+    def cache_bytes(self, batch_size: int, length: int, source_length: int = 0) -> int:
         """Returns the bytes that keys and values of earlier tokens take.
 
         See `Engine.cache_bytes` for the formula.
