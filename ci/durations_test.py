@@ -14,7 +14,7 @@ REPORT = """<testsuites><testsuite name="pytest">
   <failure/></testcase>
 </testsuite></testsuites>"""
 
-FIRST = ("bert", "causal_lm_test.py", "resnet")
+FIRST = ("bert", "causal_lm_test.py", "resnet", "seq2seq_lm_test.py")
 
 
 @pytest.fixture

@@ -11,6 +11,9 @@ from types import ModuleType
 from domain_core import registry
 from domain_core.testing.decoder_family_contract import DecoderFamilyContract
 from domain_core.testing.encoder_family_contract import EncoderFamilyContract
+from domain_core.testing.seq2seq_family_contract import Seq2SeqFamilyContract
+
+_FAMILIES = (EncoderFamilyContract, DecoderFamilyContract, Seq2SeqFamilyContract)
 
 
 def contracts(package: ModuleType, contract: type) -> list[type]:
@@ -52,7 +55,7 @@ def without_contract(package: ModuleType, kinds: list[type]) -> list[str]:
     """
     tested = {kind.cls for kind in kinds}  # type: ignore[attr-defined]
     for kind in kinds:
-        if issubclass(kind, EncoderFamilyContract | DecoderFamilyContract):
+        if issubclass(kind, _FAMILIES):
             tested |= set(kind.tasks())
     registered = [entry.cls for entry in registry.backbones()]
     registered += [entry.cls for entry in registry.tasks()]
