@@ -77,9 +77,8 @@ class BoundDecoder:
         kept = caches or [None] * len(self._blocks)
         sources = context.get("sources")
         for index, (block, cache) in enumerate(zip(self._blocks, kept, strict=True)):
-            if sources is not None:
-                context["source"] = sources[index]
-            x = block(x, context, False, cache)
+            own = context if sources is None else {**context, "source": sources[index]}
+            x = block(x, own, False, cache)
             if intercept is not None:
                 x = intercept(x, index)
         return self._norm(x)

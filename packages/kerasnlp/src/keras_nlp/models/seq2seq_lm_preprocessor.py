@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -85,6 +85,9 @@ class Seq2SeqLMPreprocessor(GenerationPreprocessor):
         >>> x["encoder_padding_mask"].tolist(), weights.tolist()
         ([1, 1, 1, 1, 1, 1, 1, 0], [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0])
     """
+
+    # Whether targets are packed with one token more, which is the last label.
+    _has_labels: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -284,17 +287,17 @@ class Seq2SeqLMPreprocessor(GenerationPreprocessor):
         )
 
     def _packers(self, lengths: tuple[int, int]) -> tuple[StartEndPacker, ...]:
-        """Returns the packer of sources, and that of targets with one token more."""
+        """Returns the packer of sources, and that of targets with labels."""
         pad_to, (start, end) = self.pad_to, self._source_frame()
-        ahead = pad_to
+        more, ahead = int(self._has_labels), pad_to
         if isinstance(pad_to, list | tuple):
-            ahead = [size + 1 for size in pad_to]
+            ahead = [size + more for size in pad_to]
         encoder, decoder = lengths
         options: dict[str, Any] = {"end_value": end, "pad_value": self.pad_value}
         return (
             StartEndPacker(encoder, start, pad_to=pad_to, **options),
             StartEndPacker(
-                decoder + 1, self.decoder_start_token_ids, pad_to=ahead, **options
+                decoder + more, self.decoder_start_token_ids, pad_to=ahead, **options
             ),
         )
 
@@ -309,13 +312,16 @@ class Seq2SeqLMPreprocessor(GenerationPreprocessor):
         read = encoder.pack([source], engine=engine)
         written = decoder.pack([target], engine=engine)
         mask = engine.cast(written.padding_mask, "int32")
+        inputs, after = slice(None, -1), slice(1, None)
+        if not self._has_labels:
+            inputs = after = slice(None)
         return {
             _SOURCE_IDS: read.token_ids,
             "encoder_padding_mask": engine.cast(read.padding_mask, "int32"),
-            _TARGET_IDS: written.token_ids[:, :-1],
-            "decoder_padding_mask": mask[:, :-1],
-            "labels": written.token_ids[:, 1:],
-            "weights": engine.cast(mask[:, 1:], "float32"),
+            _TARGET_IDS: written.token_ids[:, inputs],
+            "decoder_padding_mask": mask[:, inputs],
+            "labels": written.token_ids[:, after],
+            "weights": engine.cast(mask[:, after], "float32"),
         }
 
     def _rows(self, name: str, values: Any) -> tuple[Ragged, bool]:

@@ -11,7 +11,12 @@ from domain_core.serialization import from_json, to_json
 from domain_core.testing import sentence_piece_model
 from domain_core.text import SpanCorruption
 from domain_core.text.byte_pair.byte_level import BYTE_TO_CHARACTER
-from keras_nlp.models import BartTokenizer, Seq2SeqLMPreprocessor, T5Tokenizer
+from keras_nlp.models import (
+    BartPreprocessor,
+    BartTokenizer,
+    Seq2SeqLMPreprocessor,
+    T5Tokenizer,
+)
 from keras_nlp.tokenizers import BytePairTokenizer
 
 LETTERS = [BYTE_TO_CHARACTER[ord(a)] for a in "abcdefghijklmnopqrstuvwxyz ,."]
@@ -53,6 +58,22 @@ def test_what_bart_reads_and_learns():
     assert weights.tolist() == [[1, 1, 1, 0, 0], [1] * 5]
     assert {value.dtype.name for value in x.values()} == {"int32"}
     assert (y.dtype.name, weights.dtype.name) == ("int32", "float32")
+
+
+def test_inputs_alone_as_keras_nlp_had_them():
+    """With an end token, where a target is cut, too; labels are passed on."""
+    tokenizer = BartTokenizer(IDS, ["t h"])
+    pairs = {"encoder_text": ["the a", "a"], "decoder_text": ["a", "a a a a"]}
+    found, labels = BartPreprocessor(tokenizer, 6, 5)(pairs, np.array([0, 1]))
+    expected, _, _ = Seq2SeqLMPreprocessor(tokenizer, 6, 5)(pairs)
+    assert found.keys() == expected.keys() and labels.tolist() == [0, 1]
+    for key in ("encoder_token_ids", "encoder_padding_mask"):
+        np.testing.assert_array_equal(found[key], expected[key])
+    start, end = tokenizer.start_token_id, tokenizer.end_token_id
+    ids = found["decoder_token_ids"]
+    assert ids.shape == (2, 5) and ids[:, :2].tolist() == [[end, start]] * 2
+    assert ids[0, 3] == end == ids[1, 4]
+    assert found["decoder_padding_mask"].tolist() == [[1, 1, 1, 1, 0], [1] * 5]
 
 
 def test_what_t5_reads_and_learns():

@@ -3,6 +3,7 @@
 from domain_core import register_family
 from keras_nlp.models.bart import convert, presets
 from keras_nlp.models.bart.backbone import BartBackbone as BartBackbone
+from keras_nlp.models.bart.tasks import BartPreprocessor as BartPreprocessor
 from keras_nlp.models.bart.tasks import BartSeq2SeqLM as BartSeq2SeqLM
 from keras_nlp.models.bart.tasks import (
     BartSeq2SeqLMPreprocessor as BartSeq2SeqLMPreprocessor,
@@ -11,6 +12,7 @@ from keras_nlp.models.bart.tokenizer import BartTokenizer as BartTokenizer
 
 __all__ = [
     "BartBackbone",
+    "BartPreprocessor",
     "BartSeq2SeqLM",
     "BartSeq2SeqLMPreprocessor",
     "BartTokenizer",
