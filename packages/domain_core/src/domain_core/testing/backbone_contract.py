@@ -239,8 +239,12 @@ def _layer_calls(short_ways: tuple[str, ...]) -> contextlib.ExitStack:
     for name in (*_SHORT_WAYS, *short_ways):
         ordinary: Any = lambda layer, x, policy: layer(x)  # noqa: E731
         if ".bound_" in name:
-            ordinary = lambda layer, policy: layer  # noqa: E731
+            ordinary = _bound_call
         elif name.endswith(".takes_short_way"):
             ordinary = lambda *arguments: False  # noqa: E731
         stack.enter_context(mock.patch(name, ordinary))
     return stack
+
+
+def _bound_call(layer: Any, policy: Any, activate: Any = None) -> Any:
+    return layer if activate is None else lambda x: activate(layer(x))
