@@ -11,6 +11,7 @@ from domain_core.testing import assert_close, to_numpy
 from domain_core.weights.weight_paths import weight_paths
 from keras_nlp import samplers
 from keras_nlp.generation.bound_decoder import BoundDecoder
+from keras_nlp.layers import SpanCorruption
 from keras_nlp.models import (
     BartBackbone,
     BartSeq2SeqLM,
@@ -232,6 +233,22 @@ def test_fit_counts_what_is_there(model):
     ]
     found = model.evaluate(SOURCES, targets, verbose=0, return_dict=True)
     assert found["loss"] == pytest.approx(history["loss"][0], rel=1e-5)
+
+
+def test_fit_on_spans_that_are_left_out():
+    """As T5 is trained at first: what `SpanCorruption` gives is a pair."""
+    proto = compute_sentence_piece_proto(
+        iter([LETTERS]), len(LETTERS) + 4, model_type="char"
+    )
+    tokenizer = T5Tokenizer(proto, extra_ids=10)
+    backbone = T5Backbone(tokenizer.vocabulary_size(), 1, 2, 16, 24, dropout=0.0)
+    model = T5Seq2SeqLM(backbone, T5Seq2SeqLMPreprocessor(tokenizer, 24, 12))
+    corrupt = SpanCorruption(tokenizer.sentinel_ids, 0.3, seed=1)
+    pairs = corrupt(tokenizer(["the quick fox", "jumps", "over the lazy dog"]))
+    x, y, weights = model.preprocessor(pairs)
+    assert y[0, 0] == tokenizer.sentinel_id(0) and weights.sum() > 12
+    history = model.fit(pairs, batch_size=2, verbose=0).history
+    assert np.isfinite(history["loss"]).all()
 
 
 def test_smoothed_labels(t5):
