@@ -162,7 +162,6 @@ def read_pairs(
     max_new_tokens: int | None,
     stop: str | Sequence[str] | None,
     repeats: int | None,
-    before: None = None,
 ) -> Prompts:
     """Reads sources in any form, and how the answers begin.
 
@@ -174,12 +173,10 @@ def read_pairs(
         max_new_tokens: likewise, those that it begins with left out.
         stop: texts that end an answer.
         repeats: number of answers to each source; None for one.
-        before: nothing.
 
     Raises:
         ValueError: as `read_prompts`; or if a source is too long.
     """
-    del before
     asked = _Asked(max_length, max_new_tokens, repeats, _as_stop(stop))
     width = None
     if isinstance(inputs, dict) and "encoder_token_ids" in inputs:

@@ -135,7 +135,10 @@ class Seq2SeqLM(CausalLM):
             inputs, max_length, stop_token_ids, strip_prompt, **options
         )
 
-    def read_prompts(self, inputs: Any, **options: Any) -> Prompts:
+    def read_prompts(
+        self, inputs: Any, *, before: Any = None, **options: Any
+    ) -> Prompts:
+        del before  # answers are complete
         return read_pairs(inputs, self.preprocessor, self.backbone, **options)
 
     def constraints(
