@@ -81,7 +81,7 @@ class Seq2SeqLMPreprocessor(GenerationPreprocessor):
         ... )
         >>> tokenizer = keras_nlp.models.T5Tokenizer(model)
         >>> preprocessor = keras_nlp.models.Seq2SeqLMPreprocessor(tokenizer, 8, 10)
-        >>> x, y, weights = preprocessor(["a cat"], ["un chat"])
+        >>> x, y, weights = preprocessor("a cat", "un chat")
         >>> x["encoder_padding_mask"].tolist(), weights.tolist()
         ([1, 1, 1, 1, 1, 1, 1, 0], [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0])
     """
