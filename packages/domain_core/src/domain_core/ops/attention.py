@@ -81,7 +81,10 @@ else:
             scores = soft_cap * ops.tanh(scores / soft_cap)
         if bias is not None:
             scores = ops.add(scores, bias)
-        shares = ops.softmax(scores, axis=-1)
+        if isinstance(size, int) and size == 1:
+            shares = ops.ones_like(scores)  # of one key; Keras would warn of it
+        else:
+            shares = ops.softmax(scores, axis=-1)
         if dropout:
             shares = drop(shares, dropout, seed)
         if heads > kept:

@@ -156,6 +156,7 @@ def test_samplers_of_several_texts(model, name):
         model.compile(optimizer=keras.optimizers.SGD(0.0), sampler="greedy")
 
 
+@pytest.mark.backends("torch")  # elsewhere a program does
 def test_the_encoder_runs_once(model, monkeypatch):
     calls, encode = [], BoundDecoder.encode
 
@@ -284,6 +285,7 @@ def test_forms_of_sources(model):
     assert model.preprocessor.generate_postprocess(alone) == expected[0]
 
 
+@pytest.mark.backends("torch")  # elsewhere there are more slots
 def test_bytes_of_caches(model):
     found = model.cache_bytes(3, 10, source_length=5)
     blocks, backbone = len(model.backbone.blocks), model.backbone

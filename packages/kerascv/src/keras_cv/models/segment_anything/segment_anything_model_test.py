@@ -93,7 +93,6 @@ def model():
     return make()
 
 
-@pytest.mark.backends
 def test_sets_of_prompts_are_as_one_alone(model):
     """Several of an image, padded to the same numbers; then one, without padding."""
     pixels, sets = images(1), prompts()

@@ -153,7 +153,6 @@ def test_mask_prompts_of_some(model):
 
 
 # After the loop above, whose compiled programs it needs.
-@pytest.mark.backends
 def test_generated_masks_are_those_of_points(model):
     image = IMAGES[1]  # 30 x 90
     everything = {
