@@ -24,6 +24,7 @@ on another backend. All else runs on the host, or on torch.
 
 from __future__ import annotations
 
+import importlib
 import json
 from pathlib import Path
 from types import ModuleType
@@ -375,8 +376,8 @@ class Seq2SeqFamilyContract(BackboneContract):
     @classmethod
     def models_beam_sampler(cls) -> Any:
         """Returns the sampler that searches; it lies beside the models."""
-        package = __import__(cls.models.__name__.split(".")[0])
-        return package.samplers.BeamSampler
+        package = cls.models.__name__.rpartition(".")[0]
+        return importlib.import_module(f"{package}.samplers").BeamSampler
 
     @classmethod
     def _load(cls, folder: Path, **options: Any) -> Any:

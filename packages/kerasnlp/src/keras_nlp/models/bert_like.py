@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from domain_core import (
     Converter,
     Head,
@@ -60,6 +62,13 @@ SHARDING: dict[str, Sharding] = {
     r"blocks\.\d+\.feedforward\.down\.kernel": ("intermediate", "width"),
 }
 _BLOCK = "blocks.{i}"
+# Positions that are counted from the id of padding, 1: the first two rows are unused.
+UNUSED_POSITIONS = 2
+LATE_POSITIONS = Transform(
+    "positions from the third row",
+    lambda array: array[UNUSED_POSITIONS:],
+    lambda array: np.concatenate([np.zeros_like(array[:UNUSED_POSITIONS]), array]),
+)
 
 
 def _one_dropout(config: Config) -> Config:

@@ -237,7 +237,10 @@ class CausalLM(TokenPrediction):
     ) -> Constraints:
         """Returns what a call of `generate` rules out."""
         del prompts
-        return Constraints(no_repeat_ngram_size or 0, min_new_tokens or 0)
+        return Constraints(
+            0 if no_repeat_ngram_size is None else no_repeat_ngram_size,
+            0 if min_new_tokens is None else min_new_tokens,
+        )
 
     @property
     def engine(self) -> Engine:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -150,15 +151,22 @@ class Seq2SeqLM(CausalLM):
         config = self.backbone.generation_config or {}
         if no_repeat_ngram_size is None:
             no_repeat_ngram_size = config.get("no_repeat_ngram_size")
-        first = config.get("forced_bos_token_id")
+        found = super().constraints(prompts, no_repeat_ngram_size, min_new_tokens)
+        first, last = (config.get(f"forced_{at}_token_id") for at in ("bos", "eos"))
         if any(len(row) != 1 for row in prompts.rows):
             first = None  # it is there
-        return Constraints(
-            no_repeat_ngram_size or 0,
-            min_new_tokens or 0,
-            first,
-            config.get("forced_eos_token_id"),
+        found = dataclasses.replace(
+            found, forced_first_token_id=first, forced_last_token_id=last
         )
+        size = self.backbone.token_embedding.input_dim
+        for token in (first, last):
+            if token is not None and token >= size:
+                raise ValueError(
+                    f"Expected ids below {size}, those of the model, to be forced; the "
+                    f"`generation_config` of the backbone says {token}. Mend it with "
+                    "`set_generation_config`."
+                )
+        return found
 
     def warmup(
         self, batch_size: int = 1, source_length: int = 1, length: int = 64
@@ -215,6 +223,8 @@ class Seq2SeqLM(CausalLM):
                 "Expected a target for each source to score. Pass texts as `targets`."
             )
         read, rows, single = preprocessor.sources(sources)
+        if not rows:
+            return []
         end = preprocessor.tokenizer.end_token_id
         if end is not None:
             rows = [np.append(row, np.int32(end)) for row in rows]

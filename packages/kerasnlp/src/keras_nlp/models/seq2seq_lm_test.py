@@ -134,7 +134,8 @@ def test_an_answer_is_what_it_is_alone(model):
     assert several == [[text, text] for text in together]
     begun = {"encoder_text": SOURCES, "decoder_text": ["q", "zz", "a"]}
     answers = model.generate(begun, stop_token_ids=None)
-    assert [a[: len(b)] for a, b in zip(answers, begun["decoder_text"], strict=True)]
+    pairs = zip(answers, begun["decoder_text"], strict=True)
+    assert [a[: len(b)] for a, b in pairs] == begun["decoder_text"]
     rest = model.generate(begun, stop_token_ids=None, strip_prompt=True)
     pairs = zip(begun["decoder_text"], rest, strict=True)
     assert [begin + text for begin, text in pairs] == answers
@@ -281,6 +282,7 @@ def test_forms_of_sources(model):
     found = model.generate(ids)
     assert set(found) == {"decoder_token_ids", "decoder_padding_mask"}
     assert model.preprocessor.generate_postprocess(found) == expected
+    assert model.generate([]) == [] and model.score([], []) == []
     alone = model.generate({key: row[0] for key, row in ids.items()})
     assert model.preprocessor.generate_postprocess(alone) == expected[0]
 
@@ -308,6 +310,11 @@ def test_the_ends_that_a_model_forces(t5):
             pairs = [tuple(row[i : i + 2]) for i in range(10)]
             assert len(set(pairs)) == len(pairs)
         assert rows.max() < size
+        with pytest.raises(ValueError, match="an integer of at least 0"):
+            t5.generate(ids, no_repeat_ngram_size=False)
+        t5.backbone.set_generation_config({"forced_eos_token_id": size})
+        with pytest.raises(ValueError, match=f"ids below {size}"):
+            t5.generate(ids)
     finally:
         t5.backbone.set_generation_config(None)
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-import numpy as np
-
-from domain_core import Converter, Transform, WeightMap, dense_weights, norm_weights
+from domain_core import Converter, WeightMap, dense_weights, norm_weights
 from domain_core.presets.config_map import Config, ConfigMap
 from domain_core.presets.keras.converter import KerasConverter
 from domain_core.presets.transformers.config_keys import HARMLESS
@@ -18,7 +16,7 @@ from domain_core.presets.transformers.tokenizer_files import (
 from domain_core.registry import Sharding
 from domain_core.weights.joined_heads import joined_heads
 from domain_core.weights.weight_map import UNBATCHED, Target
-from keras_nlp.models import llama_like, seq2seq_converters
+from keras_nlp.models import bert_like, llama_like, seq2seq_converters
 from keras_nlp.models.bart.backbone import BartBackbone
 from keras_nlp.models.bart.tasks import BartSeq2SeqLM
 from keras_nlp.models.bart.tokenizer import BartTokenizer
@@ -37,13 +35,6 @@ _STACKS = {"encoder_": "encoder", "": "decoder"}
 # Hugging Face.
 
 _BIAS = "final_logits_bias"
-# Positions there are counted from the id of padding, 1: the first two rows are unused.
-_UNUSED = 2
-_POSITIONS = Transform(
-    "positions from the third row",
-    lambda array: array[_UNUSED:],
-    lambda array: np.concatenate([np.zeros_like(array[:_UNUSED]), array]),
-)
 _ATTENTION = {"query": "q_proj", "key": "k_proj", "value": "v_proj", "out": "out_proj"}
 _FEEDFORWARD = {"up": "fc1", "down": "fc2"}
 # Arguments of ours that theirs have for each stack.
@@ -120,7 +111,7 @@ def _weights(normalize_first: bool) -> WeightMap:
         if not own:
             parts["cross_attention"] = "encoder_attn"
         entries[f"{stack}.embed_positions.weight"] = (
-            *(f"{own}embeddings.positions", _POSITIONS),
+            *(f"{own}embeddings.positions", bert_like.LATE_POSITIONS),
         )
         entries |= norm_weights(f"{stack}.layernorm_embedding", f"{own}embeddings.norm")
         for ours, theirs in parts.items():

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from domain_core import Converter, Transform, dense_weights
+from domain_core import Converter, dense_weights
 from domain_core.presets.config_map import Argument
 from domain_core.presets.transformers.reader import (
     classifier_arguments,
@@ -15,17 +13,10 @@ from keras_nlp.models.bert_like import TransformersHead
 from keras_nlp.models.roberta import tasks
 from keras_nlp.models.roberta.backbone import RobertaBackbone, XLMRobertaBackbone
 
-# Positions there are counted from the id of padding, 1: the first two rows are unused.
-_UNUSED = 2
-_POSITIONS = Transform(
-    "positions from the third row",
-    lambda array: array[_UNUSED:],
-    lambda array: np.concatenate([np.zeros_like(array[:_UNUSED]), array]),
-)
 _LENGTH = Argument(
     "max_sequence_length",
-    lambda rows: rows - _UNUSED,
-    lambda length: length + _UNUSED,
+    lambda rows: rows - bert_like.UNUSED_POSITIONS,
+    lambda length: length + bert_like.UNUSED_POSITIONS,
     absent=514,
 )
 
@@ -45,7 +36,7 @@ def _from_transformers(
         },
         fixed={**bert_like.FIXED, "pad_token_id": 1},
         written={"bos_token_id": 0, "eos_token_id": 2},
-        positions=_POSITIONS,
+        positions=bert_like.LATE_POSITIONS,
         # The pooler was never trained.
         unread=r"(roberta\.)?(embeddings\.position_ids|pooler\..*)"
         r"|(lm_head|classifier|qa_outputs)\..*",
