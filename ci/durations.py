@@ -98,10 +98,10 @@ def report(tests: Iterable[Test], allowed: dict[str, float], speed: float) -> li
         place = file if file in allowed else test.folder
         spent[place][test.backend] += test.seconds
         packages[test.folder.partition("/")[0]][test.backend] += test.seconds
+    width = max((len(place) for place in spent), default=0) + 1
     heads = "".join(f"{backend:>12}" for backend in backends)
-    print(
-        f"\n=== seconds of the processor ===\n{'folder':<40}{heads}{'all':>8}  budget"
-    )
+    print("\n=== seconds of the processor ===")
+    print(f"{'folder':<{width}}{heads}{'all':>8}  budget")
     print(f"this machine takes {speed:.2f} times the seconds of the budgets")
     over = []
     for folder, parts in sorted(spent.items(), key=lambda entry: -_sum(entry)):
@@ -112,19 +112,19 @@ def report(tests: Iterable[Test], allowed: dict[str, float], speed: float) -> li
             over.append(folder)
         if is_over or total >= 1:
             mark = "  OVER" if is_over else ""
-            print(f"{_row(folder, parts, backends)}{budget:>8g}{mark}")
+            print(f"{_row(folder, width, parts, backends)}{budget:>8g}{mark}")
     print()
     for package, parts in sorted(packages.items(), key=lambda entry: -_sum(entry)):
-        print(_row(package, parts, backends))
+        print(_row(package, width, parts, backends))
     print("\nslowest tests")
     for test in sorted(tests, key=lambda test: -test.seconds)[:15]:
         print(f"{test.seconds:>8.1f}  {test.backend:<12}{test.folder}/{test.name}")
     return over
 
 
-def _row(name: str, parts: dict[str, float], backends: list[str]) -> str:
+def _row(name: str, width: int, parts: dict[str, float], backends: list[str]) -> str:
     cells = "".join(f"{parts[backend]:>12.1f}" for backend in backends)
-    return f"{name:<40}{cells}{sum(parts.values()):>8.1f}"
+    return f"{name:<{width}}{cells}{sum(parts.values()):>8.1f}"
 
 
 def _sum(entry: tuple[str, dict[str, float]]) -> float:
