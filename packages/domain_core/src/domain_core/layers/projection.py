@@ -121,11 +121,9 @@ def bound_scores(
     """Binds the way back of an embedding: features `(..., D)` to scores `(..., V)`."""
     if not _plain(embedding, policy) or embedding.lora_enabled:
         return lambda x: embedding(x, reverse=True)
-    if embedding.tie_weights:
-        kernel = keras.ops.transpose(tensor(embedding.embeddings, policy))
-    else:
-        kernel = tensor(embedding.reverse_embeddings, policy)
-    project, cap = ops.bound_linear(kernel), embedding.logit_soft_cap
+    tied, cap = embedding.tie_weights, embedding.logit_soft_cap
+    kernel = embedding.embeddings if tied else embedding.reverse_embeddings
+    project = ops.bound_linear(tensor(kernel, policy), transposed=tied)
     if cap is None:
         return project
     return lambda x: cap * keras.ops.tanh(project(x) / cap)

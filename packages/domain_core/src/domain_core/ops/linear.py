@@ -40,10 +40,10 @@ if keras.config.backend() == "torch":
     }
 
     def _linear(x, kernel, bias):
-        return _bound_linear(kernel, bias, None)(x)
+        return _bound_linear(kernel, bias, None, transposed=False)(x)
 
-    def _bound_linear(kernel, bias, activate):
-        weight = kernel.t()
+    def _bound_linear(kernel, bias, activate, transposed):
+        weight = kernel if transposed else kernel.t()
         if activate is None:
 
             def plain(x):
@@ -93,10 +93,12 @@ else:
             y = keras.ops.add(y, bias)
         return keras.ops.reshape(y, (*shape[:-1], kernel.shape[-1]))
 
-    def _bound_linear(kernel, bias, activate):
+    def _bound_linear(kernel, bias, activate, transposed):
+        # Turned where it is used: turned ahead of a loop, XLA copies a table of words.
+        turn = keras.ops.transpose if transposed else lambda kernel: kernel
         if activate is None:
-            return lambda x: _linear(x, kernel, bias)
-        return lambda x: activate(_linear(x, kernel, bias))
+            return lambda x: _linear(x, turn(kernel), bias)
+        return lambda x: activate(_linear(x, turn(kernel), bias))
 
 
 def linear(x: Any, kernel: Any, bias: Any | None = None) -> Any:
@@ -117,6 +119,7 @@ def bound_linear(
     kernel: Any,
     bias: Any | None = None,
     activate: Callable[[Any], Any] | None = None,
+    transposed: bool = False,
 ) -> Callable[[Any], Any]:
     """Returns `x -> activate(linear(x, kernel, bias))`, quicker where it runs often.
 
@@ -124,5 +127,6 @@ def bound_linear(
         kernel: tensor `(D, E)`.
         bias: tensor `(E,)` or None.
         activate: a function of `ops.activation`; None for none.
+        transposed: whether `kernel` is `(E, D)`, as a table of embeddings is.
     """
-    return _bound_linear(kernel, bias, activate)
+    return _bound_linear(kernel, bias, activate, transposed)
