@@ -1,4 +1,4 @@
-"""Large kernels, which torch hands to another library where there are no gradients."""
+"""Large kernels, which torch hands to another library."""
 
 import importlib
 
@@ -31,7 +31,7 @@ def calls(monkeypatch):
 
 @pytest.mark.parametrize("is_transposed", [False, True])
 @pytest.mark.parametrize("shape", [(1, 1, 1024), (2, 1024), (3, 1, 1024), (0, 1024)])
-def test_large_kernels_without_gradients(shape, is_transposed, calls):
+def test_large_kernels(shape, is_transposed, calls):
     import torch
 
     x = DRAW.normal(size=shape)
@@ -47,7 +47,6 @@ def test_large_kernels_without_gradients(shape, is_transposed, calls):
             np.testing.assert_array_equal(found, ops.linear(inputs, kernel, added))
         # Sums of 1024 products of about 1, in float32.
         np.testing.assert_allclose(found.numpy(), expected, rtol=0, atol=5e-4)
-        assert bound(inputs).requires_grad is kernel.requires_grad
     rows = x.size // 1024
     assert len(calls) == 4 * (rows >= (1 if is_transposed else 3))
 
@@ -63,14 +62,81 @@ def test_activations_of_large_kernels(name, calls):
         found = ops.bound_linear(kernel, None, activate)(x)
     expected = activate(x @ kernel)
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
-    assert calls == [7] * (name != "silu")
+    assert calls == [7]
 
 
-def test_a_large_kernel_has_gradients():
+@pytest.mark.parametrize("is_transposed", [False, True])
+@pytest.mark.parametrize("frozen", [None, 0, 1, 2])
+def test_gradients_of_large_kernels(frozen, is_transposed, calls):
+    """Of the first and second order, those of what torch has; they lie the same way."""
     import torch
 
-    kernel = torch.tensor(KERNEL, dtype=torch.float32, requires_grad=True)
-    x = torch.tensor(DRAW.normal(size=(4, 1024)), dtype=torch.float32)
-    ops.bound_linear(kernel, None)(x).sum().backward()
-    expected = np.repeat(x.numpy().sum(0)[:, None], 1024, 1)
-    np.testing.assert_allclose(kernel.grad.numpy(), expected, rtol=0, atol=1e-5)
+    values = [DRAW.normal(size=(2, 64, 1024)), KERNEL / 32, BIAS]
+    inputs = [torch.tensor(v, dtype=torch.float32, requires_grad=True) for v in values]
+    if frozen is not None:
+        inputs[frozen].requires_grad_(False)
+    learn = [x for x in inputs if x.requires_grad]
+
+    def plain(x, kernel, bias):
+        weight = kernel if is_transposed else kernel.t()
+        return torch.nn.functional.linear(x, weight, bias)
+
+    def ours(x, kernel, bias):
+        return ops.bound_linear(kernel, bias, transposed=is_transposed)(x)
+
+    def gradients(function):
+        loss = function(*inputs).tanh().square().mean()
+        first = torch.autograd.grad(loss, learn, create_graph=True)
+        penalty = sum(x.square().mean() for x in first)
+        return [*first, *torch.autograd.grad(penalty, learn)]
+
+    found, expected = gradients(ours), gradients(plain)
+    assert calls
+    for one, other in zip(found, expected, strict=True):
+        largest = other.abs().max()
+        torch.testing.assert_close(one / largest, other / largest, rtol=0, atol=1e-5)
+        assert one.stride() == other.stride()
+
+
+def test_large_kernels_in_what_torch_makes_of_functions(calls):
+    """Its functional gradients and its mixed precision."""
+    import torch
+
+    x = torch.tensor(DRAW.normal(size=(64, 1024)), dtype=torch.float32)
+    kernel = torch.tensor(KERNEL / 32, dtype=torch.float32)
+
+    def loss(kernel):
+        return ops.bound_linear(kernel)(x).square().mean()
+
+    def plain(kernel):
+        return (x @ kernel).square().mean()
+
+    found, expected = (torch.func.grad(f)(kernel) for f in (loss, plain))
+    torch.testing.assert_close(found, expected)
+    assert calls
+    calls.clear()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert ops.bound_linear(kernel)(x).dtype == torch.bfloat16
+    assert not calls
+
+
+@pytest.mark.parametrize(
+    "rows, inner, learns, goes",
+    [
+        (2, 1024, False, False),
+        (3, 1024, False, True),
+        (3, 1024, True, False),
+        (64, 1024, True, True),
+        (64, 256, False, False),
+        (1024, 64, False, True),
+        (1024, 64, True, True),
+        (4096, 32, True, False),
+    ],
+)
+def test_what_is_worth_it(rows, inner, learns, goes, calls):
+    import torch
+
+    x, kernel = torch.ones((rows, 1024)), torch.ones((1024, inner))
+    with torch.set_grad_enabled(learns):
+        ops.bound_linear(kernel)(x)
+    assert calls == [rows] * goes
