@@ -14,6 +14,8 @@ from keras_nlp.generation.recorded_step import RecordedStep
 from keras_nlp.generation.sampling import Sampling
 from keras_nlp.models import GemmaBackbone, MistralBackbone
 
+# CUDA graphs are of torch alone.
+pytestmark = pytest.mark.backends("torch")
 SIZES = {
     "vocabulary_size": 97,
     "num_layers": 2,
