@@ -216,7 +216,8 @@ def run_large(backend: str, options: argparse.Namespace) -> Result:
         return Result(ok=True, note=note)
     selection = ["-m", "large", "--everywhere", *chosen(options)]
     selection += ["-o", "faulthandler_timeout=1800"]  # an example may take minutes
-    return pytest(backend, *SOURCES, "examples", *selection, workers=1)
+    files = (*SOURCES, "examples")
+    return pytest(backend, *files, *selection, workers=1, computes=True)
 
 
 def run_docstrings(options: argparse.Namespace) -> Result:
@@ -240,7 +241,9 @@ def chosen(options: argparse.Namespace) -> list[str]:
     return ["-k", options.only] if options.only else []
 
 
-def pytest(backend: str, *arguments: str, workers: int) -> Result:
+def pytest(
+    backend: str, *arguments: str, workers: int, computes: bool = False
+) -> Result:
     """Runs pytest in a process of its own and reads how the tests ended."""
     with tempfile.TemporaryDirectory() as folder:
         report_file = Path(folder) / "report.xml"
@@ -249,9 +252,8 @@ def pytest(backend: str, *arguments: str, workers: int) -> Result:
             # By file, so that a fixture of a module is built once; in our own order.
             command += ["-n", str(workers), "--dist", "loadfile"]
             command += ["--no-loadscope-reorder"]
-        process = subprocess.run(
-            command, cwd=ROOT, env=environment(backend, workers), check=False
-        )
+        variables = environment(backend, workers, computes)
+        process = subprocess.run(command, cwd=ROOT, env=variables, check=False)
         tests = []
         if report_file.is_file():
             tests = list(durations.read_tests(report_file, backend))
@@ -260,15 +262,15 @@ def pytest(backend: str, *arguments: str, workers: int) -> Result:
     return Result(ok=process.returncode == 0, tests=tests)
 
 
-def environment(backend: str, workers: int) -> dict[str, str]:
+def environment(backend: str, workers: int, computes: bool) -> dict[str, str]:
     """Returns the environment for tests: a backend, and the cores divided up.
 
-    Small tests compile more than they compute: XLA's last passes over the machine code,
-    which change no operation, are left out there. Large ones compute for minutes.
+    Unless they are tests that compute for minutes, XLA leaves out its last passes over
+    the machine code: they change no operation, and take a third of the time.
     """
     threads = str(max(1, CORES // workers))
     flags = os.environ.get("XLA_FLAGS", "")
-    if workers > 1:
+    if not computes:
         flags = f"--xla_backend_optimization_level=0 {flags}"
     return os.environ | {
         "KERAS_BACKEND": backend,

@@ -23,7 +23,6 @@ from domain_core.ops.in_place import from_numpy as from_numpy
 from domain_core.ops.is_exporting import is_exporting as is_exporting
 from domain_core.ops.layer_norm import layer_norm as layer_norm
 from domain_core.ops.linear import bound_linear as bound_linear
-from domain_core.ops.linear import linear as linear
 from domain_core.ops.pick_boxes import pick_boxes as pick_boxes
 from domain_core.ops.rms_norm import rms_norm as rms_norm
 from domain_core.ops.rotate import rotate as rotate

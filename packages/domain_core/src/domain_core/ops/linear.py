@@ -67,24 +67,18 @@ if keras.config.backend() == "torch":
                 of_bias = rows.sum(0)
             return of_x, of_weight, of_bias
 
-    def _linear(x, kernel, bias):
-        return _bound_linear(kernel, bias, None, transposed=False)(x)
-
     def _bound_linear(kernel, bias, activate, transposed):
         weight = kernel if transposed else kernel.t()
-        if activate is None:
 
-            def plain(x):
-                return functional.linear(x, weight, bias)
+        def plain(x):
+            return activated(functional.linear(x, weight, bias))
 
-        else:
-
-            def plain(x):
-                return activate(functional.linear(x, weight, bias))
+        def activated(y):
+            return y if activate is None else activate(y)
 
         if not _is_for_one_dnn(weight):
             return plain
-        few = _WORK // weight.numel()
+        enough = few = -(-_WORK // weight.numel())
         if weight.numel() >= _MANY:
             # A row is quick unless a kernel lies the other way: a tied embedding.
             few = 1 if weight.is_contiguous() else 3
@@ -93,18 +87,14 @@ if keras.config.backend() == "torch":
         def apply(x):
             if torch.compiler.is_compiling() or torch.is_autocast_enabled("cpu"):
                 return plain(x)
-            rows, learns = x.numel() // x.shape[-1], torch.is_grad_enabled()
-            if (
-                rows < few
-                or (learns and rows * weight.numel() < _WORK)
-                or x.dtype != torch.float32
-            ):
+            learns = torch.is_grad_enabled()
+            rows = x.numel() // x.shape[-1]
+            if rows < (enough if learns else few) or x.dtype != torch.float32:
                 return plain(x)
             if along is not None and not learns:
                 name, algorithm = along
                 return _one_dnn(x, weight, bias, name, [], algorithm)
-            y = _Linear.apply(x, weight, bias)
-            return y if activate is None else activate(y)
+            return activated(_Linear.apply(x, weight, bias))
 
         return apply
 
@@ -136,27 +126,13 @@ else:
         return lambda x: activate(_linear(x, turn(kernel), bias))
 
 
-def linear(x: Any, kernel: Any, bias: Any | None = None) -> Any:
-    """Returns `x @ kernel + bias`.
-
-    Args:
-        x: tensor `(..., D)`.
-        kernel: tensor `(D, E)`.
-        bias: tensor `(E,)` or None.
-
-    Returns:
-        Tensor `(..., E)`.
-    """
-    return _linear(x, kernel, bias)
-
-
 def bound_linear(
     kernel: Any,
     bias: Any | None = None,
     activate: Callable[[Any], Any] | None = None,
     transposed: bool = False,
 ) -> Callable[[Any], Any]:
-    """Returns `x -> activate(linear(x, kernel, bias))`, quicker where it runs often.
+    """Returns `x -> activate(x @ kernel + bias)`, for `x` of `(..., D)`.
 
     Args:
         kernel: tensor `(D, E)`.

@@ -1,14 +1,11 @@
 """Large kernels, which torch hands to another library."""
 
-import importlib
-
 import numpy as np
 import pytest
 
 from domain_core import ops
+from domain_core.ops import linear as module
 
-# The package's `linear` is the function.
-module = importlib.import_module("domain_core.ops.linear")
 pytestmark = pytest.mark.backends("torch")
 DRAW = np.random.default_rng(0)
 KERNEL, BIAS = DRAW.normal(size=(1024, 1024)), DRAW.normal(size=1024)
@@ -44,11 +41,10 @@ def test_large_kernels(shape, is_transposed, calls):
         with torch.no_grad():
             bound = ops.bound_linear(kernel, added)
             found = bound(inputs)
-            np.testing.assert_array_equal(found, ops.linear(inputs, kernel, added))
         # Sums of 1024 products of about 1, in float32.
         np.testing.assert_allclose(found.numpy(), expected, rtol=0, atol=5e-4)
     rows = x.size // 1024
-    assert len(calls) == 4 * (rows >= (1 if is_transposed else 3))
+    assert len(calls) == 2 * (rows >= (1 if is_transposed else 3))
 
 
 @pytest.mark.parametrize("name", ["relu", "gelu", "gelu_approximate", "silu"])

@@ -22,8 +22,10 @@ def tensor(array):
 
 def test_linear():
     x, kernel, bias = random(2, 3, 4), random(4, 5), random(5)
-    assert_close(ops.linear(*map(tensor, (x, kernel, bias))), x @ kernel + bias)
-    assert_close(ops.linear(*map(tensor, (x, kernel))), x @ kernel)
+    for added, expected in ((tensor(bias), x @ kernel + bias), (None, x @ kernel)):
+        assert_close(ops.bound_linear(tensor(kernel), added)(tensor(x)), expected)
+        turned = ops.bound_linear(tensor(kernel.T.copy()), added, transposed=True)
+        assert_close(turned(tensor(x)), expected)
 
 
 def test_layer_norm():

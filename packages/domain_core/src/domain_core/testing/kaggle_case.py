@@ -1,10 +1,8 @@
 """What tests of `kaggle://` share: a user, a server, a model."""
 
-import gc
 import hashlib
 import json
 import os
-import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -64,11 +62,6 @@ def kaggle_server(
         yield server
         # Archives hold paths of their own: none is ever asked for.
         assert all("path" in r.json() for r in server.requests if FETCH[6:] in r.route)
-    with warnings.catch_warnings():
-        # Once a torn connection was left to the collector: let it come here, and not
-        # in the midst of another test.
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
 
 
 def open_kaggle(handle: str = HANDLE) -> Folder:
